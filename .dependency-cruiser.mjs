@@ -1,4 +1,4 @@
-/** The import rules: floors go down, modules are entered by their door and in one direction. */
+/** The import rules: layers depend downward, and modules import each other's index.ts in one direction. */
 const src = "^packages/server/src";
 
 // Each group uses only the groups before it, and inside a group each module only those before it.
@@ -14,7 +14,7 @@ const groups = {
 
 const noUpwardImport = (name, from, above) => ({
   name,
-  comment: "Groups and modules use each other in one direction; what would run the other way travels as an event.",
+  comment: "Groups and modules use each other in one direction; a dependency in the other direction is an event instead.",
   severity: "error",
   from: { path: `${src}/modules/${from}/`, pathNot: "\\.test\\.ts$" },
   to: { path: `${src}/modules/(${above.join("|")})/` },
@@ -34,7 +34,7 @@ const upwardModules = Object.entries(groups).flatMap(([group, modules]) =>
   ),
 );
 
-/** Files that speak with a service; each is loaded only where that is configured. */
+/** Adapters of services; each is loaded only where its service is configured. */
 const adapters = [`${src}/platform/redis/client\\.ts$`, `${src}/platform/[^/]+/(redis|rabbitmq|kafka|nats|jetstream|otlp)[a-z-]*\\.ts$`];
 const clients = [
   "ioredis",
@@ -69,7 +69,7 @@ export default {
     },
     {
       name: "one-door-a-module",
-      comment: "Others import a module's index.ts, never a deeper path.",
+      comment: "Other modules import a module's index.ts, never a deeper path.",
       severity: "error",
       from: { path: `${src}/(?:modules/([^/]+/[^/]+)|runtime|operation)/`, pathNot: "\\.test\\.ts$" },
       to: { path: `${src}/modules/[^/]+/[^/]+/`, pathNot: [`${src}/modules/[^/]+/[^/]+/index\\.ts$`, `${src}/modules/$1/`] },
@@ -91,14 +91,14 @@ export default {
     },
     {
       name: "services-in-their-adapters",
-      comment: "A client of a service is known to the adapters of that service alone.",
+      comment: "Only the adapters of a service import its client.",
       severity: "error",
       from: { path: src, pathNot: [...adapters, "\\.test\\.ts$", "/conformance/", "^packages/testing/"] },
       to: { path: clients },
     },
     {
       name: "services-are-loaded-when-configured",
-      comment: "An adapter of a service is imported with `await import`, so that the embedded server has nothing of it in memory.",
+      comment: "An adapter of a service is imported with `await import`, so that the embedded server does not load it.",
       severity: "error",
       from: { path: src, pathNot: [...adapters, "\\.test\\.ts$", "/conformance/", "^packages/testing/"] },
       to: { path: adapters, dependencyTypesNot: ["dynamic-import", "type-only"] },
@@ -118,7 +118,7 @@ export default {
     },
     {
       name: "traces-are-loaded-when-configured",
-      comment: "A server that sends no traces has nothing of OpenTelemetry in memory.",
+      comment: "A server without traces does not load OpenTelemetry.",
       severity: "error",
       from: {},
       to: { path: `${src}/platform/telemetry/otlp\\.ts$`, dynamic: false },

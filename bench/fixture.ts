@@ -1,4 +1,4 @@
-/** What the rows measure on: administrators, users and an organization, made through the HTTP interface alone. */
+/** The data of the benchmarks: administrators, users and an organization, created only through the HTTP API. */
 import { randomBytes } from "node:crypto";
 import { type Api, waitFor } from "./lib/api.ts";
 import { at, expectText } from "./lib/http.ts";
@@ -18,7 +18,7 @@ export interface SignedIn extends Account {
 export interface Organization {
   id: string;
   owner: SignedIn;
-  /** The role that holds Product. */
+  /** The role with Product. */
   roleId: string;
   /** Has one custom role with the permission Product, and so everything below it. */
   member: SignedIn;
@@ -52,7 +52,7 @@ export async function signIn(api: Api, account: Account, organizationId?: string
   return { ...account, userId: expectText(from, answer, "user.id"), token: expectText(from, answer, "sessionToken") };
 }
 
-/** An organization with the permission tree Product / Product.Create / Product.Read and one member who holds it by role. */
+/** An organization with the permission tree Product / Product.Create / Product.Read and one member with it by role. */
 export async function makeOrganization(api: Api, admin: Account): Promise<Organization> {
   await definePermissions(api, (await signIn(api, admin)).token);
 
@@ -122,7 +122,7 @@ export async function inviteMember(api: Api, token: string, organizationId: stri
   return signIn(api, account, organizationId);
 }
 
-/** The read model follows the write; the rows begin when it has. */
+/** The projection follows the write; the benchmarks start once it is up to date. */
 async function waitUntilAllowed(api: Api, member: SignedIn, organizationId: string): Promise<void> {
   let last = "";
   await waitFor("the member's role to be effective", async () => {

@@ -3,8 +3,8 @@
  * node bench/run.ts --capacity
  * node bench/run.ts --page
  *
- * Runs the named rows and surveys, or all of them. NAME also selects every one that begins with `NAME-`.
- * --capacity runs what docs/operations/capacity.md shows and writes that page; --page writes it from the results at hand.
+ * Runs the named benchmarks and surveys, or all of them. NAME also selects every one that starts with `NAME-`.
+ * --capacity runs those of docs/operations/capacity.md and writes that page; --page writes it from existing results.
  * Exit codes: 0 done, 1 a benchmark failed (or, with --check, fell short), 2 wrong usage, 130 interrupted.
  */
 
@@ -17,7 +17,7 @@ import { installPeers } from "./lib/peers.ts";
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2), process.env);
   installPeers();
-  // Loaded only now, because these files import the peers that have just been installed.
+  // Loaded here, because these files import the peers that were just installed.
   const { entries, select } = await import("./benchmarks/index.ts");
   const { writePage, shownOnPage } = await import("./page/page.ts");
   if (options.list) {
@@ -67,7 +67,7 @@ async function main(): Promise<number> {
       console.log(`  ${verdictOf(outcome)}`);
       const disturbance = disturbanceOf(outcome);
       if (disturbance) console.log(`  ${disturbance}`);
-      if (benchmark.asked) console.log(`  for comparison, ${benchmark.asked}`);
+      if (benchmark.requirement) console.log(`  for comparison, ${benchmark.requirement}`);
       writeResult(outcome, circumstances);
     } catch (error) {
       failed += 1;
@@ -77,19 +77,19 @@ async function main(): Promise<number> {
   }
 
   printTable(outcomes);
-  if (failed > 0) console.error(`\n${failed} of ${selected.length} rows failed; a failed benchmark has no figure.`);
-  const short = outcomes.filter((outcome) => outcome.reached === false);
+  if (failed > 0) console.error(`\n${failed} of ${selected.length} benchmarks failed; a failed benchmark has no figure.`);
+  const short = outcomes.filter((outcome) => outcome.met === false);
   if (options.check && short.length > 0) {
-    console.error(`\nShort of their reach: ${short.map((outcome) => outcome.name).join(", ")}`);
+    console.error(`\nShort of their target: ${short.map((outcome) => outcome.name).join(", ")}`);
   }
   if (options.capacity) {
-    if (failed > 0) console.error("\nThe page is left as it is: it would show figures of different runs.");
+    if (failed > 0) console.error("\nThe page is not written, because it would mix figures of different runs.");
     else console.log(`\nwrote ${writePage()}`);
   }
   return failed > 0 || (options.check && short.length > 0) ? 1 : 0;
 }
 
-/** What the running benchmark has opened; an interrupt closes it too. */
+/** The scope of the running benchmark; an interrupt disposes of it, too. */
 let open: AsyncDisposableStack | undefined;
 
 async function inScope<Result>(benchmark: { run(bench: Bench): Promise<Result> }, bench: Omit<Bench, "scope">): Promise<Result> {
@@ -98,7 +98,7 @@ async function inScope<Result>(benchmark: { run(bench: Bench): Promise<Result> }
   try {
     return await benchmark.run({ ...bench, scope });
   } finally {
-    // An interrupt is closing it already, and ends the bench when that is done: nothing may go on, or end it before.
+    // An interrupt is disposing of it already, and then ends the bench; nothing may continue or end it earlier.
     if (interruption) await interruption;
     open = undefined;
     await scope.disposeAsync();

@@ -1,4 +1,4 @@
-/** Every relative link, every path and every operation that the documentation names in code exists. */
+/** Checks that every relative link, path and operation in the documentation exists. */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { catalogue } from "../packages/server/src/operation/declaration/catalogue.ts";
@@ -7,10 +7,10 @@ import { manifests } from "../packages/server/src/runtime/modules.ts";
 const root = join(import.meta.dirname, "..");
 const pages = globSync(["*.md", "docs/**/*.md", "bench/*.md", "packages/*/README.md"], { cwd: root });
 const link = /\]\(([^)\s]+)\)/g;
-/** `packages/…`, `docs/…` and the like, in code; a place of a kind (`<module>`, `*`, `…`) is no path. */
+/** `packages/…`, `docs/…` and the like, in code; a placeholder (`<module>`, `*`, `…`) is not a path. */
 const path = /`((?:packages|docs|bench|scripts|tests|deploy)\/[\w./-]+)`/g;
 
-/** The same below the server's sources, as docs/sources.md writes them. */
+/** Paths below the server's sources, as in docs/sources.md. */
 const sourcePath = /`((?:modules|operation|platform|runtime)\/[\w./-]*)`/g;
 /** An operation's name, `tenancy.inviteMember`. */
 const operationName = new RegExp(`\`((?:${manifests.map(({ module }) => module.name).join("|")})\\.[a-z]\\w+)\``, "g");
@@ -23,7 +23,7 @@ for (const page of pages) {
   for (const [, target] of text.matchAll(link)) {
     if (!target || /^[a-z]+:/.test(target) || target.startsWith("#")) continue;
     const file = normalize(join(dirname(page), target.split("#")[0] as string));
-    if (!existsSync(join(root, file))) problems.push(`${page}: the link to ${target} leads nowhere`);
+    if (!existsSync(join(root, file))) problems.push(`${page}: the link to ${target} leads unknownId`);
   }
   for (const [, file] of text.matchAll(path)) {
     if (file && !existsSync(join(root, file))) problems.push(`${page}: there is no ${file}`);

@@ -1,4 +1,4 @@
-/** Fails where the events of this source would break who reads those of the last release (docs/reference/released). */
+/** Fails where the events of this source would break consumers of the last release's (docs/reference/released). */
 import { breaks, type Schemas } from "./events/compatibility.ts";
 import { today } from "./released/ends.ts";
 import { last, present } from "./released/snapshots.ts";

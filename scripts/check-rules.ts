@@ -1,7 +1,7 @@
 /**
- * The alerts and recording rules: Prometheus' own check of their form, and its unit tests: each alert fires on what it is
- * for, and none in a healthy installation. What the autoscalers' adapter asks is checked as if it were a rule. Says so and checks
- * nothing where promtool is not installed.
+ * Checks the alerts and recording rules by Prometheus' syntax check and its unit tests: each alert fires in its case, and none in a
+ * healthy installation. The queries of the autoscalers' adapter are checked like rules. Skipped with a message where promtool is not
+ * installed.
  */
 import { spawnSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -35,24 +35,24 @@ for (const args of calls) {
 }
 rmSync(scratch, { recursive: true, force: true });
 
-/** Debian's Prometheus is built without the discovery of Kubernetes; all else of the file is checked. */
+/** Debian's Prometheus is built without Kubernetes' service discovery; the rest of the file is checked. */
 function withoutDiscovery(file: string): string {
   const { rule_files, scrape_configs, ...others } = parse(readFileSync(join(folder, file), "utf8"));
-  const place = join(scratch, file);
+  const path = join(scratch, file);
   writeFileSync(
-    place,
+    path,
     stringify({
       ...others,
       rule_files: (rule_files as string[]).map((each) => join(folder, each)),
       scrape_configs: (scrape_configs as { kubernetes_sd_configs: unknown }[]).map(({ kubernetes_sd_configs: _, ...scrape }) => scrape),
     }),
   );
-  return place;
+  return path;
 }
 
 function asRules(queries: readonly string[]): string {
-  const place = join(scratch, "adapter.yml");
+  const path = join(scratch, "adapter.yml");
   const rules = queries.map((expr, index) => ({ record: `adapter_${index}`, expr }));
-  writeFileSync(place, stringify({ groups: [{ name: "adapter", rules }] }));
-  return place;
+  writeFileSync(path, stringify({ groups: [{ name: "adapter", rules }] }));
+  return path;
 }

@@ -1,5 +1,5 @@
 /**
- * SQL that PostgreSQL can answer by no index. `is [not] distinct from` is refused in product code: on a tenant's column it reads the
+ * SQL that cannot use an index. `is [not] distinct from` is refused in product code: on a tenant's column it reads the
  * rows of every tenant. Use `ofTenant` or `equalOrNull` (platform/database/tenant-predicate.ts); inside SQL, write `=` for the rows of
  * organizations and a second branch with `is null` for those of the internal scope.
  */

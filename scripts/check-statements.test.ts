@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { breachesIn } from "./check-statements.ts";
 
-/** Written with `#{`, because a placeholder in a plain text is taken for a mistake. */
+/** Written with `#{`, because the linter reports a placeholder in a plain string. */
 const asTemplate = (source: string): string => source.replaceAll("#{", "$".concat("{"));
 
 it.each([
@@ -13,7 +13,7 @@ it.each([
   'tx.insertInto("t").values(rows)',
   'tx.insertInto("t").values(ids.map((id) => ({ id })))',
   'tx\n.insertInto("t")\n.values([{ id }])',
-])("refuses a parameter a value: %s", (source) => {
+])("refuses one parameter for each value: %s", (source) => {
   expect(breachesIn(asTemplate(source))).not.toEqual([]);
 });
 
@@ -26,6 +26,6 @@ it.each([
   "sql`insert into t (a) values (#{a})`",
   "for (const value of map.values()) use(value)",
   "const columns = sql.join(names.map((name) => sql.ref(name)));",
-])("takes what has a fixed number of them: %s", (source) => {
+])("accepts a fixed number of parameters: %s", (source) => {
   expect(breachesIn(asTemplate(source))).toEqual([]);
 });

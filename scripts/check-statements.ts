@@ -1,6 +1,6 @@
 /**
- * Refuses SQL with a parameter a value: such a statement works in every test and fails for ever at 65,535 of them. Lists and rows are
- * handed over as one parameter, by `anyOf`, `allOf`, `insertMany` and `asRows` of platform/database/many-rows.ts.
+ * Refuses SQL with one parameter for each value: such a statement works in every test and fails at 65,535 of them. Lists and rows are
+ * passed as one parameter, by `anyOf`, `allOf`, `insertMany` and `asRows` of platform/database/many-rows.ts.
  */
 import { globSync, readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -19,7 +19,7 @@ const rules: readonly Rule[] = [
   { pattern: /(?<!Object)\.values\(\s*(?:\[|\w*(?:rows|s)\)|[^(){};]*\.map\()/g, instead: "call insertMany" },
 ];
 
-/** Where the helpers themselves are, and what is not product code. */
+/** The helpers themselves, and files that are not product code. */
 const exempt = /many-rows\.ts$|\.test\.ts$|\/testing\/|\/conformance\//;
 
 export interface Breach {
@@ -42,7 +42,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   for (const file of globSync("packages/server/src/**/*.ts").filter((path) => !exempt.test(path))) {
     for (const { line, text, instead } of breachesIn(readFileSync(file, "utf8"))) {
       found += 1;
-      process.stdout.write(`${file}:${line}: \`${text}\` has a parameter a value; ${instead}\n`);
+      process.stdout.write(`${file}:${line}: \`${text}\` has one parameter for each value; ${instead}\n`);
     }
   }
   process.exitCode = found > 0 ? 1 : 0;

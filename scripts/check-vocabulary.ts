@@ -1,7 +1,7 @@
 /**
  * `npm run check`, vocabulary: one concept has one name, the one that the field uses (scripts/vocabulary/terms.ts). Reads identifiers,
- * comments and texts of the sources and the documentation. Sections of the source documents are named in docs/sources.md and in decision
- * records alone: nobody outside has those documents.
+ * comments and texts of the sources and the documentation. Only docs/sources.md and decision records may cite sections of the source
+ * documents, because they are not public.
  */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ function* findings(kind: "identifiers" | "prose", text: string, file: string, li
     if (found !== undefined) yield { file, line, found, instead: term.instead };
   }
   const cited = kind === "prose" ? section.exec(text)?.[0] : undefined;
-  if (cited !== undefined) yield { file, line, found: cited, instead: "a sentence; sections stand in docs/sources.md" };
+  if (cited !== undefined) yield { file, line, found: cited, instead: "a sentence; sections belong in docs/sources.md" };
 }
 
 function* ofProse(text: string, file: string, from: number): Generator<Finding> {
@@ -49,7 +49,7 @@ function* ofProse(text: string, file: string, from: number): Generator<Finding> 
 
 function* ofSource(text: string, file: string): Generator<Finding> {
   for (const segment of segmentsOf(text)) {
-    // A text without a space is a value, not a sentence: "he" is also a language.
+    // A text without a space is a value, not a sentence: "he" is also a language code.
     if (segment.kind === "text" && !segment.text.includes(" ")) continue;
     if (segment.kind !== "code") yield* ofProse(segment.text, file, segment.line);
     else

@@ -1,4 +1,4 @@
-/** `npm run check`: everything that can be said of the source without running the product. Runs all, then tells what failed. */
+/** `npm run check`: every check of the source that does not run the product. Runs all of them, and prints which failed. */
 import { spawn } from "node:child_process";
 
 interface Check {
@@ -8,10 +8,10 @@ interface Check {
 
 const checks: readonly Check[] = [
   { name: "types", command: ["tsc", "-p", "."] },
-  // Without Node's types: the engine runs in a browser, too.
+  // Without Node's types, because the engine runs in a browser, too.
   { name: "types of the policy engine, without Node", command: ["tsc", "-p", "packages/policy"] },
   { name: "lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
-  // It reads TypeScript through swc and still warns that it found no TypeScript compiler older than 7.
+  // It parses TypeScript with swc, and still warns that it found no TypeScript compiler older than 7.
   { name: "import rules", command: ["depcruise", "packages", "tests", "--config", ".dependency-cruiser.mjs"] },
   { name: "SQL that uses no index", command: ["node", "scripts/check-sql.ts"] },
   { name: "references", command: ["node", "scripts/references.ts", "--check"] },

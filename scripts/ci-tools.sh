@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What the checks and the services' tests use beside the services themselves, put on a Debian machine where it is missing.
-# A test without its program is skipped and says so; here it gets it. Starts no service, takes nothing away, and ends with 0
-# whatever could not be had: that is printed, and the skipped tests name it again.
+# Installs the programs of the checks and the services' tests on a Debian machine, except the services. A test without its
+# program is skipped with a message. Starts no service, removes nothing, and exits with 0 even if a program is not available:
+# it is printed, and the skipped tests name it again.
 set -uo pipefail
 
-# program or file · Debian package · what is skipped without it
+# program or file · Debian package · tests that are skipped without it
 tools=(
   "promtool|prometheus|the alerts' own tests (npm run check), and tests/operations and tests/deployment against a real Prometheus"
   "kcat|kcat|the broker's contract on Kafka, for which the mock cluster of kcat stands"
@@ -13,7 +13,7 @@ tools=(
   "pgbackrest|pgbackrest|the drill that restores a lost database (tests/services/restore.test.ts, npm run drill:restore)"
   "curl|curl|the README's and the guide's commands, and the roll-out's look at Prometheus"
 )
-# A library is looked for where tests/scenarios/clock.ts looks.
+# The same path of the library as in tests/scenarios/clock.ts.
 has() {
   command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || compgen -G "/usr/lib/*/faketime/$1" >/dev/null || compgen -G "/usr/lib/faketime/$1" >/dev/null ||
     compgen -G "/usr/local/lib/faketime/$1" >/dev/null
@@ -40,7 +40,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
   exit 0
 fi
 
-# Packages with a service start it when they are installed, unless this file says no. One that is there stays as it is.
+# Packages with a service start it at the installation, unless this file prevents it. An existing file is not changed.
 policy=/usr/sbin/policy-rc.d
 log=$(mktemp)
 own_policy=no
@@ -56,7 +56,7 @@ elif "$policy" prometheus start >/dev/null 2>&1; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-# Another installation may be under way; it is waited for.
+# Waits for another running installation.
 apt=(apt-get -qq -y -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2)
 updated=no
 for tool in "${missing[@]}"; do

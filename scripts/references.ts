@@ -1,6 +1,6 @@
 /**
- * Makes docs/reference from the declarations: the API, the events, the errors, the configuration, the schema, the
- * operations, the audit actions. `--check` writes nothing and fails where a file is not what it would be made to.
+ * Generates docs/reference from the declarations: the API, the events, the errors, the configuration, the schema, the
+ * operations, the audit actions. `--check` writes nothing and fails where a file is outdated.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -37,8 +37,7 @@ const stale = Object.entries(files).filter(([name, text]) => {
 });
 
 if (process.argv.includes("--check")) {
-  for (const [name] of stale)
-    process.stderr.write(`docs/reference/${name} is not what the source says; npm run references makes it anew.\n`);
+  for (const [name] of stale) process.stderr.write(`docs/reference/${name} is outdated; run npm run references.\n`);
   process.exitCode = stale.length > 0 ? 1 : 0;
 } else {
   for (const [name, text] of stale) {

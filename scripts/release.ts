@@ -1,6 +1,6 @@
 /**
- * `npm run release`: keeps the API's description and the events' schemas of the version in packages/server/package.json, for the checks to hold what
- * comes after against. Refuses a version that is kept already, and an end that is announced too late. It publishes nothing.
+ * `npm run release`: stores the API's description and the events' schemas of the version in packages/server/package.json, for comparison with
+ * later versions. Refuses an existing version, and a sunset that is announced too late. It publishes nothing.
  */
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const problems = [
   ...kinds
     .map((kind) => nameOf(kind, version))
     .filter((file) => existsSync(join(folder, file)))
-    .map((file) => `${file} is there already: a release is kept once`),
+    .map((file) => `${file} exists already: a release is stored once`),
   ...announcedLate(operationsOf(last<Document>("openapi")?.document ?? { paths: {} }), operationsOf(present("openapi")), today()),
   ...announcedLate(last<Schemas>("events")?.document ?? {}, present("events"), today()),
 ];

@@ -1,8 +1,8 @@
 /**
- * `npm run stack`: a full distributed set on this machine: worker, two command, two query processes and a gateway, on PostgreSQL and
- * NATS, and on Redis and a broker where they answer. Prints what runs where; a process that is killed is started again.
+ * `npm run stack`: runs all roles as processes on this machine: a worker, two command and two query processes and a gateway, on PostgreSQL
+ * and NATS, and on Redis and a broker where they answer. Prints the addresses; restarts processes that die.
  * Options: --query N, --command N, --worker N, --gateway N, --port 8080. Addresses: DATABASE_URL, NATS_URL, REDIS_URL, EVENTS_URL; every
- * other variable of the configuration is handed on, but for those by which the set tells its processes apart.
+ * other variable of the configuration is passed on, except those that differ between the processes.
  */
 import { parseArgs } from "node:util";
 import { aesKeys } from "../packages/server/src/platform/keys/aes.ts";
@@ -42,14 +42,14 @@ for (const role of order) {
   }
 }
 
-/** What the set says of each process, and embedded storage, which it has none of. */
+/** Variables that differ between the processes, and that of embedded storage, which is not used. */
 const ownVariables = ["PORT", "HOST", "OPERATIONS_PORT", "GATEHOUSE_ROLE", "GATEHOUSE_WORKERS", "GATEHOUSE_DATA_DIR"];
 const shared: Readonly<Record<string, string>> = {
   PUBLIC_URL: `http://127.0.0.1:${firstPort}`,
-  ...handedOn(),
+  ...inherited(),
   ...known({ ...services, GATEHOUSE_MASTER_KEY: masterKey() }),
 };
-/** What a gateway does not hold: whoever breaks into the door finds neither data nor keys. */
+/** Variables that a gateway does not get, so that an attacker in it finds neither data nor keys. */
 const notForTheGateway = [
   "DATABASE_URL",
   "DATABASE_READ_URL",
@@ -65,14 +65,14 @@ let ending = false;
 process.on("SIGINT", () => void end("", 0));
 process.on("SIGTERM", () => void end("", 0));
 try {
-  // One after the other: the first brings the schema up to date, and each finds those that it asks.
+  // One after the other: the first migrates the schema, and each finds the processes that it calls.
   for (const member of members) await member.start();
   print();
 } catch (error) {
   await end((error as Error).message, 1);
 }
 
-/** Ends what was started, the door first. */
+/** Ends the processes, the gateway first. */
 async function end(why: string, code: number): Promise<void> {
   if (ending) return;
   ending = true;
@@ -82,7 +82,7 @@ async function end(why: string, code: number): Promise<void> {
   process.exit(code);
 }
 
-/** What PostgreSQL refuses ends it with a sentence and 69 (EX_UNAVAILABLE). */
+/** A refusal of PostgreSQL ends the program with a message and exit code 69 (EX_UNAVAILABLE). */
 async function preparedDatabase(url: string): Promise<string> {
   try {
     return await prepareDatabase(url);
@@ -92,7 +92,7 @@ async function preparedDatabase(url: string): Promise<string> {
   }
 }
 
-/** What is not right ends it with a sentence and 64 (EX_USAGE). */
+/** Invalid options end the program with a message and exit code 64 (EX_USAGE). */
 function options() {
   try {
     const parsed = parseArgs({ options: { ...counts, ...more } });
@@ -110,23 +110,23 @@ function options() {
   }
 }
 
-/** What the processes of a role are told. A gateway has the key of messages between processes, and not the one that it follows from. */
+/** The environment of a role's processes. A gateway has the key of messages between processes, but not the master key. */
 function environmentOf(role: string): Record<string, string> {
   if (role !== "gateway") return shared;
   const [{ key }] = transportKeysOf(aesKeys(decodeMasterKey(shared["GATEHOUSE_MASTER_KEY"] as string, "GATEHOUSE_MASTER_KEY"))) as [
     DerivedKey,
   ];
-  const told = Object.entries(shared).filter(([name]) => !notForTheGateway.includes(name));
-  return { GATEHOUSE_TRANSPORT_KEY: key.toString("base64"), ...Object.fromEntries(told) };
+  const passed = Object.entries(shared).filter(([name]) => !notForTheGateway.includes(name));
+  return { GATEHOUSE_TRANSPORT_KEY: key.toString("base64"), ...Object.fromEntries(passed) };
 }
 
-/** What the environment says beside the services, as SMTP_URL, NATS_PREFIX or OTEL_EXPORTER_OTLP_ENDPOINT. */
-function handedOn(): Record<string, string> {
+/** Variables of the environment other than the services, such as SMTP_URL, NATS_PREFIX or OTEL_EXPORTER_OTLP_ENDPOINT. */
+function inherited(): Record<string, string> {
   const named = variables.map(({ name }) => name).filter((name) => !ownVariables.includes(name) && !(name in services));
   return Object.fromEntries(named.flatMap((name) => (process.env[name] ? [[name, process.env[name] as string]] : [])));
 }
 
-/** Without what this release takes no value of. */
+/** Leaves out variables that this release does not accept. */
 function known(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const taken = (name: string, value: string) =>
     variables.some((variable) => variable.name === name && variable.parse(value) !== undefined);
@@ -149,11 +149,11 @@ function print(): void {
       ...rows,
       "",
       `  API: http://127.0.0.1:${firstPort}/docs`,
-      `  mails: ${shared["SMTP_URL"] === undefined ? `http://127.0.0.1:${inbox.port}/dev/inbox` : "handed to SMTP_URL"}`,
+      `  mails: ${shared["SMTP_URL"] === undefined ? `http://127.0.0.1:${inbox.port}/dev/inbox` : "sent to SMTP_URL"}`,
       `  logs: ${stackFolder}/*.log`,
       `  first administrator: ${members.flatMap(({ setUpLink }) => setUpLink ?? [])[0] ?? "there is one already"}`,
       "",
-      "Kill what you like: it is started again. Ctrl-C ends all.",
+      "A killed process is restarted. Ctrl-C ends all.",
       "",
     ].join("\n"),
   );

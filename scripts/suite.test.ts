@@ -12,7 +12,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const passes = "test('holds', () => {});";
 const fails = "test('does not hold', () => expect(1).toBe(2));";
-/** Fails where it has not been run before. */
+/** Fails at its first run only. */
 const failsOnce = (name: string): string => `
   import { existsSync, writeFileSync } from "node:fs";
   test("holds when alone", () => {
@@ -33,7 +33,7 @@ function suite(files: Readonly<Record<string, string>>): Promise<{ code: number;
   });
 }
 
-test("one that passes is run once", async () => {
+test("a passing suite runs once", async () => {
   const { code, output } = await suite({ good: passes });
   expect(code, output).toBe(0);
   expect(output).not.toContain("once more");
@@ -45,21 +45,21 @@ test("the slowest tests are named, slowest first", async () => {
   expect(output).toMatch(/the slowest tests:\n +0\.[3-9] s {2}slow\.test\.js: waits\n +\d\.\d s {2}good\.test\.js: holds\n/);
 });
 
-test("what fails beside others and passes alone is named, and does not fail the run", async () => {
+test("a test that fails with others and passes alone is named, and does not fail the run", async () => {
   const { code, output } = await suite({ good: passes, shy: failsOnce("shy") });
   expect(code, output).toBe(0);
   expect(output).toContain("once more, each alone: shy.test.js");
-  expect(output).toMatch(/passed alone, to be looked at:\n {2}shy\.test\.js: holds when alone/);
+  expect(output).toMatch(/passed alone:\n {2}shy\.test\.js: holds when alone/);
 });
 
-test("what fails twice fails the run", async () => {
+test("a test that fails twice fails the run", async () => {
   const { code, output } = await suite({ bad: fails, shy: failsOnce("shy") });
   expect(code, output).toBe(1);
   expect(output).toContain("once more, each alone: bad.test.js");
   expect(output).not.toContain("to be looked at");
 });
 
-test("a file that cannot be read is a failed one", async () => {
+test("a file that cannot be read counts as failed", async () => {
   const { code, output } = await suite({ broken: "import './nowhere.js';" });
   expect(code, output).toBe(1);
   expect(output).toContain("once more, each alone: broken.test.js");
@@ -67,13 +67,13 @@ test("a file that cannot be read is a failed one", async () => {
 
 test("an error that belongs to no test fails the run at once", async () => {
   const { code, output } = await suite({
-    good: `${passes} setTimeout(() => { throw new Error("nobody caught it"); }); test("waits", () => new Promise((done) => setTimeout(done, 50)));`,
+    good: `${passes} setTimeout(() => { throw new Error("uncaught"); }); test("waits", () => new Promise((done) => setTimeout(done, 50)));`,
   });
   expect(code, output).toBe(1);
   expect(output).not.toContain("once more");
 });
 
-test("many failed files are no chance", async () => {
+test("many failed files are not retried", async () => {
   const { code, output } = await suite(Object.fromEntries(["a", "b", "c", "d", "e", "f"].map((name) => [name, failsOnce(name)])));
   expect(code, output).toBe(1);
   expect(output).not.toContain("once more");

@@ -1,7 +1,7 @@
 /**
- * `npm run test:ci`: the suite, and where a few files failed, those once more, each alone. Many thousand tests that talk to real
- * processes share two cores with each other there; what fails beside others and passes alone is listed at the end, so that it is
- * seen and mended, and does not hide behind a green line. What fails twice fails the run, and so does whatever fails in many files.
+ * `npm run test:ci`: runs the suite, and a few failed files once more, each alone. Thousands of tests with real processes share two cores.
+ * A test that fails with others and passes alone is listed at the end, so that it gets fixed. A test that fails twice fails the run, and so
+ * do failures in many files.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,7 +9,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 
-/** More failed files than this are not chance. */
+/** More failed files than this are not retried. */
 const filesAgainMax = 5;
 const slowestShown = 20;
 
@@ -19,7 +19,7 @@ interface FailedFile {
   readonly tests: readonly string[];
 }
 
-/** Whether the files that `args` of `vitest run` choose passed. An option's value is joined to it by "=": what is not an option is a filter. */
+/** Whether the files that `args` of `vitest run` select passed. Write an option's value with "=", because other arguments are filters. */
 export async function runSuite(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<boolean> {
   const options = args.filter((argument) => argument.startsWith("-"));
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-suite-"));
@@ -30,11 +30,11 @@ export async function runSuite(args: readonly string[], environment: Readonly<Re
     say(`\nthe slowest tests:\n${slowest(report).join("\n")}\n\nthe slowest folders:\n${slowestFolders(report).join("\n")}`);
     if (passed) return true;
     const failed = failedFiles(report);
-    // None: what failed belongs to no file, such as an error that nobody caught.
+    // No file: the failure belongs to none, such as an uncaught error.
     if (failed.length === 0 || failed.length > filesAgainMax) return false;
     say(`\nonce more, each alone: ${failed.map((file) => relative(".", file.path)).join(", ")}`);
     for (const file of failed) if (!(await vitest([file.path, ...options], environment))) return false;
-    say("\nfailed beside others and passed alone, to be looked at:");
+    say("\nfailed with others and passed alone:");
     for (const file of failed)
       for (const test of file.tests.length > 0 ? file.tests : ["the file"]) say(`  ${relative(".", file.path)}: ${test}`);
     return true;
@@ -49,7 +49,7 @@ async function vitest(args: readonly string[], environment: Readonly<Record<stri
   return status === 0;
 }
 
-/** What Vitest's JSON reporter writes, as far as it is read here. Times are milliseconds. */
+/** The used fields of Vitest's JSON report. Times are milliseconds. */
 interface Report {
   readonly testResults: readonly {
     readonly name: string;

@@ -1,7 +1,7 @@
 /**
- * `npm run test:scale`: 50,000 roles and 20,000 permissions, each role of the product in a process of its own, on a login that owns its
- * database and nothing else. Permissions are defined, moved and deleted one after the other while checks go on: none is refused, what
- * was taken away is gone within 2 s, what was given is there within 30 s. Needs PostgreSQL (TEST_DATABASE_URL, a superuser), NATS and Redis.
+ * `npm run test:scale`: 50,000 roles and 20,000 permissions, each role of the product in its own process, with a login that owns only its
+ * database. Permissions are defined, moved and deleted one after the other during checks. No check is refused, a revocation takes effect
+ * within 2 s, and a new right within 30 s. Needs PostgreSQL (TEST_DATABASE_URL, a superuser), NATS and Redis.
  * `--seconds 60`, `--roles 50000`, `--permissions 20000`.
  */
 import { parseArgs } from "node:util";
@@ -19,9 +19,9 @@ const { values } = parseArgs({
 const size = { roles: Number(values.roles), permissions: Number(values.permissions) };
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const timed = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const result = await work();
-  say(`${what}: ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
+  say(`${what}: ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
   return result;
 };
 
@@ -32,20 +32,20 @@ try {
   await timed("started", () => installation.start());
   say((await timed("gatehouse projection rebuild", () => installation.run("projection", "rebuild"))).trimEnd());
   const { changes, checks, refused, waitedTooLong, checkMs, takenMs, givenMs } = await sustain(installation, size, Number(values.seconds));
-  say(`${changes} changes, ${checks} checks, ${refused.length} refused; of the permission that was being changed ${waitedTooLong}`);
-  say(`check: ${spread(checkMs)}; taken away: ${spread(takenMs)}; given: ${spread(givenMs)}`);
+  say(`${changes} changes, ${checks} checks, ${refused.length} refused; of the changing permission ${waitedTooLong}`);
+  say(`check: ${spread(checkMs)}; revoked: ${spread(takenMs)}; granted: ${spread(givenMs)}`);
   const problems = [
     ...refused.slice(0, 5).map((text) => `refused: ${text}`),
     ...(changes === 0 ? ["nothing was changed"] : []),
-    ...(Math.max(...takenMs) > takenWithinMs ? [`what was taken away had an effect for more than ${takenWithinMs} ms`] : []),
-    ...(Math.max(...givenMs) > givenWithinMs ? [`what was given had no effect after ${givenWithinMs} ms`] : []),
+    ...(Math.max(...takenMs) > takenWithinMs ? [`a revoked right had an effect for more than ${takenWithinMs} ms`] : []),
+    ...(Math.max(...givenMs) > givenWithinMs ? [`a new right had no effect after ${givenWithinMs} ms`] : []),
   ];
   for (const problem of problems) say(`FAILED ${problem}`);
   process.exitCode = problems.length === 0 ? 0 : 1;
 } finally {
   await installation.close();
 }
-// What was started for the run ends with this process.
+// Processes of the run end with this process.
 process.exit();
 
 function spread(ms: readonly number[]): string {

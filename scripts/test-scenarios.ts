@@ -1,6 +1,6 @@
 /**
- * `npm run test:scenarios`: the long form of the faults in tests/scenarios. `--rounds 200` says how many processes are killed,
- * `--away 10` for how many seconds a service is away, `--scenario nats` plays the scenarios whose names contain that.
+ * `npm run test:scenarios`: the long form of the faults in tests/scenarios. `--rounds 200` is the number of killed processes,
+ * `--away 10` the seconds that a service is stopped, `--scenario nats` selects scenarios by a part of their names.
  */
 import { parseArgs } from "node:util";
 import { missingPrograms } from "@gatehouse/testing/own-services.ts";
@@ -21,7 +21,7 @@ const form = { rounds: Number(values.rounds), awayMs: Number(values.away) * 1_00
 const wanted = (name: string): boolean => name.toLowerCase().includes(values.scenario.toLowerCase());
 
 let failed = 0;
-const told = (name: string, { problems, ...counts }: ScenarioReport): void => {
+const print = (name: string, { problems, ...counts }: ScenarioReport): void => {
   say(problems.length === 0 ? `ok     ${name}` : `FAILED ${name}`, counts);
   for (const problem of problems) process.stdout.write(`       ${problem}\n`);
   if (problems.length > 0) failed += 1;
@@ -44,7 +44,7 @@ if (chosen.length > 0) {
       }
       process.stdout.write(`       ${scenario.name}: ${scenario.guarantee}\n`);
       await stage.application.fleet.allReady();
-      told(scenario.name, await scenario.run(stage));
+      print(scenario.name, await scenario.run(stage));
     }
   } finally {
     await stage.application.close();
@@ -55,7 +55,7 @@ if (wanted(older)) {
   if (olderCommit() === undefined) process.stdout.write(`skipped ${older}: the history of the repository is not here\n`);
   else {
     process.stdout.write(`       ${older}: ${olderBuildGuarantee}\n`);
-    told(older, await runOlderBuild());
+    print(older, await runOlderBuild());
   }
 }
 process.exit(failed > 0 ? 1 : 0);

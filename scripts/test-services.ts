@@ -1,7 +1,6 @@
 /**
  * `npm run test:services`: the suites on real services, in turns (turns.ts).
- * A service that is installed and does not run is started for the run; one that is missing is named, and fails the run where
- * CI=true says that all must be there.
+ * An installed service that does not run is started for the run; a missing one is named, and fails the run with CI=true.
  */
 
 import type { Service } from "@gatehouse/testing/own-service.ts";
@@ -14,7 +13,7 @@ import { type Turn, turns } from "./turns.ts";
 interface Needed {
   readonly name: ServiceName;
   readonly variable: string;
-  /** What has to be installed to start one. */
+  /** The program that must be installed to start one. */
   readonly program?: string;
   readonly open?: () => Promise<Service>;
 }
@@ -27,7 +26,7 @@ const needed: readonly Needed[] = [
   { name: "mariadb", variable: "TEST_MARIADB_URL" },
 ];
 
-/** Fewer than the processes of a test file open without a pooler (two pools of ten), so that they do share. */
+/** Fewer than the processes of a test file open without a pooler (two pools of ten), so that they share connections. */
 const pooledConnections = 8;
 
 const environment: Record<string, string> = { TEST_BACKEND: "postgresql" };
@@ -51,11 +50,11 @@ process.exitCode = 0;
 if (missing.length > 0 && process.env["CI"] === "true") process.exitCode = 1;
 else if (missing.includes("postgresql")) say("nothing to run without PostgreSQL");
 else for (const turn of turns) await runTurn(turn);
-// What was started for the run ends with this process.
+// Services of the run end with this process.
 process.exit();
 
 async function runTurn({ what, args, more, needs, pooled }: Turn): Promise<void> {
-  if (needs !== undefined && missing.includes(needs as ServiceName)) return say(`skipped: ${what}, for want of ${needs}`);
+  if (needs !== undefined && missing.includes(needs as ServiceName)) return say(`skipped: ${what}, because ${needs} is missing`);
   if (pooled && whyNoPgbouncer !== undefined) return say(`skipped: ${what}, because ${whyNoPgbouncer}`);
   say(`\n${what}`);
   const server = environment["TEST_DATABASE_URL"] ?? services.postgresql;

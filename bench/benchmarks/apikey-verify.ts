@@ -9,8 +9,8 @@ import { type Sides, sideBySide } from "../lib/side-by-side.ts";
 
 const keysPath = "/api/v1/api-keys";
 const verifyPath = `${keysPath}/verify`;
-/** Keys in circulation. */
-const keys = 64;
+/** Number of distinct keys. */
+const distinct = 64;
 /** As in check-http. */
 const connections = 64;
 
@@ -18,16 +18,16 @@ export const apikeyVerify: Benchmark = {
   name: "apikey-verify",
   compares: "POST api-keys/verify against the same bytes through a Fastify route that answers a constant",
   unit: "req/s",
-  reach: 0.5,
+  target: 0.5,
   direction: "atLeast",
-  asked: "fast validation with few queries",
+  requirement: "fast validation with few queries",
   run: (bench) => sideBySide(bench, setUp),
 };
 
 async function setUp(bench: Bench): Promise<Sides> {
   const ours = await gatehouseSide(bench);
   const [first] = ours.questions;
-  if (first === undefined) throw new Error("no question to ask");
+  if (first === undefined) throw new Error("no verification to send");
   const right = await send(ours.url, first.request);
   first.expect(right);
   return { ours, reference: await constantSide(bench, ours, right) };
@@ -37,12 +37,12 @@ async function gatehouseSide(bench: Bench): Promise<Side> {
   const gatehouse = await startOnPostgres(bench);
   const organization = await makeOrganization(gatehouse.api, gatehouse.admin);
   const questions: Question[] = [];
-  for (let index = 0; index < keys; index += 1) questions.push(await question(gatehouse.api, organization, index));
+  for (let index = 0; index < distinct; index += 1) questions.push(await verification(gatehouse.api, organization, index));
   return { name: "gatehouse", url: gatehouse.url, pid: gatehouse.child.pid, connections, questions };
 }
 
-/** Everything that a key can be limited by: scopes, networks, and a rate limit that is never used up. */
-async function question(api: Api, { id, owner }: Organization, index: number): Promise<Question> {
+/** A key with every restriction: scopes, networks, and a rate limit that is never exhausted. */
+async function verification(api: Api, { id, owner }: Organization, index: number): Promise<Question> {
   const body = {
     organizationId: id,
     name: `Bench ${index}`,
@@ -51,13 +51,13 @@ async function question(api: Api, { id, owner }: Organization, index: number): P
     rateLimit: { requests: 1_000_000_000, seconds: 86_400 },
   };
   const key = expectText("POST api-keys", await api.post(keysPath, { token: owner.token, body, status: 201 }), "key");
-  const asked = { organizationId: id, key, ipAddress: "10.1.2.3", permission: "Product.Create" };
+  const fields = { organizationId: id, key, ipAddress: "10.1.2.3", permission: "Product.Create" };
   return {
     request: {
       method: "POST",
       path: verifyPath,
       headers: { authorization: `Bearer ${owner.token}`, "content-type": "application/json" },
-      body: JSON.stringify(asked),
+      body: JSON.stringify(fields),
     },
     expect: expectValid,
   };

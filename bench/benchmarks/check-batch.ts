@@ -14,7 +14,7 @@ export const checkBatch: Benchmark = {
   name: "check-batch",
   compares: "POST authorization/check-batch of 100 against single checks, on the same server",
   unit: "decisions/s",
-  reach: 20,
+  target: 20,
   direction: "atLeast",
   run: (bench) => sideBySide(bench, setUp),
 };
@@ -30,8 +30,8 @@ async function setUp(bench: Bench): Promise<Sides> {
     name: "batch",
     perRequest: checksPerBatch,
     questions: Array.from({ length: batches }, (_, index) => {
-      const part = checks.slice(index * checksPerBatch, (index + 1) * checksPerBatch);
-      return { request: asMember(organization, checkBatchPath, { checks: part }), expect: expectBatch };
+      const batch = checks.slice(index * checksPerBatch, (index + 1) * checksPerBatch);
+      return { request: asMember(organization, checkBatchPath, { checks: batch }), expect: expectBatch };
     }),
   };
   const single: Side = {

@@ -7,7 +7,7 @@ import type { Side } from "../lib/side.ts";
 import { type Sides, sideBySide } from "../lib/side-by-side.ts";
 import { asMember, checkBody, checkPath } from "./check-requests.ts";
 
-/** Distinct questions in circulation. */
+/** Number of distinct checks. */
 const distinct = 64;
 /** Enough that the server always has a request waiting, too few for a queue to form. */
 const connections = 64;
@@ -16,16 +16,16 @@ export const checkHttp: Benchmark = {
   name: "check-http",
   compares: "POST authorization/check against the same bytes through a Fastify route that answers a constant",
   unit: "req/s",
-  reach: 0.6,
+  target: 0.6,
   direction: "atLeast",
-  asked: "p95 below 50 ms, 5000 checks/s; rule and condition p95 below 5 ms",
+  requirement: "p95 below 50 ms, 5000 checks/s; rule and condition p95 below 5 ms",
   run: (bench) => sideBySide(bench, setUp),
 };
 
 async function setUp(bench: Bench): Promise<Sides> {
   const ours = await gatehouseSide(bench);
   const [first] = ours.questions;
-  if (first === undefined) throw new Error("no question to ask");
+  if (first === undefined) throw new Error("no check to send");
   const right = await send(ours.url, first.request);
   first.expect(right);
   return { ours, reference: await constantSide(bench, ours, right) };

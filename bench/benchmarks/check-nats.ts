@@ -6,7 +6,7 @@ import type { Bench, Benchmark, Measured } from "../lib/benchmark.ts";
 import { startNode } from "../lib/child.ts";
 import { startGatehouse } from "../lib/gatehouse.ts";
 import { inTurn } from "../lib/in-turn.ts";
-import { type Asked, askForSeconds, connectNats, natsUrl } from "../lib/nats.ts";
+import { connectNats, natsUrl, type Requests, requestForSeconds } from "../lib/nats.ts";
 import { serverFile } from "../lib/paths.ts";
 import { freshDatabase } from "../lib/postgres.ts";
 import { cpuSeconds } from "../lib/process-table.ts";
@@ -15,7 +15,7 @@ import { median } from "../lib/statistics.ts";
 import { checkBody } from "./check-requests.ts";
 
 const inFlight = 32;
-/** Distinct questions in circulation. */
+/** Number of distinct checks. */
 const distinct = 64;
 const readyTimeoutMs = 30_000;
 
@@ -23,7 +23,7 @@ export const checkNats: Benchmark = {
   name: "check-nats",
   compares: `check over NATS request and reply, ${inFlight} in flight, against the same bytes from a bare NATS responder`,
   unit: "req/s",
-  reach: 0.6,
+  target: 0.6,
   direction: "atLeast",
   run: againstBareResponder,
 };
@@ -33,7 +33,7 @@ export const scaleQuery: Benchmark = {
   compares: `check over NATS with two query processes against one, ${2 * inFlight} in flight; they share the machine's cores with NATS and the load`,
   unit: "req/s",
   direction: "atLeast",
-  asked: "query processes are added as the load grows",
+  requirement: "query processes are added as the load grows",
   run: twoAgainstOne,
 };
 
@@ -41,7 +41,7 @@ async function againstBareResponder(bench: Bench): Promise<Measured> {
   const installation = await makeInstallation(bench);
   await installation.start("query");
   const connection = await connectNats(bench.scope);
-  const ours = installation.asked();
+  const ours = installation.requests();
   const right = (await connection.request(ours.subject, ours.bodies[0])).string();
   ours.expect(right);
   const subject = `${installation.prefix}.constant`;
@@ -51,14 +51,14 @@ async function againstBareResponder(bench: Bench): Promise<Measured> {
     env: { NODE_ENV: "production", NATS_URL: natsUrl, SUBJECT: subject, ANSWER_BODY: right },
   });
   await bare.line("ready", readyTimeoutMs);
-  const reference: Asked = {
+  const reference: Requests = {
     ...ours,
     subject,
     expect: (answer) => {
       if (answer !== right) throw new Error(`the bare responder answered ${answer}`);
     },
   };
-  const rate = (asked: Asked) => () => askForSeconds(connection, asked, inFlight, bench.seconds);
+  const rate = (requests: Requests) => () => requestForSeconds(connection, requests, inFlight, bench.seconds);
   return inTurn(bench, "req/s", rate(ours), rate(reference));
 }
 
@@ -73,7 +73,7 @@ async function twoAgainstOne(bench: Bench): Promise<Measured> {
   const rate = (installation: Installation) => async () => {
     const before = installation.cpuSeconds();
     const beganAt = performance.now();
-    const perSecond = await askForSeconds(connection, installation.asked(), 2 * inFlight, bench.seconds);
+    const perSecond = await requestForSeconds(connection, installation.requests(), 2 * inFlight, bench.seconds);
     const cores = (installation.cpuSeconds() - before) / ((performance.now() - beganAt) / 1_000);
     used.set(installation, [...(used.get(installation) ?? []), { rate: perSecond, cores }]);
     return perSecond;
@@ -88,7 +88,7 @@ async function twoAgainstOne(bench: Bench): Promise<Measured> {
   return { ...measured, notes };
 }
 
-/** What a check costs says how it would scale where there are cores for it; the rate says only how it does here. */
+/** The cost of a check shows how it would scale with more cores; the rate shows only this machine. */
 function costOf(all: readonly { rate: number; cores: number }[] = []): string {
   // The first is the warm-up.
   const cores = median(all.slice(1).map((one) => one.cores));
@@ -100,12 +100,12 @@ interface Installation {
   readonly prefix: string;
   /** Starts a process with this role, on this installation's database and subjects. */
   start(role: string): Promise<void>;
-  asked(): Asked;
-  /** Of all its processes so far; NaN where the system does not tell. */
+  requests(): Requests;
+  /** Processor seconds of all its processes so far; NaN where the system does not report them. */
   cpuSeconds(): number;
 }
 
-/** A database with an organization in it, made through a gateway that is then of no more use. */
+/** A database with an organization, created through a temporary gateway. */
 async function makeInstallation(bench: Bench): Promise<Installation> {
   const admin = newAccount("admin");
   const prefix = `bench-${randomBytes(6).toString("hex")}`;
@@ -119,13 +119,13 @@ async function makeInstallation(bench: Bench): Promise<Installation> {
     GATEHOUSE_DECISION_STEPS: "1000000000",
     GATEHOUSE_QUOTA_ORGANIZATIONS: "1000000",
     NATS_PREFIX: prefix,
-    // The load speaks NATS itself.
+    // The load generator uses NATS directly.
     NATS_SERVICE_CALLS: "accept",
   };
   bench.say("starting gatehouse on PostgreSQL");
   const maker = await startGatehouse(bench.scope, shared);
   const organization = await makeOrganization(new Api(maker.url), admin);
-  // The last permission's way into the read model is over once it is decided with it.
+  // The last permission is in the projection once a check is allowed by it.
   await new Api(maker.url).post("/api/v1/iam/authorization/check", {
     body: checkBody(organization, 0),
     token: organization.member.token,
@@ -138,15 +138,15 @@ async function makeInstallation(bench: Bench): Promise<Installation> {
     async start(role) {
       pids.push((await startGatehouse(bench.scope, { ...shared, NATS_URL: natsUrl, GATEHOUSE_ROLE: role })).child.pid);
     },
-    asked: () => questions(prefix, organization),
+    requests: () => questions(prefix, organization),
     cpuSeconds: () => pids.reduce((sum, pid) => sum + (cpuSeconds(pid) ?? Number.NaN), 0),
   };
 }
 
-function questions(prefix: string, organization: Organization): Asked {
+function questions(prefix: string, organization: Organization): Requests {
   const credential = { token: organization.member.token, from: "header" };
   return {
-    subject: `${prefix}.rpc.query.access.check`,
+    subject: `${prefix}.rpc.query.decisions.check`,
     bodies: Array.from({ length: distinct }, (_, index) =>
       Buffer.from(JSON.stringify({ input: checkBody(organization, index), credential })),
     ),

@@ -5,7 +5,7 @@ import type { HttpRequest } from "../lib/http.ts";
 export const checkPath = "/api/v1/iam/authorization/check";
 export const checkBatchPath = "/api/v1/iam/authorization/check-batch";
 
-/** A question about one product of many, so that no answer is the answer to the question before. */
+/** A check of one of many products, so that consecutive checks differ. */
 export function checkBody(organization: Organization, index: number): Record<string, unknown> {
   return {
     userId: organization.member.userId,
@@ -16,7 +16,7 @@ export function checkBody(organization: Organization, index: number): Record<str
   };
 }
 
-/** The member asks about themselves, with their session. */
+/** The member checks their own rights, with their session. */
 export function asMember(organization: Organization, path: string, body: unknown): HttpRequest {
   return {
     method: "POST",

@@ -11,16 +11,16 @@ import { startReference } from "../lib/reference.ts";
 import { median } from "../lib/statistics.ts";
 import { storedArgon2Parameters } from "../lib/stored-hash.ts";
 
-/** Several, because commands about one organization wait for each other. */
+/** Several, because commands on one organization wait for each other. */
 const organizations = 8;
 const inFlight = 16;
-/** As many as the product's own pool has. */
+/** The size of the product's pool. */
 const poolSize = 10;
 const iam = "/api/v1/iam";
 
 interface Kind {
   caller(owned: readonly Owned[]): Caller;
-  /** Counts what the calls have left behind. */
+  /** Counts the effects of the calls. */
   effects: string;
 }
 
@@ -59,28 +59,28 @@ const register: Kind = {
   effects: "select count(*) from users where status = 'PendingConfirmation'",
 };
 
-const row = (name: string, what: string, asked: string, kind: Kind): Benchmark => ({
+const benchmark = (name: string, what: string, requirement: string, kind: Kind): Benchmark => ({
   name,
   compares: `${what} against the same statements as one prepared transaction on the same tables behind a bare Fastify route, ${inFlight} in flight`,
   unit: "req/s",
   direction: "atLeast",
-  asked,
+  requirement,
   run: (bench) => run(bench, kind),
 });
 
-export const commandRename = row(
+export const commandRename = benchmark(
   "command-rename",
   "PUT organizations/:id",
   "organization actions p95 below 1 s, 50 organization changes/s",
   rename,
 );
-export const commandInvite = row(
+export const commandInvite = benchmark(
   "command-invite",
   "POST organizations/:id/invitations",
   "organization actions p95 below 1 s, 50 organization changes/s",
   invite,
 );
-export const commandRegister = row(
+export const commandRegister = benchmark(
   "command-register",
   "POST auth/register, argon2id on both sides,",
   "registration p95 below 1 s, 100 user changes/s",
@@ -90,7 +90,7 @@ export const commandRegister = row(
 async function run(bench: Bench, kind: Kind): Promise<Measured> {
   const gatehouse = await startOnPostgres(bench);
   const ours = measuredSide(bench, gatehouse.url, gatehouse.databaseUrl, kind.caller(await makeOwned(gatehouse.api, organizations)), kind);
-  // A second installation's tables, so that the product's worker has nothing to do with what the reference writes.
+  // The tables of a second installation, so that the product's worker does not process the reference's writes.
   const other = await startOnPostgres(bench);
   const owned = await makeOwned(other.api, organizations);
   await other.child.stop();
@@ -115,12 +115,12 @@ function measuredSide(bench: Bench, url: string, databaseUrl: string, caller: Ca
     async once(): Promise<number> {
       const before = await count(databaseUrl, effects);
       const from = next;
-      const { next: reached, ...result } = await callForSeconds(url, caller, from, inFlight, bench.seconds);
-      next = reached;
+      const { next: afterwards, ...result } = await callForSeconds(url, caller, from, inFlight, bench.seconds);
+      next = afterwards;
       const left = (await count(databaseUrl, effects)) - before;
-      // What was acknowledged must be there, once each.
-      if (left !== reached - from)
-        throw new Error(`${reached - from} commands were acknowledged at ${url} and ${left} have left something behind`);
+      // Each acknowledged command must have exactly one effect.
+      if (left !== afterwards - from)
+        throw new Error(`${afterwards - from} commands were acknowledged at ${url} and ${left} have left something behind`);
       called.push(result);
       return result.perSecond;
     },
@@ -139,7 +139,7 @@ function measuredSide(bench: Bench, url: string, databaseUrl: string, caller: Ca
 const count = (databaseUrl: string, text: string): Promise<number> =>
   withClient(databaseUrl, async (client) => Number((await client.query<{ count: string }>(text)).rows[0]?.count));
 
-/** The reference hashes as the product does. */
+/** The reference hashes with the product's parameters. */
 async function parametersOf({ databaseUrl }: RunningGatehouse): Promise<Argon2Parameters> {
   const stored = await storedArgon2Parameters(databaseUrl);
   if (stored === undefined) throw new Error("no stored hash was readable, so the reference cannot do the same work");

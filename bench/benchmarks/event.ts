@@ -19,19 +19,19 @@ import { asMember, checkBody, checkPath } from "./check-requests.ts";
 
 /** Writes of one repetition, one after the other; a P95 needs more than twenty. */
 const writes = 40;
-/** Asked again so soon: that is the resolution. */
+/** Polling interval, which is the resolution. */
 const askEveryMs = 2;
 const giveUpMs = 20_000;
 const readyTimeoutMs = 30_000;
 const iam = "/api/v1/iam";
-const asked = "event processing p95 below 2 s";
+const requirement = "event processing p95 below 2 s";
 
 export const eventEffect: Benchmark = {
   name: "event-effect",
   compares: `p95 over ${writes} writes: from the acknowledgement of a command to its effect in the answer of another process, over the worker, NATS and Redis, against a bare transaction with NOTIFY, a listener that writes, and a route that reads`,
   unit: "ms",
   direction: "atMost",
-  asked,
+  requirement,
   run: effect,
 };
 
@@ -40,11 +40,11 @@ export const eventBroker: Benchmark = {
   compares: `p95 over ${writes} writes: from the acknowledgement of a command to its event at a consumer of RabbitMQ, through a relay in another process, against a bare publisher with confirms, from its publishing`,
   unit: "ms",
   direction: "atMost",
-  asked,
+  requirement,
   run: broker,
 };
 
-/** What the processes of one installation share. */
+/** The shared environment of one installation's processes. */
 async function installation(bench: Bench) {
   const admin = newAccount("admin");
   const shared = await freshInstallation(bench.scope, admin);
@@ -67,7 +67,7 @@ async function effect(bench: Bench): Promise<Measured> {
   return { ...measured, notes: noteOf(bench, all), p95Ms: percentile(all.ours.slice(writes), 0.95), raw: all };
 }
 
-/** A permission is given to a role and taken again: each is an effect. */
+/** Gives a permission to a role and removes it again; each is an effect. */
 let given = true;
 
 async function productEffect(writer: Api, reader: string, organization: Organization): Promise<number> {
@@ -161,7 +161,7 @@ async function put(writer: Api, { id, owner }: Organization, name: string): Prom
   if (answer.status !== 200 || at(answer, "name") !== name) throw new Error(`the command answered ${answer.status} ${answer.text}`);
 }
 
-/** When the event that carries a name arrives, or has arrived already: the relay may be quicker than the acknowledgement. */
+/** The time at which the event with a name arrives. The relay may be faster than the acknowledgement. */
 async function arrivals(bench: Bench, connection: Connection, queue: string): Promise<(name: string) => Promise<number>> {
   const arrived = new Map<string, PromiseWithResolvers<number>>();
   const of = (name: string) => {
@@ -191,7 +191,7 @@ async function arrivals(bench: Bench, connection: Connection, queue: string): Pr
   };
 }
 
-/** The repetition's p95; every delay is kept beside. */
+/** The repetition's p95; records every delay. */
 const p95Of = (all: number[], once: () => Promise<number>) => async (): Promise<number> => {
   const delays: number[] = [];
   for (let index = 0; index < writes; index += 1) delays.push(await once());

@@ -22,7 +22,7 @@ import { signInArgon2 } from "./sign-in-argon2.ts";
 import { signInBetterAuth } from "./sign-in-better-auth.ts";
 import { startExisting, startFirst } from "./start.ts";
 
-export const rows: Benchmark[] = [
+export const benchmarks: Benchmark[] = [
   decideHandWritten,
   decideCasl,
   decideCasbin,
@@ -57,15 +57,15 @@ export const rows: Benchmark[] = [
 
 export const surveys: Survey[] = [sizing, traffic];
 
-export const entries: readonly (Benchmark | Survey)[] = [...rows, ...surveys];
+export const entries: readonly (Benchmark | Survey)[] = [...benchmarks, ...surveys];
 
-/** Those of these names and of these families (`sign-in` is all that begins with `sign-in-`); all without a name. */
+/** The benchmarks and surveys of these names and families (`sign-in` selects `sign-in-…`); all of them without a name. */
 export function select(names: readonly string[]): readonly (Benchmark | Survey)[] {
   if (names.length === 0) return entries;
   const matches = (entry: Benchmark | Survey, name: string) => entry.name === name || entry.name.startsWith(`${name}-`);
   const unknown = names.filter((name) => !entries.some((entry) => matches(entry, name)));
   if (unknown.length > 0) {
-    throw new UsageError(`No row ${unknown.join(", ")}. There are: ${entries.map((entry) => entry.name).join(", ")}`);
+    throw new UsageError(`No benchmark ${unknown.join(", ")}. There are: ${entries.map((entry) => entry.name).join(", ")}`);
   }
   return entries.filter((entry) => names.some((name) => matches(entry, name)));
 }

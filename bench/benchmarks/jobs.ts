@@ -6,15 +6,15 @@ import { inTurn } from "../lib/in-turn.ts";
 import { freshDatabase } from "../lib/postgres.ts";
 
 const jobCount = 300;
-/** One after the other, each once the one before has been done. */
-const alone = 50;
+/** Single jobs, one after the other. */
+const single = 50;
 
 export const jobs: Benchmark = {
   name: "jobs",
   compares: `${jobCount} jobs that are enqueued in one transaction, until the last is done, against bare pg-boss fetching and completing one after the other`,
   unit: "jobs/s",
   direction: "atLeast",
-  asked: "20 tasks a minute, p95 below 30 s",
+  requirement: "20 tasks a minute, p95 below 30 s",
   run,
 };
 
@@ -28,9 +28,9 @@ async function run(bench: Bench): Promise<Measured> {
     async () => jobCount / (await allDone(queues.bare)),
   );
   const delays: number[] = [];
-  for (let index = 0; index < alone; index += 1) delays.push((await queues.product([randomUUID()])).seconds * 1_000);
+  for (let index = 0; index < single; index += 1) delays.push((await queues.product([randomUUID()])).seconds * 1_000);
   const notes = [
-    `one job alone, from the commit until it is done: p50 ${percentile(delays, 0.5).toFixed(1)} ms, p95 ${percentile(delays, 0.95).toFixed(1)} ms, of ${alone}`,
+    `a single job, from the commit until it is done: p50 ${percentile(delays, 0.5).toFixed(1)} ms, p95 ${percentile(delays, 0.95).toFixed(1)} ms, of ${single}`,
   ];
   for (const note of notes) bench.say(note);
   return { ...measured, notes, p95Ms: percentile(delays, 0.95), raw: { aloneMs: delays } };

@@ -6,19 +6,19 @@ import { inTurn } from "../lib/in-turn.ts";
 import { freshDatabase } from "../lib/postgres.ts";
 import { connectRabbitmq, drain, exchangeWithQueue, rabbitmqUrl } from "../lib/rabbitmq.ts";
 
-/** Seconds of work for either side, and more batches than hide how the first one begins. */
+/** Seconds of work for either side, with enough batches that the first one does not matter. */
 const eventCount = 10_000;
 const subjectCount = 200;
-/** As many as the relay has on their way at once. */
+/** The number of events that the relay has in flight. */
 const inFlight = 500;
 
 export const outboxRelay: Benchmark = {
   name: "outbox-relay",
   compares: `${eventCount.toLocaleString("en-US")} events from the outbox to RabbitMQ with confirms, against a bare publisher with confirms of the same bytes, ${inFlight} in flight`,
   unit: "events/s",
-  reach: 0.5,
+  target: 0.5,
   direction: "atLeast",
-  asked: "200 events per second",
+  requirement: "200 events per second",
   run: againstBarePublisher,
 };
 
@@ -44,7 +44,7 @@ async function againstBarePublisher(bench: Bench): Promise<Measured> {
   );
 }
 
-/** Seconds in which one channel has them all confirmed, with a further one sent for each confirmation. */
+/** Seconds until all are confirmed on one channel, with a new one sent for each confirm. */
 async function publishAll(
   connection: Connection,
   exchange: string,
@@ -72,7 +72,7 @@ async function publishAll(
   return seconds;
 }
 
-/** All of them, byte for byte, and those of one subject in their order. */
+/** Requires all of them byte for byte, and those of one subject in order. */
 function expectAll(messages: readonly Message[], bodies: readonly string[], arrived: readonly string[]): void {
   const bySubject = new Map<string, string[]>();
   for (const [index, { subject }] of messages.entries()) {

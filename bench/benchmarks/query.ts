@@ -7,15 +7,15 @@ import { startReference } from "../lib/reference.ts";
 import type { Side } from "../lib/side.ts";
 import { type Sides, sideBySide } from "../lib/side-by-side.ts";
 
-const asked = "p95 below 200 ms, 1000 queries/s";
-/** Beside the owner and the first member. */
+const requirement = "p95 below 200 ms, 1000 queries/s";
+/** In addition to the owner and the first member. */
 const furtherMembers = 18;
 /** Enough that the server always has a request waiting, few enough to be a pool's. */
 const connections = 32;
-/** As many as the product's own pool has. */
+/** The size of the product's pool. */
 const poolSize = 10;
 
-/** A query, and the one SELECT on the same tables that answers the same. */
+/** A query, and the SELECT on the same tables with the same answer. */
 interface Query {
   path(organizationId: string): string;
   route: string;
@@ -83,7 +83,7 @@ export const queryOrganization: Benchmark = {
   compares: "GET organizations/:id against a bare Fastify route with one prepared SELECT on the same row",
   unit: "req/s",
   direction: "atLeast",
-  asked,
+  requirement,
   run: (bench) => sideBySide(bench, (fresh) => setUp(fresh, organization)),
 };
 
@@ -92,7 +92,7 @@ export const queryMembers: Benchmark = {
   compares: `GET organizations/:id/memberships of ${furtherMembers + 2} against a bare Fastify route with one prepared SELECT on the same tables`,
   unit: "req/s",
   direction: "atLeast",
-  asked,
+  requirement,
   run: (bench) => sideBySide(bench, (fresh) => setUp(fresh, members)),
 };
 
@@ -116,7 +116,7 @@ async function setUp(bench: Bench, query: Query): Promise<Sides> {
   return { ours, reference: { ...side, name: `one SELECT, pool of ${poolSize}`, url: reference.url, pid: reference.child.pid } };
 }
 
-/** Both sides answer the same document, field by field. */
+/** Both sides must answer the same document, field by field. */
 function sameAs(right: Answer): (answer: Answer) => void {
   const wanted: unknown = JSON.parse(right.text);
   return (answer) => {

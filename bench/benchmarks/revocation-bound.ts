@@ -10,11 +10,11 @@ import { busyCores } from "../lib/quiet.ts";
 import { median } from "../lib/statistics.ts";
 import { asMember, checkBody, checkPath } from "./check-requests.ts";
 
-/** Half of them take a permission away, half a session. */
+/** Half of them remove a permission, half end a session. */
 const rounds = 200;
 const processCount = 3;
 const boundMs = 1_000;
-/** Asked again so soon: that is the resolution. */
+/** Polling interval, which is the resolution. */
 const askEveryMs = 2;
 const giveUpMs = 20_000;
 const iam = "/api/v1/iam";
@@ -23,9 +23,9 @@ export const revocationBound: Benchmark = {
   name: "revocation-bound",
   compares: `p99 over ${rounds} revocations and ${processCount} processes: from the acknowledgement of the write to the refusal, over NATS and Redis, against the bound of ${boundMs} ms`,
   unit: "ms",
-  reach: 1,
+  target: 1,
   direction: "atMost",
-  asked: "changed rights and ended sessions count at once",
+  requirement: "changed rights and ended sessions count at once",
   run: againstTheBound,
 };
 
@@ -52,7 +52,7 @@ async function againstTheBound(bench: Bench): Promise<Measured> {
   };
 }
 
-/** One process that writes and works, and others that answer queries of their own, each with a gateway. */
+/** One process with all roles, and others with the roles query and gateway. */
 async function startSet(bench: Bench) {
   const admin = newAccount("admin");
   const shared = await freshInstallation(bench.scope, admin);
@@ -105,7 +105,7 @@ async function delaysOf(readers: readonly string[], question: Question): Promise
   return Promise.all(readers.map(async (url) => (await until(url, question, "refused")) - acknowledgedAt));
 }
 
-/** The time at which a process answered so, having answered the other way until then. */
+/** The time at which the answer of a process changed to `wanted`. */
 async function until(url: string, question: Question, wanted: "allowed" | "refused"): Promise<number> {
   const giveUpAt = performance.now() + giveUpMs;
   for (;;) {

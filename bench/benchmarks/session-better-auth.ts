@@ -6,15 +6,15 @@ import { type Sides, sideBySide } from "../lib/side-by-side.ts";
 import { signInCookies, signUpMany, startBetterAuth } from "./better-auth-users.ts";
 import { connections, gatehouseSessions, sessions } from "./session-gatehouse.ts";
 
-const asked = "session validation p95 below 20 ms";
+const requirement = "session validation p95 below 20 ms";
 
 export const sessionBetterAuth: Benchmark = {
   name: "session-better-auth",
   compares: "GET auth/session against better-auth get-session, both on PostgreSQL",
   unit: "req/s",
-  reach: 10,
+  target: 10,
   direction: "atLeast",
-  asked,
+  requirement,
   run: (bench) => sideBySide(bench, (fresh) => setUp(fresh, "off")),
 };
 
@@ -22,9 +22,9 @@ export const sessionBetterAuthCookie: Benchmark = {
   name: "session-better-auth-cookie",
   compares: "GET auth/session against better-auth get-session with its cookie cache",
   unit: "req/s",
-  reach: 7,
+  target: 7,
   direction: "atLeast",
-  asked,
+  requirement,
   run: (bench) => sideBySide(bench, (fresh) => setUp(fresh, "on")),
 };
 

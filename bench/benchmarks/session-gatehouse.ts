@@ -4,12 +4,12 @@ import { startOnPostgres } from "../lib/gatehouse-on-postgres.ts";
 import { expectAnswer, expectText } from "../lib/http.ts";
 import type { Side } from "../lib/side.ts";
 
-/** Users with one session each, asked about in turn: on both sides of every session row. */
+/** Users with one session each, validated in turn on both sides of every session benchmark. */
 export const sessions = 16;
 /** Enough that the server always has a request waiting, too few for a queue to form. */
 export const connections = 64;
 
-/** Our session validation, with PostgreSQL behind it. */
+/** The product's session validation, on PostgreSQL. */
 export async function gatehouseSessions(bench: Bench): Promise<Side> {
   const gatehouse = await startOnPostgres(bench);
   const users: SignedIn[] = [];

@@ -8,16 +8,16 @@ import { sideBySide } from "../lib/side-by-side.ts";
 import { connections, gatehouseSessions, sessions } from "./session-gatehouse.ts";
 
 const rowsInTable = 10_000;
-/** The best of these is kept: the reference must not lose by its configuration. */
+/** The best of these is used, so that the reference does not lose by its configuration. */
 const poolSizes = [4, 8, 10];
 
 export const sessionSelect: Benchmark = {
   name: "session-select",
   compares: "GET auth/session against a bare Fastify route with one prepared SELECT by token",
   unit: "req/s",
-  reach: 1.5,
+  target: 1.5,
   direction: "atLeast",
-  asked: "session validation p95 below 20 ms",
+  requirement: "session validation p95 below 20 ms",
   run: async (bench) => {
     const databaseUrl = await freshDatabase(bench.scope);
     const tokens = await fillTable(databaseUrl);
@@ -57,7 +57,7 @@ async function selectSide(scope: AsyncDisposableStack, databaseUrl: string, toke
   };
 }
 
-/** Returns the tokens to ask for, spread over the table. */
+/** Returns tokens that are spread over the table. */
 async function fillTable(databaseUrl: string): Promise<string[]> {
   const tokens = Array.from({ length: rowsInTable }, () => randomBytes(32).toString("base64url"));
   await withClient(databaseUrl, async (client) => {

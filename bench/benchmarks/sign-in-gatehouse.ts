@@ -9,9 +9,9 @@ import { json } from "./better-auth-users.ts";
 export const people = 16;
 /** A verification keeps a core busy for milliseconds: a few waiting requests are enough to keep every core busy. */
 export const connections = 8;
-/** The probe's own sign-ins are not counted, so it asks rarely. */
+/** The probe's sign-ins are not counted, so it runs rarely. */
 export const probeEveryMs = 2_000;
-/** Sign-ins take long: a longer repetition makes those that are cut off at its end matter less. */
+/** Sign-ins are slow: in a longer repetition those cut off at its end matter less. */
 export const secondsFactor = 2;
 
 export async function gatehouseSignIn(bench: Bench): Promise<{ side: Side; gatehouse: RunningGatehouse }> {

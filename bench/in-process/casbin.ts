@@ -2,7 +2,7 @@ import { type Enforcer, newEnforcer, newModelFromString } from "casbin";
 import type { Contestant } from "./contest.ts";
 import type { School } from "./school.ts";
 
-/** What costs least stands first: most rules are about another action. */
+/** The cheapest condition comes first: most rules are about another action. */
 const model = `
 [request_definition]
 r = sub, act, req
@@ -28,13 +28,13 @@ export async function casbin(school: School): Promise<Contestant> {
   }
   await enforcer.addGroupingPolicies(school.subjects.flatMap(({ id, roles }) => roles.map((role) => [id, role.id])));
   const subjects = school.subjects.map(({ id, classId }) => ({ id, class_id: classId }));
-  const asked = school.questions.map(({ subject, action, classId }) => ({ subject, action, request: { class_id: classId } }));
+  const questions = school.questions.map(({ subject, action, classId }) => ({ subject, action, request: { class_id: classId } }));
   return {
     name: "casbin",
     count(from, to) {
       let allowed = 0;
       for (let index = from; index < to; index += 1) {
-        const { subject, action, request } = asked[index] as (typeof asked)[number];
+        const { subject, action, request } = questions[index] as (typeof questions)[number];
         if (enforcer.enforceSync(subjects[subject], action, request)) allowed += 1;
       }
       return allowed;

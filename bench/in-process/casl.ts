@@ -7,7 +7,7 @@ interface Item {
   readonly class_id: string;
 }
 
-/** CASL's documented way to tell plain objects apart, quicker than to tag each with `subject()`. */
+/** CASL's documented way to distinguish plain objects, faster than tagging each with `subject()`. */
 const options = { detectSubjectType: (item: unknown) => (item as Item).kind };
 
 /** The whole list of a role's plain permissions is one rule, which CASL reads quickest. */
@@ -23,20 +23,20 @@ function rulesOf({ roles, classId }: Subject, plain: ReadonlyMap<string, RawRule
   return rules;
 }
 
-const askedOf = ({ questions }: School) =>
+const questionsOf = ({ questions }: School) =>
   questions.map(({ subject, verb, entity, classId }) => ({ subject, verb, item: { kind: entity, class_id: classId } satisfies Item }));
 
-/** An ability of every subject is at hand. */
-export function caslKept(school: School): Contestant {
+/** The ability of every subject is cached. */
+export function caslCached(school: School): Contestant {
   const plain = plainRules(school);
   const abilities = school.subjects.map((subject) => createMongoAbility(rulesOf(subject, plain), options));
-  const asked = askedOf(school);
+  const questions = questionsOf(school);
   return {
-    name: "@casl/ability, kept",
+    name: "@casl/ability, cached",
     count(from, to) {
       let allowed = 0;
       for (let index = from; index < to; index += 1) {
-        const { subject, verb, item } = asked[index] as (typeof asked)[number];
+        const { subject, verb, item } = questions[index] as (typeof questions)[number];
         if ((abilities[subject] as MongoAbility).can(verb, item)) allowed += 1;
       }
       return allowed;
@@ -44,17 +44,17 @@ export function caslKept(school: School): Contestant {
   };
 }
 
-/** The ability is built for the question. The rules without a condition are kept. */
-export function caslBuilt(school: School): Contestant {
+/** Builds the ability for each question. The rules without a condition are cached. */
+export function caslBuilding(school: School): Contestant {
   const plain = plainRules(school);
   const { subjects } = school;
-  const asked = askedOf(school);
+  const questions = questionsOf(school);
   return {
     name: "@casl/ability, built",
     count(from, to) {
       let allowed = 0;
       for (let index = from; index < to; index += 1) {
-        const { subject, verb, item } = asked[index] as (typeof asked)[number];
+        const { subject, verb, item } = questions[index] as (typeof questions)[number];
         if (createMongoAbility(rulesOf(subjects[subject] as Subject, plain), options).can(verb, item)) allowed += 1;
       }
       return allowed;

@@ -9,18 +9,18 @@ import type { Role, School, Subject } from "./school.ts";
 
 const policySet = "school";
 
-/** What a role gives plainly as one list of actions: what Cedar is quickest with. */
+/** The unconditional permissions of a role as one list of actions, which is the fastest for Cedar. */
 const asList = ({ id, entity, plain }: Role): string =>
   `permit (principal in Role::"${id}", action in [${plain.map((verb) => `Action::"${entity}.${verb}"`).join(", ")}], resource);`;
 
-/** A policy for each permission of a role, as one has them who gives and takes permissions one at a time. */
+/** A policy for each permission of a role, as where permissions are given one at a time. */
 const oneByOne = ({ id, entity, plain }: Role): string =>
   plain.map((verb) => `permit (principal in Role::"${id}", action == Action::"${entity}.${verb}", resource);`).join("\n");
 
 const ofOwnClass = ({ id, entity, conditional }: Role): string =>
   `permit (principal in Role::"${id}", action == Action::"${entity}.${conditional}", resource) when { context.class_id == principal.class_id };`;
 
-/** Only the policies can be kept on Cedar's side of the boundary; of the entities it is given the one that it needs. */
+/** Only policies can be cached on Cedar's side of the boundary; each call passes the one entity that it needs. */
 const entitiesOf = ({ id, classId, roles }: Subject): StatefulAuthorizationCall["entities"] => [
   { uid: { type: "User", id }, attrs: { class_id: classId }, parents: roles.map((role) => ({ type: "Role", id: role.id })) },
 ];

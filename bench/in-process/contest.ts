@@ -1,4 +1,4 @@
-/** Answers the same questions as its opponents. What they are about is prepared before, in the form that suits the engine best. */
+/** Answers the same questions as its opponent. The questions are prepared in the best format for the engine. */
 export interface Contestant {
   readonly name: string;
   /** Answers the questions from `from` up to before `to`, and counts those that it allows. */
@@ -9,11 +9,11 @@ export interface Contest {
   readonly ours: Contestant;
   readonly reference: Contestant;
   /**
-   * One side leaves so much garbage that collecting it would be the other's work: each has the whole repetition for itself,
-   * and what is left after it is collected before the next one begins.
+   * Where one side leaves so much garbage that the other would have to collect it: each side has a whole repetition, and its garbage
+   * is collected before the next one starts.
    */
-  readonly apart?: boolean;
-  /** The right answers, known from how the questions were made and from no engine. */
+  readonly isolated?: boolean;
+  /** The right answers, from the construction of the questions and not from an engine. */
   readonly expected: readonly boolean[];
 }
 
@@ -28,14 +28,14 @@ export function checkAnswers({ ours, reference, expected }: Contest): void {
   }
 }
 
-/** Short, so that what slows the machine for a while slows both sides, and long beside the resolution of the clock. */
+/** Short, so that a disturbance of the machine affects both sides, and long compared with the resolution of the clock. */
 const sliceMs = 50;
 const chunkMs = 1;
 
-/** Asks one contestant for a while, and goes on with the sequence where it stopped before. */
+/** Runs one contestant for a while, and continues the sequence where it stopped. */
 export class Runner {
   readonly contestant: Contestant;
-  /** How many of the questions before each one are allowed. */
+  /** The number of allowed questions before each one. */
   readonly #allowedBefore: Float64Array;
   readonly #questions: number;
   #at = 0;
@@ -51,7 +51,7 @@ export class Runner {
       this.#allowedBefore[index + 1] = (this.#allowedBefore[index] as number) + Number(right);
   }
 
-  /** Until it is compiled, and so many questions are asked at a time that the clock costs nothing. */
+  /** Runs until it is compiled, with so many questions at a time that reading the clock costs nothing. */
   warmUp(ms: number): void {
     const end = performance.now() + ms;
     for (let now = performance.now(); now < end; ) {
@@ -73,7 +73,7 @@ export class Runner {
     this.#elapsedMs += now - start;
   }
 
-  /** Answers a second since it was asked last. */
+  /** Answers per second since the last call. */
   takeRate(): number {
     const rate = (this.#answered / this.#elapsedMs) * 1_000;
     this.#answered = 0;
@@ -81,7 +81,7 @@ export class Runner {
     return rate;
   }
 
-  /** The sum is used and checked, so that nothing of the work can be left out. */
+  /** Uses and checks the sum, so that the compiler cannot remove work. */
   #ask(): number {
     const from = this.#at;
     const to = Math.min(from + this.#chunk, this.#questions);
@@ -95,12 +95,12 @@ export class Runner {
   }
 }
 
-/** Lets them answer in turn, slice by slice, each for `ms`; answers a second of each. */
-export function rates(runners: readonly Runner[], ms: number, apart = false): number[] {
-  const length = apart ? ms : sliceMs;
+/** Runs them in turn, slice by slice, each for `ms`; returns answers per second of each. */
+export function rates(runners: readonly Runner[], ms: number, isolated = false): number[] {
+  const length = isolated ? ms : sliceMs;
   for (let spent = 0; spent < ms; spent += length) {
     for (const runner of runners) {
-      if (apart) globalThis.gc?.();
+      if (isolated) globalThis.gc?.();
       runner.slice(length);
     }
   }

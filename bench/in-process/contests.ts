@@ -1,5 +1,5 @@
 import { casbin } from "./casbin.ts";
-import { caslBuilt, caslKept } from "./casl.ts";
+import { caslBuilding, caslCached } from "./casl.ts";
 import { cedar, cedarOneByOne } from "./cedar.ts";
 import type { Contest, Contestant } from "./contest.ts";
 import { cold, coldCombination, coldRoles, warm } from "./gatehouse.ts";
@@ -13,20 +13,20 @@ async function about(school: School, ours: Make, reference: Make): Promise<Conte
   return { ours: await ours(school), reference: await reference(school), expected: school.expected };
 }
 
-const apart = async (contest: Promise<Contest>): Promise<Contest> => ({ ...(await contest), apart: true });
+const isolated = async (contest: Promise<Contest>): Promise<Contest> => ({ ...(await contest), isolated: true });
 
 export const contests: Readonly<Record<string, () => Promise<Contest>>> = {
   "decide-hand-written": () => about(smallSchool(), warm, handWritten),
-  "decide-casl": () => about(smallSchool(), warm, caslKept),
+  "decide-casl": () => about(smallSchool(), warm, caslCached),
   "decide-casbin": () => about(smallSchool(), warm, casbin),
   "decide-cedar": () => about(smallSchool(), warm, cedarOneByOne),
   "decide-cedar, a role's permissions as one list": () => about(smallSchool(), warm, cedar),
-  "decide-cold": () => about(largeSchool(), cold, caslBuilt),
-  "decide-cold, roles that nobody held together before": () => apart(about(largeSchool(), coldCombination, caslBuilt)),
-  "decide-cold, roles compiled anew": () => apart(about(largeSchool(), coldRoles, caslBuilt)),
+  "decide-cold": () => about(largeSchool(), cold, caslBuilding),
+  "decide-cold, a new combination of roles": () => isolated(about(largeSchool(), coldCombination, caslBuilding)),
+  "decide-cold, roles compiled again": () => isolated(about(largeSchool(), coldRoles, caslBuilding)),
   "decide-relations": async () => relations(),
-  "decide-relations, direct grants alone": async () => relations("direct"),
-  "decide-relations, through a group alone": async () => relations("group"),
-  "decide-relations, through a parent zone alone": async () => relations("zone"),
-  "decide-relations, denied alone": async () => relations("none"),
+  "decide-relations, only direct grants": async () => relations("direct"),
+  "decide-relations, only through a group": async () => relations("group"),
+  "decide-relations, only through a parent zone": async () => relations("zone"),
+  "decide-relations, only denials": async () => relations("none"),
 };

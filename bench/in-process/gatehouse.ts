@@ -22,7 +22,7 @@ const given = ({ entity, plain, conditional }: Role): RoleRule[] => [
   { permission: `${entity}.${conditional}`, effect: "allow", condition: ofOwnClass },
 ];
 
-/** The permission tree as a product would have it: every entity, and below it what can be done with it. */
+/** A typical permission tree: every entity, with its actions below it. */
 const policyOf = ({ roles }: School): Policy =>
   compilePolicy(
     roles.flatMap((role) => [
@@ -41,7 +41,7 @@ const contextOf = ({ classId }: Question): RequestContext => ({ request: { class
 
 const isAllowed = (decision: Decision | Pending): boolean => decision !== pendingDecision && decision.allowed;
 
-/** A view of every subject is at hand. */
+/** The view of every subject is cached. */
 export function warm(school: School): Contestant {
   const policy = policyOf(school);
   const roleOf = new Map(school.roles.map((role) => [role, compiledRole(role, given(role))]));
@@ -55,7 +55,7 @@ export function warm(school: School): Contestant {
         ),
       ),
   );
-  const asked = school.questions.map((question) => ({
+  const questions = school.questions.map((question) => ({
     subject: question.subject,
     action: question.action,
     context: contextOf(question),
@@ -65,7 +65,7 @@ export function warm(school: School): Contestant {
     count(from, to) {
       let allowed = 0;
       for (let index = from; index < to; index += 1) {
-        const { subject, action, context } = asked[index] as (typeof asked)[number];
+        const { subject, action, context } = questions[index] as (typeof questions)[number];
         if (isAllowed(decide(views[subject] as View, action, context))) allowed += 1;
       }
       return allowed;
@@ -73,7 +73,7 @@ export function warm(school: School): Contestant {
   };
 }
 
-/** Every question is the first of its subject. The roles have been compiled for somebody else. */
+/** Every question is the first of its subject. The roles are compiled already. */
 export function cold(school: School): Contestant {
   const { policy, held, rulesOf } = stored(school);
   const roles = new Map([...rulesOf].map(([role, rules]) => [role, compiledRole(role, rules)]));
@@ -81,20 +81,20 @@ export function cold(school: School): Contestant {
   return coldWith("gatehouse, roles shared", school, policy, (subject) => rolesOf[subject] as RoleFacts[]);
 }
 
-/** The same where nobody has held these very roles together before. */
+/** The same with a combination of roles that no subject had before. */
 export function coldCombination(school: School): Contestant {
   const { policy, held, rulesOf } = stored(school);
   const roles = new Map([...rulesOf].map(([role, rules]) => [role, compiledRole(role, rules)]));
   const rolesOf = held.map((ofSubject) => ofSubject.map((role) => roles.get(role) as RoleFacts));
-  return coldWith("gatehouse, a combination of roles nobody had yet", school, policy, (subject) =>
+  return coldWith("gatehouse, a new combination of roles", school, policy, (subject) =>
     (rolesOf[subject] as RoleFacts[]).map((role) => ({ ...role })),
   );
 }
 
-/** The same where nobody has held any of these roles before: they are compiled from what the read model keeps. */
+/** The same with roles that no subject had before: they are compiled from the projection's entries. */
 export function coldRoles(school: School): Contestant {
   const { policy, held, rulesOf } = stored(school);
-  return coldWith("gatehouse, roles compiled anew", school, policy, (subject) =>
+  return coldWith("gatehouse, roles compiled again", school, policy, (subject) =>
     (held[subject] as readonly Role[]).map((role) => compiledRole(role, read(rulesOf.get(role) as RoleRule[]))),
   );
 }
@@ -107,13 +107,13 @@ function stored(school: School) {
 
 const compiledRole = ({ id }: Role, rules: readonly RoleRule[]): RoleFacts => ({ id, name: id, rules: compileRules(rules) });
 
-/** Conditions as new objects, as they come out of JSON, so that none has been compiled. */
+/** Conditions as new objects, like parsed JSON, so that none is compiled. */
 const read = (rules: readonly RoleRule[]): RoleRule[] =>
   rules.map((rule) => (!rule.condition ? rule : { ...rule, condition: { ...rule.condition } }));
 
 function coldWith(name: string, school: School, policy: Policy, rolesOf: (subject: number) => readonly RoleFacts[]): Contestant {
   const { subjects } = school;
-  const asked = school.questions.map((question) => ({
+  const questions = school.questions.map((question) => ({
     subject: question.subject,
     action: question.action,
     context: contextOf(question),
@@ -123,7 +123,7 @@ function coldWith(name: string, school: School, policy: Policy, rolesOf: (subjec
     count(from, to) {
       let allowed = 0;
       for (let index = from; index < to; index += 1) {
-        const { subject, action, context } = asked[index] as (typeof asked)[number];
+        const { subject, action, context } = questions[index] as (typeof questions)[number];
         const view = new View(policy, factsOf(subjects[subject] as Subject, rolesOf(subject)));
         if (isAllowed(decide(view, action, context))) allowed += 1;
       }

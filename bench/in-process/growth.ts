@@ -1,8 +1,8 @@
 /**
  * node in-process/growth.ts SECONDS REPETITIONS DATA_FOLDER USERS=URL ...
  *
- * The process of the growth row: fills a database for each size, decides over a working set of the same size in all of them, in
- * turn, and prints `result <json>`. Lines that begin with `say` tell how far it is.
+ * The process of the growth benchmark: fills a database for each size, decides over a working set of the same size in all of them, in
+ * turn, and prints `result <json>`. Lines that start with `say` are progress.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { busyCores } from "../lib/quiet.ts";
@@ -14,9 +14,9 @@ export interface GrowthResult {
   readonly sizes: readonly Size[];
   /** Nanoseconds of a warm decision by size, of each repetition. */
   readonly repetitions: { readonly nanoseconds: number[]; readonly busyBefore: number | null }[];
-  /** Median milliseconds of a decision of which nothing is in memory, by size. */
+  /** Median milliseconds of a decision without cached entries, by size. */
   readonly coldMs: number[];
-  /** Decisions that had to wait because memory was not trusted for a moment, of all that were timed. */
+  /** Timed decisions that had to wait because the caches were not trusted for a moment. */
   readonly waited: number;
 }
 
@@ -29,7 +29,7 @@ const sides = databases.map((each) => {
   const [users = "", url = ""] = [each.slice(0, each.indexOf("=")), each.slice(each.indexOf("=") + 1)];
   return { size: sizeOf(Number(users)), url };
 });
-/** As many users as the smallest size has, so that all sizes have the same working set. */
+/** The number of users of the smallest size, so that all sizes have the same working set. */
 const people = Math.min(...sides.map(({ size }) => size.users));
 const say = (line: string) => console.log(`say ${line}`);
 
@@ -46,7 +46,7 @@ class Runner {
     this.#questions = questions;
   }
 
-  /** One after the other, as a check waits for its answer; each answer is compared. */
+  /** Runs one decision after the other, and compares each answer. */
   async askAll(): Promise<number[]> {
     const times: number[] = [];
     for (const question of this.#questions) {
@@ -76,7 +76,7 @@ class Runner {
       now = performance.now();
     }
     this.#elapsedMs += now - start;
-    // The follower of the log gets its turn, without which memory is not trusted for long.
+    // Yields to the log follower, without which the caches lose their lease.
     await sleep(5);
   }
 
@@ -101,7 +101,7 @@ const products: Product[] = [];
 const runners: Runner[] = [];
 const coldMs: number[] = [];
 for (const { size, url } of sides) {
-  // What the start writes is projected before the population takes its place.
+  // The start's writes are projected before the population replaces them.
   const first = await openProduct(url, dataFolder);
   await first.startWorker();
   await first.settled();
@@ -110,7 +110,7 @@ for (const { size, url } of sides) {
   await fill(url, size);
   const product = await openProduct(url, dataFolder);
   products.push(product);
-  // The policy is read and the way compiled by a few who are not asked again.
+  // Warms up with a few users that are not measured: reads the policy and compiles the code.
   await new Runner(product.reader, questionsAbout(size, 50, 50, 1)).askAll();
   coldMs.push(median(await new Runner(product.reader, questionsAbout(size, coldQuestions, coldQuestions, 2)).askAll()));
   const runner = new Runner(product.reader, questionsAbout(size, people, questionCount));

@@ -6,16 +6,16 @@ interface Request {
 }
 type Rule = (request: Request) => boolean;
 
-/** What one would write for this policy alone: a closure for every permission of every subject, and no question why. */
+/** Code for this policy only: a closure for every permission of every subject, without a reason in the answer. */
 export function handWritten(school: School): Contestant {
   const rules = school.subjects.map(compile);
-  const asked = school.questions.map(({ subject, action, classId }) => ({ subject, action, request: { class_id: classId } }));
+  const questions = school.questions.map(({ subject, action, classId }) => ({ subject, action, request: { class_id: classId } }));
   return {
     name: "hand-written",
     count(from, to) {
       let allowed = 0;
       for (let index = from; index < to; index += 1) {
-        const { subject, action, request } = asked[index] as (typeof asked)[number];
+        const { subject, action, request } = questions[index] as (typeof questions)[number];
         const rule = (rules[subject] as Map<string, Rule>).get(action);
         if (rule?.(request)) allowed += 1;
       }

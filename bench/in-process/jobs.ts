@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { rootFolder } from "../lib/paths.ts";
 
-/** Has a job done for each id, and tells which were done and in how many seconds from the commit. */
+/** Runs a job for each id, and returns which were done and the seconds from the commit. */
 type Does = (ids: readonly string[]) => Promise<{ seconds: number; done: string[] }>;
 
 export interface Queues {
@@ -21,9 +21,9 @@ interface Payload {
   readonly id: string;
 }
 
-/** The part of pg-boss that the reference uses. */
+/** The subset of pg-boss that the reference uses. */
 interface Boss {
-  on(event: "error", told: (error: Error) => void): void;
+  on(event: "error", listener: (error: Error) => void): void;
   start(): Promise<unknown>;
   createQueue(name: string): Promise<unknown>;
   insert(name: string, jobs: readonly { data: Payload }[]): Promise<unknown>;
@@ -32,7 +32,7 @@ interface Boss {
   stop(): Promise<void>;
 }
 
-/** The product's queue, and the library under it on a database of its own. */
+/** The product's queue, and its library on a separate database. */
 export async function openQueues(databaseUrl: string, bareUrl: string): Promise<Queues> {
   const require = createRequire(join(sourceFolder, "platform.ts"));
   const { openPostgresql } = await source("database/postgresql.ts");

@@ -5,23 +5,23 @@ import { pathToFileURL } from "node:url";
 import { waitFor } from "../lib/api.ts";
 import { rootFolder } from "../lib/paths.ts";
 
-/** An event as it goes over the broker: what its message is made of. */
+/** An event in the broker's message format. */
 export interface Message {
   readonly id: string;
   readonly type: string;
   readonly subject: string;
 }
 
-/** The server's broker port, as far as it is measured. */
+/** The measured subset of the server's broker port. */
 interface Broker {
   publish(messages: readonly { readonly event: Message }[]): Promise<void>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A database with nothing in it but the product's log. */
+/** A database with only the product's log. */
 export interface Outbox {
-  /** Every event in the order of the log, in the product's own form. */
+  /** Every event in the order of the log, in the product's format. */
   readonly messages: readonly Message[];
   /** Seconds from the start of the product's relay to the last confirmation. */
   relayAll(exchange: string): Promise<number>;
@@ -31,10 +31,10 @@ export interface Outbox {
 const sourceFolder = join(rootFolder, "packages", "server", "src", "platform");
 const source = (file: string) => import(pathToFileURL(join(sourceFolder, file)).href);
 const publicUrl = "https://id.bench.example";
-/** What one transaction of the set-up writes. */
+/** Events of one transaction of the set-up. */
 const perTransaction = 1_000;
 
-/** Writes `count` events about `subjects` aggregates, in turn, through the product's log. */
+/** Appends `count` events of `subjects` aggregates, in turn, to the product's log. */
 export async function fillOutbox(databaseUrl: string, brokerUrl: string, count: number, subjects: number): Promise<Outbox> {
   const { openPostgresql } = await source("database/postgresql.ts");
   const { createApplicationRole, migrate } = await source("database/migrations.ts");
@@ -51,8 +51,8 @@ export async function fillOutbox(databaseUrl: string, brokerUrl: string, count: 
     const events = Array.from({ length: Math.min(perTransaction, count - from) }, (_, index) => newEvent(from + index, subjects));
     await database.transact(everyTenant, (tx: unknown) => append(tx, events, envelope));
   }
-  // A transaction that is open anywhere on this PostgreSQL, in whichever database, holds the log's horizon back.
-  const logged = await waitFor("the log to hand out what was written", async () => {
+  // An open transaction in any database of this PostgreSQL holds back the log's horizon.
+  const logged = await waitFor("the log to return the events", async () => {
     const read: unknown[] = await database.read(everyTenant, (db: unknown) => readAfter(db, beginning, { limit: count + 1 }));
     return read.length < count ? undefined : read;
   });
@@ -64,7 +64,7 @@ export async function fillOutbox(databaseUrl: string, brokerUrl: string, count: 
   };
 }
 
-/** A change of a role, as large as those of the product are. */
+/** A change of a role, as large as the product's. */
 const newEvent = (number: number, subjects: number) => ({
   id: randomUUID(),
   type: "role.permissions_changed.v1",
@@ -81,7 +81,7 @@ async function relayAll(database: Database, brokerUrl: string, exchange: string,
   const logger = pino({ level: "warn", messageKey: "message" }, process.stderr);
   const broker: Broker = rabbitmqBroker(brokerUrl, logger);
   await broker.ping();
-  // A relay that has never run begins at the beginning of the log.
+  // A new relay starts at the beginning of the log.
   await database.owner.deleteFrom("relays").execute();
   const all = Promise.withResolvers<number>();
   let confirmed = 0;
@@ -90,7 +90,7 @@ async function relayAll(database: Database, brokerUrl: string, exchange: string,
     ...broker,
     async publish(messages) {
       await broker.publish(messages).catch((error) => {
-        // Published again they would be confirmed twice, and what is counted here would be wrong.
+        // Repeated publishing would be confirmed twice, and the count would be wrong.
         all.reject(error);
         throw error;
       });
@@ -98,8 +98,8 @@ async function relayAll(database: Database, brokerUrl: string, exchange: string,
       if (confirmed === count) all.resolve((performance.now() - beganAt) / 1_000);
     },
   };
-  const parts = { database, broker: counting, source: publicUrl, leaves: () => true, logger, metrics: createMetrics(), exchange };
-  const relay = new Relay(parts);
+  const options = { database, broker: counting, source: publicUrl, leaves: () => true, logger, metrics: createMetrics(), exchange };
+  const relay = new Relay(options);
   beganAt = performance.now();
   relay.start();
   try {
@@ -110,7 +110,7 @@ async function relayAll(database: Database, brokerUrl: string, exchange: string,
   }
 }
 
-/** The part of the product's database port that is used here beside its own functions. */
+/** The used subset of the product's database port. */
 interface Database {
   readonly owner: { deleteFrom(table: string): { execute(): Promise<unknown> } };
 }

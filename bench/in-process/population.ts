@@ -1,7 +1,7 @@
 /**
- * A population of any size, written straight into the read model that decisions are made from, in the form in which the
- * projector writes it (packages/server/src/modules/authorization/access/entries: entry-key.ts, compute-kinds.ts). The row that uses it asks the
- * server for decisions and fails when one is wrong, so a change of that form cannot pass unseen.
+ * A population of any size, written directly into the projection, in the projector's format
+ * (packages/server/src/modules/authorization/access/entries: entry-key.ts, compute-kinds.ts). The benchmark compares the server's decisions and
+ * fails when one is wrong, so a change of the format is detected.
  */
 import { createHash } from "node:crypto";
 import { withClient } from "../lib/postgres.ts";
@@ -25,7 +25,7 @@ const permissionsPerRole = 20;
 
 export const sizeOf = (users: number): Size => ({ users, organizations: users / usersPerOrganization });
 
-/** What the nth role of every organization gives. */
+/** The permissions of the nth role of every organization. */
 const entityOf = (role: number): string => `Entity${role}`;
 const permissionOf = (role: number, verb: number): string => `${entityOf(role)}.Verb${verb}`;
 
@@ -42,7 +42,7 @@ const policy = {
   model: {},
 };
 
-/** The same as PostgreSQL's `md5(…)::uuid`: spread over the index as random identifiers are. */
+/** Equal to PostgreSQL's `md5(…)::uuid`: spread over the index like random identifiers. */
 function idOf(what: string, index: number): string {
   const hash = createHash("md5").update(`${what} ${index}`).digest("hex");
   return [hash.slice(0, 8), hash.slice(8, 12), hash.slice(12, 16), hash.slice(16, 20), hash.slice(20)].join("-");
@@ -50,7 +50,7 @@ function idOf(what: string, index: number): string {
 
 const sqlId = (what: string, index: string): string => `md5('${what} ' || ${index})::uuid`;
 
-/** Takes the place of whatever was in the read model. Nothing may project meanwhile. */
+/** Replaces the content of the projection. No projector may run meanwhile. */
 export async function fill(databaseUrl: string, { users, organizations }: Size): Promise<void> {
   const user = sqlId("user", "i");
   const organization = sqlId("organization", "i");
@@ -60,7 +60,7 @@ export async function fill(databaseUrl: string, { users, organizations }: Size):
   // Of the users of one organization each third has the same role.
   const roleOfUser = sqlId("role", `((i % ${organizations}) * ${rolesPerOrganization} + (i / ${organizations}) % ${rolesPerOrganization})`);
   const gives = `select jsonb_agg('Entity' || i % ${rolesPerOrganization} || '.Verb' || verb) from generate_series(0, ${permissionsPerRole - 1}) verb`;
-  const parts: readonly [count: number, key: string, organization: string, value: string][] = [
+  const entries: readonly [count: number, key: string, organization: string, value: string][] = [
     [users, `'iam:user:id:' || ${user}`, "null", `jsonb_build_object('status', 'Active')`],
     [
       users,
@@ -79,31 +79,31 @@ export async function fill(databaseUrl: string, { users, organizations }: Size):
     ],
   ];
   await withClient(databaseUrl, async (client) => {
-    // An index that is built at once takes a fraction of the time.
-    await client.query("truncate access_read_model");
-    await client.query("alter table access_read_model drop constraint access_read_model_pkey");
-    for (const [count, key, ofOrganization, value] of parts) {
-      await client.query(`insert into access_read_model (key, organization_id, value, version)
+    // Building the index afterwards takes a fraction of the time.
+    await client.query("truncate projection_entries");
+    await client.query("alter table projection_entries drop constraint projection_entries_pkey");
+    for (const [count, key, ofOrganization, value] of entries) {
+      await client.query(`insert into projection_entries (key, organization_id, value, version)
         select ${key}, ${ofOrganization}, ${value}, 1 from generate_series(0, ${count - 1}) i`);
     }
-    await client.query("insert into access_read_model (key, organization_id, value, version) values ('iam:policy', null, $1, 1)", [
+    await client.query("insert into projection_entries (key, organization_id, value, version) values ('iam:policy', null, $1, 1)", [
       JSON.stringify(policy),
     ]);
     await client.query("set maintenance_work_mem = '256MB'");
-    await client.query("alter table access_read_model add primary key (key)");
-    await client.query("vacuum analyze access_read_model");
+    await client.query("alter table projection_entries add primary key (key)");
+    await client.query("vacuum analyze projection_entries");
   });
 }
 
 /**
- * Questions about `people` users, one at random from each of as many equal parts of the population; half of them are about a
- * permission that is missing.
+ * Questions about `people` users, one at random from each of as many equal ranges of the population; half of them are about a missing
+ * permission.
  */
 export function questionsAbout({ users, organizations }: Size, people: number, count: number, seed = 5): Question[] {
   const random = sequence(seed);
   const step = Math.floor(users / people);
-  const subjects = Array.from({ length: people }, (_, place) => {
-    const index = place * step + random(step);
+  const subjects = Array.from({ length: people }, (_, at) => {
+    const index = at * step + random(step);
     const role = Math.floor(index / organizations) % rolesPerOrganization;
     return { userId: idOf("user", index), organizationId: idOf("organization", index % organizations), role };
   });

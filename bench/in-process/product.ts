@@ -8,7 +8,7 @@ interface Decided {
   readonly decision: { readonly allowed: boolean };
 }
 
-/** The part of the server's DecisionReader that is measured. */
+/** The measured subset of the server's DecisionReader. */
 export interface Reader {
   decide(userId: string, organizationId: string, action: string): Decided | Promise<Decided>;
 }

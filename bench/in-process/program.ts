@@ -1,7 +1,7 @@
 /**
  * node --expose-gc in-process/program.ts CONTEST SECONDS REPETITIONS
  *
- * One process of an in-process row: checks every answer, warms up, measures, and prints `result <json>`.
+ * One process of an in-process benchmark: checks every answer, warms up, measures, and prints `result <json>`.
  */
 
 import type { Pair } from "../lib/benchmark.ts";
@@ -18,13 +18,13 @@ checkAnswers(contest);
 const runners = [contest.ours, contest.reference].map((each) => new Runner(each, contest.expected));
 const eachMs = Number(seconds) * 1_000;
 for (const runner of runners) runner.warmUp(eachMs);
-// What is compiled when both run in turn, and not when each is alone, is compiled here.
-rates(runners, eachMs, contest.apart);
+// Warms up with both in turn, which compiles differently from each alone.
+rates(runners, eachMs, contest.isolated);
 
 const pairs: Pair[] = [];
 for (let repetition = 0; repetition < Number(repetitions); repetition += 1) {
   const busyBefore = await busyCores();
-  const [ours = Number.NaN, reference = Number.NaN] = rates(runners, eachMs, contest.apart);
+  const [ours = Number.NaN, reference = Number.NaN] = rates(runners, eachMs, contest.isolated);
   pairs.push({ ours, reference, busyBefore });
 }
 console.log(`result ${JSON.stringify(pairs)}`);

@@ -1,6 +1,6 @@
 /**
- * Cameras in zones in zones: somebody sees a camera by a grant on it, by a group that was granted it, or by a
- * grant on the zone above its zone. Ours asks the index that the engine brings; the reference is what one would write by hand.
+ * Cameras in zones in zones: a user may view a camera by a grant on it, by a group with a grant, or by a grant on the parent of its zone.
+ * The product uses the engine's index; the reference is hand-written.
  */
 import {
   type AuthorizationModel,
@@ -23,7 +23,7 @@ const zones = 200;
 const cameras = 2_000;
 const questionCount = 32_768;
 const kinds = ["direct", "group", "zone", "none"] as const;
-/** By what the user may see the camera. */
+/** The source of the user's right to view the camera. */
 type Kind = (typeof kinds)[number];
 
 const model: AuthorizationModel = {
@@ -42,7 +42,7 @@ const model: AuthorizationModel = {
   },
 };
 
-/** Who is what of which: numbers alone. */
+/** The relations, as numbers. */
 interface Site {
   readonly viewersOf: readonly ReadonlySet<number>[];
   readonly groupsOf: readonly (readonly number[])[];
@@ -52,18 +52,22 @@ interface Site {
   readonly viewersOfZone: ReadonlyMap<number, ReadonlySet<number>>;
 }
 
-interface Asked {
+interface RelationQuestion {
   readonly user: number;
   readonly camera: number;
   readonly kind: Kind;
 }
 
-/** Questions of one kind, or of all four alike. */
+/** Questions of one kind, or of all four equally. */
 export function relations(kind?: Kind): Contest {
   const random = sequence(3);
   const site = makeSite(random);
-  const asked = Array.from({ length: questionCount }, () => ask(site, kind ?? (kinds[random(4)] as Kind), random));
-  return { ours: gatehouse(site, asked), reference: nestedSets(site, asked), expected: asked.map((question) => question.kind !== "none") };
+  const questions = Array.from({ length: questionCount }, () => ask(site, kind ?? (kinds[random(4)] as Kind), random));
+  return {
+    ours: gatehouse(site, questions),
+    reference: nestedSets(site, questions),
+    expected: questions.map((question) => question.kind !== "none"),
+  };
 }
 
 function makeSite(random: (below: number) => number): Site {
@@ -79,8 +83,8 @@ function makeSite(random: (below: number) => number): Site {
   };
 }
 
-/** Built from the end that grants, so that no engine is needed to know the answer. */
-function ask(site: Site, kind: Kind, random: (below: number) => number): Asked {
+/** Built from the grant, so that the answer is known without an engine. */
+function ask(site: Site, kind: Kind, random: (below: number) => number): RelationQuestion {
   const pick = (from: Iterable<number>): number => {
     const all = [...from];
     return all[random(all.length)] as number;
@@ -98,7 +102,7 @@ function ask(site: Site, kind: Kind, random: (below: number) => number): Asked {
   }
 }
 
-function gatehouse(site: Site, asked: readonly Asked[]): Contestant {
+function gatehouse(site: Site, given: readonly RelationQuestion[]): Contestant {
   const policy = compilePolicy(
     [
       { value: "Camera", parent: null },
@@ -113,7 +117,7 @@ function gatehouse(site: Site, asked: readonly Asked[]): Contestant {
     (_, user) =>
       new View(policy, { user: { id: `user-${user}`, status: "Active" }, tenant: { id: "site", status: "Active" }, roles: [role] }),
   );
-  const questions = asked.map(({ user, camera }) => ({
+  const questions = given.map(({ user, camera }) => ({
     user,
     context: { resource: { type: "Camera", id: `camera-${camera}` }, relationships },
   }));
@@ -150,8 +154,8 @@ function relationshipsOf(site: Site): Relationship[] {
   return found;
 }
 
-/** The same identifiers as texts, and the same steps in the same order; no expiry, no condition, no cycle, no reason. */
-function nestedSets(site: Site, asked: readonly Asked[]): Contestant {
+/** The same identifiers as strings, and the same steps in the same order; no expiry, no condition, no cycle, no reason. */
+function nestedSets(site: Site, given: readonly RelationQuestion[]): Contestant {
   const named = (name: string, ids: Iterable<number>) => new Set(Array.from(ids, (id) => `${name}-${id}`));
   const byName = <T>(name: string, values: readonly T[]) => new Map(values.map((value, index) => [`${name}-${index}`, value]));
   const viewersOf = byName(
@@ -185,7 +189,7 @@ function nestedSets(site: Site, asked: readonly Asked[]): Contestant {
     for (const group of groupsOf.get(camera) ?? []) if (membersOf.get(group)?.has(user)) return true;
     return false;
   };
-  const questions = asked.map(({ user, camera }) => ({ user: `user-${user}`, camera: `camera-${camera}` }));
+  const questions = given.map(({ user, camera }) => ({ user: `user-${user}`, camera: `camera-${camera}` }));
   return {
     name: "nested sets",
     count(from, to) {

@@ -1,8 +1,8 @@
 /**
- * EXCHANGE=… BROKER_URL=… node in-process/relay.ts, beside the variables of the product
+ * EXCHANGE=… BROKER_URL=… node in-process/relay.ts, in addition to the variables of the product
  *
- * A worker's relay in a process of its own, to an exchange of the bench's own: the product's exchange and queues may be somebody's.
- * It hears of commits as a worker does, from NATS and from the log. Prints `ready relay`.
+ * A worker's relay in a separate process, to the bench's own exchange, because the product's exchange may be in use. It observes commits
+ * like a worker, by NATS and the log. Prints `ready relay`.
  */
 import { createRequire } from "node:module";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * What the decide rows ask about: roles of 20 permissions, of which one is tied to the subject's own class (a school's example).
- * Data alone, in no engine's form.
+ * The data of the decide benchmarks: roles of 20 permissions, one of which depends on the subject's own class (a school's example). Not in
+ * an engine's format.
  */
 import { sequence } from "./random.ts";
 
@@ -8,9 +8,9 @@ export interface Role {
   readonly id: string;
   /** The first word of its permissions. */
   readonly entity: string;
-  /** The second words of those that it gives without a condition. */
+  /** The second words of its unconditional permissions. */
   readonly plain: readonly string[];
-  /** The second word of the one that it gives for the subject's class alone. */
+  /** The second word of the permission that it gives only for the subject's class. */
   readonly conditional: string;
 }
 
@@ -40,13 +40,13 @@ export interface School {
 const permissionsPerRole = 20;
 const classes = 50;
 const subjectCount = 1_000;
-/** So many that the processor cannot learn their order: with 1,024 it does, and a bare Map becomes twice as quick. */
+/** Enough that the branch predictor cannot learn their order: with 1,024 it does, and a bare Map becomes twice as fast. */
 const questionCount = 32_768;
 
-/** What the warm rows ask: 10 roles, each subject has one of them. */
+/** The data of the warm benchmarks: 10 roles, each subject has one of them. */
 export const smallSchool = (): School => makeSchool(10, (index, roles) => [roles[index % roles.length] as Role]);
 
-/** What the cold row asks: 40 roles, each subject has 10 of them, in 50 combinations. */
+/** The data of the cold benchmark: 40 roles, each subject has 10 of them, in 50 combinations. */
 export function largeSchool(): School {
   const random = sequence(7);
   const combinations: Role[][] = [];
@@ -63,17 +63,17 @@ function makeSchool(roleCount: number, rolesOf: (index: number, roles: readonly 
     { length: subjectCount },
     (_, index): Subject => ({ id: `user-${index}`, classId: className(random(classes)), roles: rolesOf(index, roles) }),
   );
-  const asked = Array.from({ length: questionCount }, () => ask(roles, subjects, random));
-  return { roles, subjects, questions: asked.map(({ question }) => question), expected: asked.map(({ right }) => right) };
+  const drawn = Array.from({ length: questionCount }, () => ask(roles, subjects, random));
+  return { roles, subjects, questions: drawn.map(({ question }) => question), expected: drawn.map(({ right }) => right) };
 }
 
-interface Asked {
+interface ExpectedQuestion {
   readonly question: Question;
   readonly right: boolean;
 }
 
-/** Of five: two allowed plainly, one allowed by the condition, one denied by it, one about a permission that is missing. */
-function ask(roles: readonly Role[], subjects: readonly Subject[], random: (below: number) => number): Asked {
+/** Of five: two allowed unconditionally, one allowed by the condition, one denied by it, one about a missing permission. */
+function ask(roles: readonly Role[], subjects: readonly Subject[], random: (below: number) => number): ExpectedQuestion {
   const index = random(subjects.length);
   const subject = subjects[index] as Subject;
   const held = pick(subject.roles, random);
@@ -118,7 +118,7 @@ function draw<T>(from: readonly T[], count: number, random: (below: number) => n
 }
 
 /**
- * The one instance that a literal in a program would be, so that a look-up compares by identity: what is quickest for
- * every engine, and for a bare Map most of all.
+ * A single instance, like a literal in a program, so that a look-up compares by identity: the fastest case for every engine, above all
+ * for a bare Map.
  */
 const interned = (text: string): string => Object.keys({ [text]: true })[0] as string;

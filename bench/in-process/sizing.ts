@@ -1,8 +1,8 @@
 /**
  * node --expose-gc in-process/sizing.ts DATABASE_URL REDIS_URL DATA_FOLDER USERS
  *
- * The process of the sizing survey: makes users, sessions, organizations and memberships with the product's own commands, as people
- * do, and sees after each kind by how much the database has grown. Prints `result <json>`; lines that begin with `say` tell how far it is.
+ * The process of the sizing survey: creates users, sessions, organizations and memberships with the product's own commands, and measures
+ * the growth of the database after each kind. Prints `result <json>`; lines that start with `say` are progress.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { createRequire } from "node:module";
@@ -18,17 +18,17 @@ type Tables = Record<string, { bytes: number; rows: number }>;
 export interface Step {
   readonly kind: string;
   readonly count: number;
-  /** What each table has grown by. */
+  /** The growth of each table. */
   readonly grown: Tables;
 }
 
 export interface SizingResult {
-  /** The database after its first start, and when everything was made. */
+  /** The database after its first start, and at the end. */
   readonly bytes: { empty: number; full: number };
   readonly steps: readonly Step[];
-  /** Of the process's heap, for each session that was asked about. */
+  /** Heap of the process for each cached session. */
   readonly sessionHeapBytes: number;
-  /** From the start of the worker until everything that waited was handled and sealed. */
+  /** From the start of the worker until the backlog was handled and appended to the chains. */
   readonly backlog: { events: number; records: number; seconds: number };
 }
 
@@ -36,12 +36,12 @@ const sourceFolder = join(rootFolder, "packages", "server", "src", "runtime");
 const source = (file: string) => import(pathToFileURL(join(sourceFolder, file)).href);
 const [databaseUrl = "", redisUrl = "", dataFolder = "", count = ""] = process.argv.slice(2);
 const users = Number(count);
-/** Of ten people one founds an organization, and everybody else joins one. */
+/** One of ten users creates an organization, and the others join one. */
 const peoplePerOrganization = 10;
-/** Changes of what is there: what only events and the trail grow by. */
+/** Updates, which grow only the events and the audit log. */
 const changes = users;
 const lanes = 8;
-/** The development inbox keeps two hundred mails; links are taken from it before the next are sent. */
+/** The development inbox stores two hundred mails; links are read before the next are sent. */
 const mailsAtOnce = 100;
 const password = `Bench-${randomBytes(12).toString("hex")}`;
 const say = (line: string) => console.log(`say ${line}`);
@@ -69,7 +69,7 @@ type Principal = { readonly kind: string };
 // biome-ignore lint/suspicious/noExplicitAny: the answers of many operations; a wrong one fails where its field is used
 type Answered = any;
 
-/** As a call comes in from a browser on the network. */
+/** A call with the origin of a browser on the network. */
 async function call(operation: string, principal: Principal, input: object): Promise<Answered> {
   const requestId = randomUUID();
   const origin = {
@@ -92,7 +92,7 @@ async function forEach<Item>(items: readonly Item[], work: (item: Item, index: n
 const rowsOf = async (text: string): Promise<Record<string, string>[]> => (await database.query(text)).rows;
 const numberOf = async (text: string): Promise<number> => Number(Object.values((await rowsOf(text))[0] ?? {})[0]);
 
-/** Everything that runs behind has run: consumers, seals, mails. */
+/** Resolves when background work is done: consumers, audit chains, mails. */
 async function settled(): Promise<void> {
   for (;;) {
     await application.settled();
@@ -102,7 +102,7 @@ async function settled(): Promise<void> {
 }
 
 async function tables(): Promise<Tables> {
-  // As the server does by itself in time: what was overwritten is free for what comes next.
+  // Autovacuum does the same in time: it frees the space of old row versions.
   await database.query("vacuum analyze");
   const found: Tables = {};
   for (const { name = "", bytes } of await rowsOf(`
@@ -140,7 +140,7 @@ const anonymous = { kind: "anonymous" };
 const operator = { kind: "operator" };
 const address = (name: string, index: number) => `${name}-${index}-${randomBytes(4).toString("hex")}@bench.example`;
 
-/** What a mail's link carries, by who got it. */
+/** The token of a mail's link, by recipient. */
 async function mailed(to: readonly string[]): Promise<Map<string, string>> {
   await settled();
   const wanted = new Set(to);
@@ -168,11 +168,11 @@ async function signIn(person: Person, organizationId?: string): Promise<void> {
   person.principal = await application.authenticate(person.token);
 }
 
-// What waits for a worker that was not there: the most that one does.
+// A backlog for a worker that was not running, which shows its throughput.
 const waiting = Math.max(200, Math.floor(users / 2));
 const emptyBytes = await numberOf("select pg_database_size(current_database())");
 await forEach(Array.from({ length: waiting }), async (_, index) => {
-  await call("tenancy.createUser", operator, { email: address("waiting", index), password, firstName: "Bench", lastName: "User" });
+  await call("authentication.createUser", operator, { email: address("waiting", index), password, firstName: "Bench", lastName: "User" });
 });
 const backlogEvents = await numberOf("select count(*) from events");
 const startedAt = performance.now();
@@ -189,11 +189,11 @@ await step("users", users, async () => {
   for (let from = 0; from < users; from += mailsAtOnce) {
     const emails = Array.from({ length: Math.min(mailsAtOnce, users - from) }, (_, index) => address("person", from + index));
     await forEach(emails, async (email) => {
-      await call("identity.register", anonymous, { email, password, firstName: "Huong", lastName: "Nguyen", locale: "vi" });
+      await call("authentication.register", anonymous, { email, password, firstName: "Huong", lastName: "Nguyen", locale: "vi" });
     });
     const tokens = await mailed(emails);
     await forEach(emails, async (email) => {
-      const { id } = await call("identity.verifyEmail", anonymous, { token: tokens.get(email) });
+      const { id } = await call("authentication.verifyEmail", anonymous, { token: tokens.get(email) });
       people.push({ id, email, principal: anonymous, token: "" });
     });
   }
@@ -211,7 +211,7 @@ await step("organizations", founders.length, () =>
   }),
 );
 
-// A role of one's own with a list of permissions, as an organization makes a few.
+// A custom role with a list of permissions, as in a typical organization.
 const roles: string[] = [];
 await forEach(founders, (founder, index) => signIn(founder, organizations[index]));
 await step("roles", founders.length, () =>
@@ -229,9 +229,9 @@ await step("memberships", joining.length, async () => {
     const batch = joining.slice(from, from + mailsAtOnce);
     const invitations = new Map<string, string>();
     await forEach(batch, async ({ email }, index) => {
-      const place = Math.floor((from + index) / (peoplePerOrganization - 1)) % founders.length;
-      const { principal } = founders[place] as Person;
-      const input = { organizationId: organizations[place], email, roleId: roles[place] };
+      const at = Math.floor((from + index) / (peoplePerOrganization - 1)) % founders.length;
+      const { principal } = founders[at] as Person;
+      const input = { organizationId: organizations[at], email, roleId: roles[at] };
       invitations.set(email, (await call("tenancy.inviteMember", principal, input)).id);
     });
     const tokens = await mailed(batch.map(({ email }) => email));
@@ -241,7 +241,7 @@ await step("memberships", joining.length, async () => {
   }
 });
 
-// Everybody's session, of which this process has none in memory.
+// Validates every session; this process has none of them cached.
 const garbage = globalThis.gc as () => void;
 const heap = (): number => {
   garbage();

@@ -1,13 +1,13 @@
 /**
  * node --expose-gc in-process/views.ts DATABASE_URL DATA_FOLDER USERS
  *
- * How much of its heap a process needs for each user whom it decides about. Prints `result <json>`.
+ * The heap of a process for each user that it decides about. Prints `result <json>`.
  */
 import { fill, questionsAbout, sizeOf } from "./population.ts";
 import { openProduct } from "./product.ts";
 
 export interface ViewsResult {
-  /** Views at hand, and bytes of the heap after garbage collection. */
+  /** Cached views, and bytes of the heap after garbage collection. */
   readonly points: readonly { readonly views: number; readonly heapBytes: number }[];
 }
 
@@ -33,7 +33,7 @@ const ask = async (from: number, to: number): Promise<void> => {
   garbage();
   points.push({ views: to, heapBytes: process.memoryUsage().heapUsed });
 };
-// Between the two everything else is the same: the code is compiled, the policy and the roles are at hand.
+// Everything else is equal between the two: the code is compiled, the policy and the roles are cached.
 await ask(0, size.users / 10);
 await ask(size.users / 10, size.users);
 console.log(`result ${JSON.stringify({ points } satisfies ViewsResult)}`);

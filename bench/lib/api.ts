@@ -4,7 +4,7 @@ import { type Answer, at, expectAnswer, send, WrongAnswer } from "./http.ts";
 export interface Call {
   token?: string;
   body?: unknown;
-  /** The status that is the right answer. */
+  /** The expected status. */
   status: number;
 }
 
@@ -16,7 +16,7 @@ export interface Mail {
 const settleTimeoutMs = 20_000;
 const settlePollMs = 100;
 
-/** The product's HTTP interface as a client sees it. */
+/** A client of the product's HTTP API. */
 export class Api {
   readonly url: string;
 
@@ -36,7 +36,7 @@ export class Api {
     return this.#call("DELETE", path, call);
   }
 
-  /** The token in the link of the newest mail to an address whose link's path matches. Mails are sent behind the answer. */
+  /** The token in the link of the newest mail to an address whose link's path matches. Mails are sent after the answer. */
   async mailedToken(email: string, path: RegExp): Promise<string> {
     return waitFor(`a mail to ${email} with a link to ${path}`, async () => {
       const inbox = await this.get("/dev/inbox.json", { status: 200 });
@@ -63,7 +63,7 @@ export class Api {
   }
 }
 
-/** Waits for the thing itself, not for a time in which it has probably happened. */
+/** Waits for a condition instead of a fixed time. */
 export async function waitFor<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
   const deadline = performance.now() + settleTimeoutMs;
   for (;;) {

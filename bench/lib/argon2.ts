@@ -10,7 +10,7 @@ export interface Argon2Parameters {
   lanes: number;
 }
 
-/** As many verifications at once as these; the best number is kept for the reference. */
+/** Numbers of concurrent verifications; the best is used for the reference. */
 export const parallelChoices = [availableParallelism(), availableParallelism() * 2, availableParallelism() * 4];
 
 export async function startArgon2(scope: AsyncDisposableStack, parameters: Argon2Parameters): Promise<Child> {
@@ -19,7 +19,7 @@ export async function startArgon2(scope: AsyncDisposableStack, parameters: Argon
     args: [serverFile("argon2.ts")],
     env: {
       PARAMETERS: `${parameters.memoryKiB},${parameters.passes},${parameters.lanes}`,
-      // The thread pool must not be what bounds the number of verifications at once.
+      // The thread pool must not limit the number of concurrent verifications.
       UV_THREADPOOL_SIZE: String(Math.max(4, ...parallelChoices)),
     },
     ipc: true,

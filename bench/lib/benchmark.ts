@@ -3,14 +3,14 @@ import type { LoadGenerator } from "./load.ts";
 /** One figure: the product against one reference, measured in one run. */
 export interface Benchmark {
   name: string;
-  /** One line: what is held against what. */
+  /** One line: what is compared with what. */
   compares: string;
   unit: string;
-  /** The ratio ours / reference that is asked for; absent: the figure is information and not judged. */
-  reach?: number;
+  /** The required ratio ours / reference; absent: the figure is information and not judged. */
+  target?: number;
   direction: "atLeast" | "atMost";
-  /** What the source documents ask in absolute terms; printed beside, never judged. */
-  asked?: string;
+  /** The absolute requirement of the source documents; printed for comparison, never judged. */
+  requirement?: string;
   run(bench: Bench): Promise<Measured>;
 }
 
@@ -19,7 +19,7 @@ export interface Bench {
   seconds: number;
   repetitions: number;
   processes: number;
-  /** Everything started or created is deferred here, and undone in reverse when the row ends or is interrupted. */
+  /** Everything started or created is deferred here, and undone in reverse when the benchmark ends or is interrupted. */
   scope: AsyncDisposableStack;
   say(line: string): void;
 }
@@ -28,15 +28,15 @@ export interface Bench {
 export interface Pair {
   ours: number;
   reference: number;
-  /** Cores that others kept busy just before. */
+  /** Cores that other programs used just before. */
   busyBefore: number | null;
 }
 
 export interface Measured {
   pairs: Pair[];
-  /** Information beside the figure: latencies, processor shares, chosen pool size. */
+  /** Additional information: latencies, processor shares, chosen pool size. */
   notes: string[];
-  /** Of our side, in milliseconds, where a row times single requests: the median of the repetitions' 95th percentiles. */
+  /** Of our side, in milliseconds, where single requests are timed: the median of the repetitions' 95th percentiles. */
   p95Ms?: number;
   /** Everything that was recorded of each repetition, for the result file. */
   raw?: unknown;

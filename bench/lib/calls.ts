@@ -1,8 +1,8 @@
 import { type Answer, type HttpRequest, send } from "./http.ts";
 
-/** Calls of which no two are the same, so that no load generator can be told of them beforehand: a new address, a new name. */
+/** Calls that all differ, such as by a new address or name, so that a load generator cannot prepare them. */
 export interface Caller {
-  /** The nth call, and what throws unless its answer is right. */
+  /** The nth call, and a function that throws unless its answer is right. */
   call(index: number): { request: HttpRequest; expect(answer: Answer): void };
 }
 
@@ -13,7 +13,7 @@ export interface Called {
   generatorCpu: number;
 }
 
-/** So many at once for so long; each answer is checked. The time runs to the last answer, so that none is lost or counted in part. */
+/** Runs concurrent calls for a time, and checks each answer. The time ends with the last answer, so that none is lost. */
 export async function callForSeconds(
   url: string,
   caller: Caller,
@@ -42,8 +42,8 @@ export async function callForSeconds(
   return { perSecond: latencies.length / elapsed, latencyMs, generatorCpu: (user + system) / 1e6 / elapsed, next };
 }
 
-/** The smallest of the values that so large a part of them does not exceed. */
-export function percentile(values: readonly number[], part: number): number {
+/** The smallest value that is not exceeded by the given share of the values. */
+export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? Number.NaN;
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 
-/** A process that the bench started. It leads its own group, so that ending it also ends what it has started. */
+/** A process that the bench started. It leads its own process group, so that ending it also ends its children. */
 export interface Child {
   name: string;
   pid: number;
   process: ChildProcess;
   /** Resolves with what follows `word` on the first line that begins with it. */
   line(word: string, timeoutMs: number): Promise<string>;
-  /** The end of what it wrote, for the message of a failure. */
+  /** The end of its output, for the message of a failure. */
   tail(): string;
   /** Asks it to end (SIGTERM), and kills its group if it has not ended within the grace time. */
   stop(): Promise<void>;
@@ -66,7 +66,7 @@ export function startNode(scope: AsyncDisposableStack, order: ChildOrder): Child
   return child;
 }
 
-/** For the exit of the bench itself, where nothing can be awaited any more. */
+/** For the exit of the bench itself, where nothing can be awaited. */
 export function killLeftovers(): void {
   for (const child of running) killGroup(child);
 }

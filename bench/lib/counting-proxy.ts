@@ -1,9 +1,9 @@
 import { connect, createServer, type Socket } from "node:net";
 import { portOf } from "../servers/life.ts";
 
-/** Stands between a process and what it talks to, and counts. TCP's and IP's own headers are not in it. */
+/** A proxy between a process and a service that counts bytes, without TCP's and IP's headers. */
 export interface CountingProxy {
-  /** The address that the process is given instead. */
+  /** The address for the process. */
   url: string;
   /** Bytes in both directions so far. */
   bytes(): number;
@@ -34,7 +34,7 @@ export async function countingProxy(scope: AsyncDisposableStack, target: string)
         sockets.delete(from);
         to.destroy();
       });
-      // The other end is told by the connection's end.
+      // Closing the connection notifies the other end.
       from.on("error", () => {});
       from.pipe(to);
     }

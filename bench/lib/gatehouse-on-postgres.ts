@@ -11,7 +11,7 @@ export interface RunningGatehouse extends Gatehouse {
   databaseUrl: string;
 }
 
-/** One Gatehouse process with every role, on a PostgreSQL database of its own. */
+/** One Gatehouse process with every role, on its own PostgreSQL database. */
 export async function startOnPostgres(bench: Bench): Promise<RunningGatehouse> {
   const databaseUrl = await freshDatabase(bench.scope);
   const admin = newAccount("admin");
@@ -21,7 +21,7 @@ export async function startOnPostgres(bench: Bench): Promise<RunningGatehouse> {
     DATABASE_URL: databaseUrl,
     GATEHOUSE_ADMIN_EMAIL: admin.email,
     GATEHOUSE_ADMIN_PASSWORD: admin.password,
-    // The set-up signs in more often from one address than any person does, and one row measures nothing else.
+    // The set-up signs in from one address more often than a person, and the sign-in benchmarks do nothing else.
     GATEHOUSE_SIGN_IN_LIMIT: "off",
     GATEHOUSE_DECISION_STEPS: "1000000000",
     GATEHOUSE_API_KEY_LIMIT: "1000000000",

@@ -42,16 +42,16 @@ export async function startGatehouse(scope: AsyncDisposableStack, env: Record<st
   throw new Error(`gatehouse was not ready within ${readyTimeoutMs} ms (/health/ready: ${last}); it wrote:\n${child.tail()}`);
 }
 
-/** Its status, or undefined while nobody listens. */
+/** Its status, or undefined while no process listens. */
 function readiness(port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const asked = request({ host: "127.0.0.1", port, path: "/health/ready", agent: false, timeout: 5_000 }, (response) => {
+    const probe = request({ host: "127.0.0.1", port, path: "/health/ready", agent: false, timeout: 5_000 }, (response) => {
       response.resume();
       resolve(response.statusCode);
     });
-    asked.once("timeout", () => asked.destroy());
-    asked.once("error", () => resolve(undefined));
-    asked.end();
+    probe.once("timeout", () => probe.destroy());
+    probe.once("error", () => resolve(undefined));
+    probe.end();
   });
 }
 

@@ -13,7 +13,7 @@ export interface Answer {
   text: string;
 }
 
-/** Something answered otherwise than it must: the run has failed, and the message says what came back. */
+/** A wrong answer, which fails the run; the message has the answer. */
 export class WrongAnswer extends Error {
   constructor(from: string, wanted: string, answer: Answer) {
     const text = answer.text.length > 600 ? `${answer.text.slice(0, 600)}…` : answer.text;
@@ -25,11 +25,11 @@ const answerTimeoutMs = 15_000;
 
 const agent = new Agent({ keepAlive: true });
 
-/** Not fetch: that adds header lines of its own, and what is checked must be what the load generator sends. */
+/** Not fetch, which adds headers: the check must send what the load generator sends. */
 export function send(url: string, { method, path, headers, body }: HttpRequest): Promise<Answer> {
   const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
   return new Promise((resolve, reject) => {
-    const asked = open(url + path, { method, headers: { ...headers, ...length }, agent }, (response) => {
+    const request = open(url + path, { method, headers: { ...headers, ...length }, agent }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.once("error", reject);
@@ -37,9 +37,9 @@ export function send(url: string, { method, path, headers, body }: HttpRequest):
         resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() });
       });
     });
-    asked.setTimeout(answerTimeoutMs, () => asked.destroy(new Error(`no answer within ${answerTimeoutMs} ms`)));
-    asked.once("error", (error) => reject(new Error(`${method} ${path}: ${error.message}`)));
-    asked.end(body);
+    request.setTimeout(answerTimeoutMs, () => request.destroy(new Error(`no answer within ${answerTimeoutMs} ms`)));
+    request.once("error", (error) => reject(new Error(`${method} ${path}: ${error.message}`)));
+    request.end(body);
   });
 }
 

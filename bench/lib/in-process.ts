@@ -3,23 +3,22 @@ import { startNode } from "./child.ts";
 import { inProcessFile } from "./paths.ts";
 import { median, spread } from "./statistics.ts";
 
-/** A call of a function needs no four seconds, because the sides take turns every 50 ms within a repetition. */
+/** Function calls need no four seconds, because the sides alternate every 50 ms within a repetition. */
 const shareOfSeconds = 0.25;
 const timeoutMs = 300_000;
 
 /**
- * Both sides in one process, slice by slice in turn, repeated in fresh processes: what the just-in-time compiler makes of a
- * program stays with the process, and no other row has run in it before. Contests named `beside` are measured each in
- * one process of its own and printed, never judged.
+ * Runs both sides in one process, slice by slice in turn, and repeats that in fresh processes, because the result of the just-in-time
+ * compiler stays with a process. Contests in `informational` run in one process each and are printed, never judged.
  */
-export async function inProcess(bench: Bench, contest: string, beside: readonly string[] = []): Promise<Measured> {
+export async function inProcess(bench: Bench, contest: string, informational: readonly string[] = []): Promise<Measured> {
   const pairs = await contestIn(bench, contest, bench.processes);
   const notes: string[] = [];
   const raw: Record<string, Pair[]> = {};
-  for (const name of beside) {
-    const besidePairs = await contestIn(bench, name, 1);
-    raw[name] = besidePairs;
-    notes.push(`${name}: ${inWords(besidePairs)}`);
+  for (const name of informational) {
+    const informationalPairs = await contestIn(bench, name, 1);
+    raw[name] = informationalPairs;
+    notes.push(`${name}: ${inWords(informationalPairs)}`);
   }
   for (const note of notes) bench.say(`for information, ${note}`);
   return { pairs, notes, raw };

@@ -1,7 +1,7 @@
 import type { Bench, Measured, Pair } from "./benchmark.ts";
 import { busyCores } from "./quiet.ts";
 
-/** The same alternation for figures that need no HTTP load: one round thrown away, then pairs. */
+/** The same alternation for figures without HTTP load: one discarded round, then pairs. */
 export async function inTurn(bench: Bench, unit: string, ours: () => Promise<number>, reference: () => Promise<number>): Promise<Measured> {
   bench.say("warming up");
   await ours();

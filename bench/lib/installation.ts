@@ -5,7 +5,7 @@ import { freshDatabase } from "./postgres.ts";
 import { freshRedis } from "./redis.ts";
 import { scratchFolder } from "./scratch.ts";
 
-/** What the processes of one new installation share: its services, its key, its administrator. */
+/** The shared environment of a new installation's processes: its services, its key, its administrator. */
 export async function freshInstallation(scope: AsyncDisposableStack, admin: Account) {
   return {
     DATABASE_URL: await freshDatabase(scope),

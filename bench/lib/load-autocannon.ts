@@ -27,7 +27,7 @@ async function run(order: LoadOrder): Promise<LoadResult> {
     bytes: result.throughput.total,
     badStatus: result.non2xx,
     socketErrors: result.errors,
-    // It keeps no 95th percentile; the next one up is not lower.
+    // It has no 95th percentile; the next higher one is not lower.
     latencyMs: { p50: result.latency.p50, p95: result.latency.p97_5, p99: result.latency.p99 },
     generatorCpu: (used.user + used.system) / 1000 / (performance.now() - startedAt),
   };

@@ -8,7 +8,7 @@ import type { HttpRequest } from "./http.ts";
 import type { LoadGenerator, LoadOrder, LoadResult } from "./load.ts";
 import { cpuSeconds } from "./process-table.ts";
 
-const mark = "BENCH ";
+const marker = "BENCH ";
 
 export async function wrkGenerator(): Promise<LoadGenerator | undefined> {
   const { error, stdout } = spawnSync("wrk", ["-v"], { encoding: "utf8" });
@@ -24,7 +24,7 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   // One thread: it serves far more connections than one Node process can answer, and leaves the cores to the server.
   const args = ["-t1", `-c${order.connections}`, `-d${order.seconds}s`, "--timeout", "10s", "-s", script, order.url];
   const wrk = spawn("wrk", args, { stdio: ["ignore", "pipe", "pipe"] });
-  // Also when the bench is interrupted: it must not leave its load behind.
+  // Also when the bench is interrupted, so that no load continues.
   const end = () => {
     wrk.kill();
     rmSync(folder, { recursive: true, force: true });
@@ -49,13 +49,13 @@ async function resultOf(wrk: ChildProcessByStdio<null, Readable, Readable>, seco
     },
     seconds * 1000 - 200,
   );
-  // It ends by itself; what hangs beyond any time-out of its own is ended here.
+  // It ends by itself; this ends one that hangs.
   const overdue = setTimeout(() => wrk.kill("SIGKILL"), (seconds + 30) * 1000);
   try {
     const [stdout, stderr] = await Promise.all([text(wrk.stdout), text(wrk.stderr)]);
-    const line = stdout.split("\n").find((one) => one.startsWith(mark));
+    const line = stdout.split("\n").find((one) => one.startsWith(marker));
     if (line === undefined) throw new Error(`wrk gave no result: ${stderr} ${stdout}`);
-    return { ...(JSON.parse(line.slice(mark.length)) as Omit<LoadResult, "generatorCpu">), generatorCpu };
+    return { ...(JSON.parse(line.slice(marker.length)) as Omit<LoadResult, "generatorCpu">), generatorCpu };
   } finally {
     clearTimeout(sample);
     clearTimeout(overdue);
@@ -63,7 +63,7 @@ async function resultOf(wrk: ChildProcessByStdio<null, Readable, Readable>, seco
 }
 
 /**
- * The requests are put together once, in `init`; `request` only takes the next one. There is no `response` function:
+ * `init` builds the requests once; `request` only returns the next one. There is no `response` function:
  * with one, wrk parses every answer in Lua and becomes the bottleneck. Answers are checked by the probe instead.
  */
 function luaScript(requests: HttpRequest[]): string {
@@ -86,7 +86,7 @@ end
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
-    '\\n${mark}{"requests":%d,"seconds":%.6f,"bytes":%d,"badStatus":%d,"socketErrors":%d,' ..
+    '\\n${marker}{"requests":%d,"seconds":%.6f,"bytes":%d,"badStatus":%d,"socketErrors":%d,' ..
     '"latencyMs":{"p50":%.3f,"p95":%.3f,"p99":%.3f}}\\n',
     summary.requests, summary.duration / 1e6, summary.bytes, errors.status,
     errors.connect + errors.read + errors.write + errors.timeout,
@@ -97,6 +97,6 @@ end
 
 /** A Lua string of a value without line breaks; JSON and header values have none. */
 function lua(text: string): string {
-  if (/[\r\n]/.test(text)) throw new Error("a request of the bench must not hold a line break");
+  if (/[\r\n]/.test(text)) throw new Error("a request of the bench must not contain a line break");
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }

@@ -13,9 +13,9 @@ export interface LoadOrder {
 export interface LoadResult {
   requests: number;
   seconds: number;
-  /** Received, head lines included. */
+  /** Bytes received, headers included. */
   bytes: number;
-  /** Answers with a status that is no success. */
+  /** Answers without a success status. */
   badStatus: number;
   /** Connections that failed, broke or timed out. */
   socketErrors: number;
@@ -31,7 +31,7 @@ export interface LoadGenerator {
   run(order: LoadOrder): Promise<LoadResult>;
 }
 
-/** wrk is written in C and asks a fraction of a core; autocannon runs everywhere, and costs as much as many a server. */
+/** wrk is written in C and needs a fraction of a core; autocannon runs everywhere, and costs as much as a server. */
 export async function chooseLoadGenerator(): Promise<LoadGenerator> {
   return (await wrkGenerator()) ?? autocannonGenerator();
 }

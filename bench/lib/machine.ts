@@ -11,7 +11,7 @@ export interface Machine {
   cores: number;
   memoryGiB: number;
   system: string;
-  /** One-minute load before the first row: what else runs is seen closer in every row. */
+  /** One-minute load before the first benchmark; each benchmark measures other programs more precisely. */
   loadBefore: number;
 }
 

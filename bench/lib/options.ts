@@ -3,9 +3,9 @@ export interface Options {
   names: string[];
   check: boolean;
   list: boolean;
-  /** Runs what the capacity page shows, and writes the page. */
+  /** Runs the benchmarks of the capacity page, and writes the page. */
   capacity: boolean;
-  /** Only writes the capacity page, from the results at hand. */
+  /** Only writes the capacity page, from existing results. */
   page: boolean;
   /** Length of one repetition under load. */
   seconds: number;
@@ -24,7 +24,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): Options {
   if (unknown.length > 0) throw new UsageError(`Unknown option ${unknown.join(", ")}. Takes [NAME ...] [${known.join("] [")}].`);
   const names = args.filter((arg) => !arg.startsWith("-"));
   const [capacity, page] = [flags.includes("--capacity"), flags.includes("--page")];
-  if ((capacity || page) && names.length > 0) throw new UsageError("--capacity and --page choose their rows themselves; give no names.");
+  if ((capacity || page) && names.length > 0)
+    throw new UsageError("--capacity and --page select their benchmarks themselves; pass no names.");
   return {
     names,
     check: flags.includes("--check"),

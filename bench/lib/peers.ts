@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { benchFolder } from "./paths.ts";
 
 /**
- * The peers have their own lock file, so that the product does not depend on them; the first run installs them.
+ * The peers have a separate lock file, so that the product does not depend on them; the first run installs them.
  * npm writes `.package-lock.json` last: an interrupted installation is repeated.
  */
 export function installPeers(): void {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 
-/** Where databases may be created and dropped; every row that needs one makes its own and drops it afterwards. */
+/** A server on which databases may be created; every benchmark creates its own and drops it afterwards. */
 export const adminUrl = process.env["BENCH_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 
 export async function postgresVersion(): Promise<string> {
@@ -18,7 +18,7 @@ export async function postgresVersion(): Promise<string> {
 export async function freshDatabase(scope: AsyncDisposableStack): Promise<string> {
   const name = `gatehouse_bench_${randomBytes(6).toString("hex")}`;
   await withClient(adminUrl, (client) => client.query(`create database ${name}`)).catch((error: Error) => {
-    throw new Error(`this row needs PostgreSQL at ${withoutPassword(adminUrl)} (BENCH_DATABASE_URL): ${error.message}`);
+    throw new Error(`this benchmark needs PostgreSQL at ${withoutPassword(adminUrl)} (BENCH_DATABASE_URL): ${error.message}`);
   });
   scope.defer(async () => {
     // A process that was killed may have left a connection; `force` ends those of this database only.

@@ -3,8 +3,8 @@ import { send } from "./http.ts";
 import type { Side } from "./side.ts";
 
 /**
- * Sends a request now and then while the load runs and checks the whole answer: the load generator sees statuses only.
- * A few requests a second beside thousands do not move the figure.
+ * Sends a request now and then during the load and checks the whole answer, because the load generator checks only statuses. A few
+ * requests a second among thousands do not affect the figure.
  */
 export function startProbe(side: Side): { stop(): Promise<void> } {
   const stopping = new AbortController();

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 
 /**
  * Processor time and memory of a process and everything below it, from /proc. Elsewhere than on Linux there is none:
- * processor shares are then left out, and the memory row says that it cannot run.
+ * processor shares are then left out, and the memory benchmark reports that it cannot run.
  */
 
 interface Entry {
@@ -48,7 +48,7 @@ function everyProcess(): Entry[] {
 function read(pid: number): Entry[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // proc(5): the second field is the name in parentheses, which may hold spaces; the rest are numbers.
+    // proc(5): the second field is the name in parentheses, which may contain spaces; the rest are numbers.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const time = Number(fields[11]) + Number(fields[12]);
     return [{ pid, parent: Number(fields[1]), cpuSeconds: time / ticksPerSecond }];

@@ -5,8 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const windowMs = 300;
 
 /**
- * Cores that are busy while neither side has anything to do: what others take away from the measurement. Null where there is
- * no /proc/stat.
+ * Cores that are busy while neither side has work, by other programs. Null without /proc/stat.
  */
 export async function busyCores(): Promise<number | null> {
   const before = machineTime();

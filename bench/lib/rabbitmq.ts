@@ -1,10 +1,10 @@
 import { Connection, ConsumerStatus } from "rabbitmq-client";
 
-/** Where RabbitMQ listens; every row uses exchanges and queues of its own and removes them. */
+/** The address of RabbitMQ; every benchmark uses its own exchanges and queues and removes them. */
 export const rabbitmqUrl = process.env["BENCH_RABBITMQ_URL"] ?? "amqp://guest:guest@127.0.0.1:5672";
 
 const acquireMs = 5_000;
-/** Messages that are handed over at once while a queue is emptied. */
+/** Messages that are delivered at once while a queue is emptied. */
 const prefetch = 500;
 const drainWithinMs = 60_000;
 
@@ -17,7 +17,7 @@ export async function connectRabbitmq(scope: AsyncDisposableStack, { noDelay = f
   });
   scope.defer(() => connection.close());
   await connection.onConnect(acquireMs, true).catch(() => {
-    throw new Error(`this row needs RabbitMQ at ${new URL(rabbitmqUrl).host} (BENCH_RABBITMQ_URL): ${last?.message ?? "no answer"}`);
+    throw new Error(`this benchmark needs RabbitMQ at ${new URL(rabbitmqUrl).host} (BENCH_RABBITMQ_URL): ${last?.message ?? "no answer"}`);
   });
   return connection;
 }

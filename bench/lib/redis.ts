@@ -3,13 +3,13 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { rootFolder } from "./paths.ts";
 
-/** Where Redis listens. The product's keys have no name of an installation, so every row takes a database of its own. */
+/** The address of Redis. The product's keys do not contain an installation's name, so every benchmark uses its own database. */
 const redisUrl = process.env["BENCH_REDIS_URL"] ?? "redis://127.0.0.1:6379";
-/** Redis has sixteen unless it is told otherwise; the first is everybody's. */
+/** Redis has sixteen by default; the first is not used. */
 const lastDatabase = 15;
 const claimName = "gatehouse-bench";
 
-/** The commands that the bench uses, of the client that the product has. */
+/** The used commands of the product's Redis client. */
 export interface RedisClient {
   dbsize(): Promise<number>;
   set(key: string, value: string, mode: "NX"): Promise<string | null>;
@@ -22,21 +22,21 @@ export interface RedisClient {
 export function connectRedis(scope: AsyncDisposableStack, url: string): RedisClient {
   const { Redis } = createRequire(join(rootFolder, "packages", "server", "src", "platform", "redis", "client.ts"))("ioredis");
   const client = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null }) as RedisClient & {
-    on(event: "error", told: () => void): void;
+    on(event: "error", listener: () => void): void;
   };
-  // Whoever waits for an answer is told by its failure.
+  // A failed call rejects its own promise.
   client.on("error", () => {});
   scope.defer(async () => void (await client.quit().catch(() => {})));
   return client;
 }
 
-/** The address of an empty database of Redis, which is emptied when the row ends. */
+/** The address of an empty database of Redis, which is cleared when the benchmark ends. */
 export async function freshRedis(scope: AsyncDisposableStack): Promise<string> {
   for (let database = lastDatabase; database > 0; database -= 1) {
     const url = `${redisUrl.replace(/\/\d*$/, "")}/${database}`;
     const client = connectRedis(scope, url);
     const size = await client.dbsize().catch((error: Error) => {
-      throw new Error(`this row needs Redis at ${new URL(redisUrl).host} (BENCH_REDIS_URL): ${error.message}`);
+      throw new Error(`this benchmark needs Redis at ${new URL(redisUrl).host} (BENCH_REDIS_URL): ${error.message}`);
     });
     if (size > 0 || (await client.set(claimName, randomUUID(), "NX")) === null) continue;
     scope.defer(async () => void (await client.flushdb()));

@@ -10,7 +10,7 @@ const readyTimeoutMs = 30_000;
 
 /** Starts a reference server; it prints `ready <port>` when it listens. */
 export async function startReference(scope: AsyncDisposableStack, file: string, env: Record<string, string>): Promise<Reference> {
-  // What a service runs with; some libraries check more outside of it.
+  // As in production; some libraries run more checks otherwise.
   const child = startNode(scope, { name: file, args: [serverFile(file)], env: { NODE_ENV: "production", ...env } });
   const port = await child.line("ready", readyTimeoutMs);
   return { url: `http://127.0.0.1:${port}`, child };

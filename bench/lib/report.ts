@@ -21,31 +21,31 @@ export function printHead(machine: Machine, versions: Versions, generator: LoadG
 }
 
 export function verdictOf(outcome: Outcome): string {
-  if (outcome.reach === null) return `ratio ${figure(outcome.ratio)}, for information`;
+  if (outcome.target === null) return `ratio ${figure(outcome.ratio)}, for information`;
   const bound = outcome.direction === "atLeast" ? "at least" : "at most";
-  const verdict = outcome.reached ? "reached" : "SHORT";
-  return `ratio ${figure(outcome.ratio)}, asked ${bound} ${figure(outcome.reach)}: ${verdict}`;
+  const verdict = outcome.met ? "met" : "SHORT";
+  return `ratio ${figure(outcome.ratio)}, target ${bound} ${figure(outcome.target)}: ${verdict}`;
 }
 
-/** Below this the noise of an idle machine; above it the figure is the neighbours' as well. */
+/** The noise of an idle machine is below this; above it other programs affect the figure. */
 const quietCores = 0.2;
 
 export function disturbanceOf(outcome: Pick<Outcome, "othersBusyCores">): string | undefined {
   if (outcome.othersBusyCores === null || outcome.othersBusyCores <= quietCores) return undefined;
-  return `others kept ${outcome.othersBusyCores.toFixed(1)} cores busy meanwhile: repeat it on a quiet machine`;
+  return `other programs used ${outcome.othersBusyCores.toFixed(1)} cores meanwhile: repeat it on a quiet machine`;
 }
 
 export function printTable(outcomes: Outcome[]): void {
   if (outcomes.length === 0) return;
-  const head = ["row", "ours", "reference", "unit", "ratio", "reach", "", "spread ours", "spread reference", "spread ratio"];
+  const head = ["benchmark", "ours", "reference", "unit", "ratio", "target", "", "spread ours", "spread reference", "spread ratio"];
   const body = outcomes.map((outcome) => [
     outcome.name,
     figure(outcome.ours),
     figure(outcome.reference),
     outcome.unit,
     figure(outcome.ratio),
-    outcome.reach === null ? "" : `${outcome.direction === "atLeast" ? ">=" : "<="} ${figure(outcome.reach)}`,
-    outcome.reached === null ? "" : outcome.reached ? "reached" : "SHORT",
+    outcome.target === null ? "" : `${outcome.direction === "atLeast" ? ">=" : "<="} ${figure(outcome.target)}`,
+    outcome.met === null ? "" : outcome.met ? "met" : "SHORT",
     range(outcome.spread.ours),
     range(outcome.spread.reference),
     range(outcome.spread.ratio),

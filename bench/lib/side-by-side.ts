@@ -22,11 +22,10 @@ interface RawPair {
 }
 
 /**
- * Both servers are up and are loaded in turn, ours and reference, so that whatever slows the machine for a while meets both.
+ * Runs both servers and loads them in turn, so that a disturbance of the machine affects both.
  *
- * `setUp` is called for several fresh pairs of processes: what the just-in-time compiler happens to make of a program stays
- * with the process, and moves a figure by a quarter from one start to the next. In each pair of processes the first turn of
- * both is thrown away: compilers and caches warm up in it.
+ * `setUp` is called for several fresh pairs of processes, because the result of the just-in-time compiler stays with the process, and
+ * changes a figure by a quarter from one start to the next. In each pair the first turn of both is discarded as a warm-up.
  */
 export async function sideBySide(bench: Bench, setUp: (bench: Bench) => Promise<Sides>, round: Round = bench): Promise<Measured> {
   const each = Math.ceil(bench.repetitions / round.processes);
@@ -34,7 +33,7 @@ export async function sideBySide(bench: Bench, setUp: (bench: Bench) => Promise<
   let about: string[] = [];
   for (let process = 1; process <= round.processes; process += 1) {
     const scope = new AsyncDisposableStack();
-    // An interrupt ends the row's scope; this one must end with it. Disposing of it a second time does nothing.
+    // An interrupt disposes of the benchmark's scope, and so of this one. Disposing twice has no effect.
     bench.scope.defer(() => scope.disposeAsync());
     const sides = await setUp({ ...bench, scope });
     raw.push(...(await alternate(bench, sides, process, each, round.seconds)));
@@ -70,7 +69,7 @@ export function describe(side: Side, ...repetitions: Repetition[]): string {
   const latency = `p50 ${ms(of((one) => one.latencyMs.p50))}, p95 ${ms(of((one) => one.latencyMs.p95))}, p99 ${ms(of((one) => one.latencyMs.p99))}`;
   const generatorCpu = of((one) => one.generatorCpu);
   const cores = `server ${of((one) => one.serverCpu).toFixed(2)} cores, load generator ${generatorCpu.toFixed(2)}`;
-  // Beyond nine tenths of a core the one thread of the generator, not the server, sets the figure.
+  // Above nine tenths of a core the single thread of the generator limits the figure, not the server.
   const limit = generatorCpu > 0.9 ? " (THE LOAD GENERATOR WAS THE LIMIT)" : "";
   return `${side.name}: ${latency} at ${side.connections} connections; ${cores}${limit}`;
 }

@@ -3,7 +3,7 @@ import type { LoadGenerator, LoadResult } from "./load.ts";
 import { startProbe } from "./probe.ts";
 import { cpuSeconds } from "./process-table.ts";
 
-/** A request together with what its right answer is. */
+/** A request with the check of its answer. */
 export interface Question {
   request: HttpRequest;
   /** Throws WrongAnswer unless this is the right answer. */
@@ -15,10 +15,10 @@ export interface Side {
   name: string;
   url: string;
   pid: number;
-  /** Asked one after the other, over and over. */
+  /** Sent repeatedly, one after the other. */
   questions: Question[];
   connections: number;
-  /** What one request counts for: 100 where it carries a hundred checks. */
+  /** The weight of one request: 100 where it has a hundred checks. */
   perRequest?: number;
   probeEveryMs?: number;
 }
@@ -29,7 +29,7 @@ export interface Repetition extends LoadResult {
   serverCpu: number | null;
 }
 
-/** One repetition: answers checked before, during and after, and the counts of the generator must agree. */
+/** Runs one repetition: checks answers before, during and after it, and the counts of the generator. */
 export async function loadOnce(generator: LoadGenerator, side: Side, seconds: number): Promise<Repetition> {
   const shortestBody = await checkAnswers(side);
   const probe = startProbe(side);
@@ -44,7 +44,7 @@ export async function loadOnce(generator: LoadGenerator, side: Side, seconds: nu
   return { ...result, perSecond: (result.requests * (side.perRequest ?? 1)) / result.seconds, serverCpu };
 }
 
-/** Every question once, its whole answer checked. Returns the length of the shortest body. */
+/** Sends every request once and checks its whole answer. Returns the length of the shortest body. */
 async function checkAnswers(side: Side): Promise<number> {
   let shortest = Number.POSITIVE_INFINITY;
   for (const question of side.questions) {
@@ -59,12 +59,12 @@ async function refuseBadCounts(side: Side, result: LoadResult, shortestBody: num
   const failed = (what: string) => new Error(`${side.name}, of ${result.requests} answers under load: ${what}`);
   if (result.requests === 0) throw failed("nothing was answered");
   if (result.badStatus > 0) {
-    // The generator only counts. Asked all at once, the server may show again what it said.
+    // The generator only counts. Sending all requests at once may reproduce the wrong answer.
     await Promise.all(side.questions.map(async ({ request, expect }) => expect(await send(side.url, request))));
-    throw failed(`${result.badStatus} were no success`);
+    throw failed(`${result.badStatus} without success`);
   }
   if (result.socketErrors > 0) throw failed(`${result.socketErrors} connections failed, broke or timed out`);
-  // wrk counts a redirect or an empty 204 as a success; answers shorter than the right one give such away.
+  // wrk counts a redirect or an empty 204 as a success; too few bytes reveal them.
   if (result.bytes < result.requests * shortestBody) {
     throw failed(`${result.bytes} bytes came back; right answers have at least ${shortestBody} each`);
   }

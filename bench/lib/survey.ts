@@ -1,6 +1,6 @@
 import type { Bench } from "./benchmark.ts";
 
-/** Figures that have no reference to be held against: sizes, bytes, connections. All of them are measured. */
+/** Measured figures without a reference: sizes, bytes, connections. */
 export interface Survey {
   name: string;
   /** One line: what is measured. */
@@ -9,12 +9,12 @@ export interface Survey {
 }
 
 export interface Figure {
-  /** By this name the page finds it; unique within its survey. */
+  /** The name for the page; unique within its survey. */
   id: string;
   what: string;
   value: number;
   unit: string;
-  /** How it came about, where the unit does not say it. */
+  /** An explanation, where the unit is not enough. */
   note?: string;
 }
 
@@ -22,6 +22,6 @@ export interface Surveyed {
   name: string;
   measures: string;
   figures: Figure[];
-  /** Cores that others kept busy before; null where it cannot be known. Sizes are the same on a busy machine, rates are not. */
+  /** Cores that other programs used before; null where unknown. A busy machine changes rates, but not sizes. */
   othersBusyCores: number | null;
 }

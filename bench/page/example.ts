@@ -1,11 +1,11 @@
 import { bytes, count, figure, megabits, table } from "./numbers.ts";
 import type { Results } from "./results.ts";
 
-/** What the worked example expects; everything else in it is computed from the figures. */
+/** The input of the worked example; everything else is computed from the figures. */
 const expected = {
   people: 100_000,
   organizations: 10_000,
-  /** Sessions that are not over. */
+  /** Active sessions. */
   sessions: 100_000,
   memberships: 100_000,
   roles: 10_000,
@@ -14,15 +14,15 @@ const expected = {
   queries: 1_000,
   signIns: 50,
   changes: 50,
-  /** On average over a year: what the log and the trail grow by. */
+  /** Averages of a year, for the growth of the event log and the audit log. */
   changesADay: 50_000,
   signInsADay: 50_000,
 };
-/** A process is used to seven tenths. */
+/** Planned utilization of a process. */
 const used = 0.7;
 /** Never fewer. */
 const least = { query: 5, command: 3, worker: 2 };
-/** How long the trail and the log are kept where nothing else is set. */
+/** Default retention of the audit log and the event log. */
 const auditDays = 730;
 const logDays = 90;
 /** `DATABASE_POOL`, 2 for the owner and 3 for the queue; a worker also listens to it. */
@@ -54,7 +54,7 @@ export function example(results: Results): string {
     sessions * size("sessions.all") +
     memberships * size("memberships.all") +
     roles * size("roles.all");
-  // A session's own row goes when it is over, and a change leaves none.
+  // A session's own row is deleted after its end, and a change leaves none.
   const loggedADay = changesADay * size("changes.events") + signInsADay * size("sessions.events");
   const trailedADay = changesADay * size("changes.audit") + signInsADay * size("sessions.audit");
   const redis =
@@ -77,17 +77,17 @@ export function example(results: Results): string {
     [
       step(
         "query processes",
-        `(${count(checks)} checks/s ÷ ${figure(rate("check-nats"))} + ${count(queries)} queries/s ÷ ${figure(rate("query-organization"))}) ÷ ${used}, and the planned least of ${least.query}`,
+        `(${count(checks)} checks/s ÷ ${figure(rate("check-nats"))} + ${count(queries)} queries/s ÷ ${figure(rate("query-organization"))}) ÷ ${used}, and the planned minimum of ${least.query}`,
         String(processes.query),
       ),
       step(
         "command processes",
-        `(${signIns} sign-ins/s ÷ ${figure(rate("sign-in-argon2"))} + ${changes} changes/s ÷ ${figure(rate("command-rename"))}) ÷ ${used}, and the planned least of ${least.command}`,
+        `(${signIns} sign-ins/s ÷ ${figure(rate("sign-in-argon2"))} + ${changes} changes/s ÷ ${figure(rate("command-rename"))}) ÷ ${used}, and the planned minimum of ${least.command}`,
         String(processes.command),
       ),
       step(
         "workers",
-        `one works at a time on each consumer, and one relays (${figure(rate("outbox-relay"))} events/s); further ones take over; the planned least of ${least.worker}`,
+        `one at a time runs each consumer, and one relays (${figure(rate("outbox-relay"))} events/s); others take over; the planned minimum of ${least.worker}`,
         String(processes.worker),
       ),
       step(
@@ -97,17 +97,17 @@ export function example(results: Results): string {
       ),
       step(
         "memory of a query process",
-        `${figure(wire("memory.query"))} MiB + ${count(people)} views × ${bytes(size("heap.view"))} + ${count(sessions)} sessions × ${bytes(size("heap.session"))}, where one process sees everybody`,
+        `${figure(wire("memory.query"))} MiB + ${count(people)} views × ${bytes(size("heap.view"))} + ${count(sessions)} sessions × ${bytes(size("heap.session"))}, where one process serves all users`,
         bytes(memory),
       ),
       step(
-        "PostgreSQL's disk, when everybody is there",
+        "PostgreSQL's disk, with all users",
         `${bytes(size("empty"))} + people × ${bytes(size("users.all"))} + organizations × ${bytes(size("organizations.all"))} + sessions × ${bytes(size("sessions.all"))} + memberships × ${bytes(size("memberships.all"))} + roles × ${bytes(size("roles.all"))}`,
         bytes(atOnce),
       ),
       step(
         "… and its growth in a year",
-        `the log: ${logDays} days (\`GATEHOUSE_EVENT_DAYS\`) × (${count(changesADay)} changes × ${bytes(size("changes.events"))} + ${count(signInsADay)} sign-ins × ${bytes(size("sessions.events"))}); the trail: 365 of its ${auditDays} days (\`GATEHOUSE_AUDIT_DAYS\`) × (changes × ${bytes(size("changes.audit"))} + sign-ins × ${bytes(size("sessions.audit"))})`,
+        `the log: ${logDays} days (\`GATEHOUSE_EVENT_DAYS\`) × (${count(changesADay)} changes × ${bytes(size("changes.events"))} + ${count(signInsADay)} sign-ins × ${bytes(size("sessions.events"))}); the audit log: 365 of its ${auditDays} days (\`GATEHOUSE_AUDIT_DAYS\`) × (changes × ${bytes(size("changes.audit"))} + sign-ins × ${bytes(size("sessions.audit"))})`,
         bytes(logDays * loggedADay + 365 * trailedADay),
       ),
       step("Redis", "people, memberships, two keys for each organization and each role", bytes(redis)),

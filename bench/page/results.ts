@@ -5,7 +5,7 @@ import { resultsFolder } from "../lib/paths.ts";
 import { disturbanceOf, type Taken } from "../lib/report.ts";
 import type { Figure, Surveyed } from "../lib/survey.ts";
 
-/** The newest result of each row and survey, as the page asks for them. One that is missing ends the writing of the page. */
+/** The newest result of each benchmark and survey. A missing one fails the page. */
 export class Results {
   readonly #read = new Map<string, (Outcome | Surveyed) & Taken>();
 
@@ -28,12 +28,12 @@ export class Results {
     return (this.#of(survey) as Surveyed).figures;
   }
 
-  /** Everything that has been asked for. */
+  /** Every result that the page has used. */
   get all(): readonly ((Outcome | Surveyed) & Taken)[] {
     return [...this.#read.values()];
   }
 
-  /** Follows the figures of what was not taken on a quiet machine. */
+  /** The marker of figures from a busy machine. */
   mark(name: string): string {
     return disturbanceOf(this.#of(name)) === undefined ? "" : " (!)";
   }

@@ -1,9 +1,9 @@
-/** Password verification alone: on request, keeps so many verifications going for so long and counts them. */
+/** Password verification only: on request, runs concurrent verifications for a time and counts them. */
 import { hash, verify } from "@node-rs/argon2";
 import { ready, variable } from "./life.ts";
 
 export interface Order {
-  /** So many verifications at once. */
+  /** Number of concurrent verifications. */
   parallel: number;
   seconds: number;
 }
@@ -30,7 +30,7 @@ process.on("message", async ({ parallel, seconds }: Order) => {
     }
   };
   await Promise.all(Array.from({ length: parallel }, lane));
-  // Up to the last one, so that no started verification is lost or counted in part.
+  // Ends with the last one, so that no started verification is lost.
   process.send?.({ verified, elapsedMs: performance.now() - startedAt } satisfies Count);
 });
 

@@ -1,6 +1,6 @@
 /**
- * better-auth as its documentation sets it up on Node and PostgreSQL: e-mail and password, tables by its own migration,
- * its Node handler on a plain HTTP server (the least that can stand before it).
+ * better-auth as in its documentation for Node and PostgreSQL: e-mail and password, tables by its own migration, its Node handler on a
+ * plain HTTP server, which is the minimum.
  */
 import { createServer } from "node:http";
 import { type BetterAuthOptions, betterAuth } from "better-auth";
@@ -21,7 +21,7 @@ const options: BetterAuthOptions = {
   emailAndPassword: { enabled: true },
   // An hour, so that the cache does not run out within a run: the reference at its best.
   session: { cookieCache: { enabled: variable("COOKIE_CACHE") === "on", maxAge: 3600 } },
-  // One address sends everything here; both sides run without a limit by address.
+  // All requests come from one address, so both sides run without a limit by address.
   rateLimit: { enabled: false },
   telemetry: { enabled: false },
   logger: { level: "error" },

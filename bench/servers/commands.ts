@@ -1,6 +1,6 @@
 /**
- * The least that a command can do: the statements that the product's own makes, prepared, in one transaction on the same tables,
- * behind a Fastify route. Callers are neither authenticated nor authorized, nothing is validated, and no row is hidden from anybody.
+ * The minimum of a command: the statements of the product's command, prepared, in one transaction on the same tables, behind a Fastify
+ * route. No authentication, no authorization, no validation, no row-level security.
  */
 import { randomUUID } from "node:crypto";
 import { hash } from "@node-rs/argon2";
@@ -30,7 +30,7 @@ async function inTransaction<Result>(work: (run: Run) => Promise<Result>): Promi
   }
 }
 
-/** What every command leaves beside its rows: an event and an entry of the audit trail. */
+/** The side effects of every command: an event and an audit entry. */
 async function event(run: Run, type: string, subject: string, organizationId: string | null, data: object): Promise<void> {
   await run("event", "insert into events (id, type, subject, organization_id, data, occurred_at) values ($1, $2, $3, $4, $5, now())", [
     randomUUID(),
@@ -52,7 +52,7 @@ async function entry(run: Run, operation: string, organizationId: string | null,
 
 const mail = (run: Run, template: string) =>
   run("mail", "insert into jobs.job (name, data) values ('notifications.send-mail', $1)", [
-    // As long as the product's sealed one.
+    // As long as the product's encrypted one.
     JSON.stringify({ template, locale: "en", sealed: "x".repeat(300) }),
   ]);
 
@@ -126,7 +126,7 @@ app.post<{ Body: { email: string; password: string; firstName: string; lastName:
       );
       await mail(run, "verify-email");
       await event(run, "user.registered.v1", `user/${row?.["id"]}`, null, { userId: row?.["id"], email, firstName, lastName });
-      await entry(run, "identity.register", null, String(row?.["id"]), { locale: "en" });
+      await entry(run, "authentication.register", null, String(row?.["id"]), { locale: "en" });
       reply.code(201);
       return row;
     });

@@ -1,6 +1,6 @@
 /**
- * What HTTP alone costs: Fastify reads the request and parses its JSON body, and answers with a constant. It sends the
- * bytes of our body with a content type, and none of our other header lines: less work, so the harder reference.
+ * The cost of HTTP only: Fastify reads the request, parses its JSON body, and answers with a constant. It sends the bytes of the product's
+ * body with a content type, without the product's other headers: less work, so a harder reference.
  */
 import Fastify from "fastify";
 import { portOf, ready, variable } from "./life.ts";

@@ -1,4 +1,4 @@
-/** Says that a reference server listens, and ends it together with the bench: on SIGTERM, or when its input closes. */
+/** Reports that a reference server listens, and ends it with the bench: on SIGTERM, or when its input closes. */
 export function ready(what: string | number, close: () => Promise<unknown>): void {
   const end = () => {
     close().then(

@@ -1,4 +1,4 @@
-/** The least that an effect elsewhere can be: told by NOTIFY, writes a row of its own for each that is new, and answers whether it is there. */
+/** The minimum of an effect in another process: listens to NOTIFY, inserts a row for each new cause, and answers whether it exists. */
 import Fastify from "fastify";
 import pg from "pg";
 import { portOf, ready, variable } from "./life.ts";

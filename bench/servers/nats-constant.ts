@@ -1,4 +1,4 @@
-/** What NATS alone costs: a responder that answers a constant. It does not even read the request. */
+/** The cost of NATS only: a responder that answers a constant without reading the request. */
 import { connect } from "@nats-io/transport-node";
 import { ready, variable } from "./life.ts";
 

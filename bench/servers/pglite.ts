@@ -1,4 +1,4 @@
-/** PGlite alone: opens the folder that it is given (or creates it), answers one query, and stays. */
+/** PGlite only: opens or creates the folder, answers one query, and keeps running. */
 import { PGlite } from "@electric-sql/pglite";
 import { ready, variable } from "./life.ts";
 

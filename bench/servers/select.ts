@@ -1,6 +1,6 @@
 /**
- * The least that a query can do: one prepared SELECT by the id in the path, and the rows answered through a compiled serializer.
- * LIST answers all of them as a page, else the first is the answer.
+ * The minimum of a query: one prepared SELECT by the id in the path, and the rows through a compiled serializer. LIST answers all rows as
+ * a page, otherwise the first row.
  */
 import Fastify from "fastify";
 import pg from "pg";
@@ -13,7 +13,7 @@ const list = variable("LIST") === "yes";
 const app = Fastify();
 const schema = { response: { 200: JSON.parse(variable("ANSWER_SCHEMA")) } };
 app.get<{ Params: { id: string } }>(variable("ROUTE"), { schema }, async (request, reply) => {
-  const { rows } = await pool.query({ name: "asked", text, values: [request.params.id] });
+  const { rows } = await pool.query({ name: "query", text, values: [request.params.id] });
   if (list) return { items: rows, nextCursor: null };
   return rows[0] ?? reply.code(404).send({ error: "nothing there" });
 });

@@ -1,6 +1,6 @@
 /**
- * The least that a session check against a database can do: one prepared SELECT by token, nothing hashed, and the row
- * answered through a compiled serializer.
+ * The minimum of a session validation on a database: one prepared SELECT by token, without a hash, and the row through a compiled
+ * serializer.
  */
 import Fastify from "fastify";
 import pg from "pg";

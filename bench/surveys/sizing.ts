@@ -10,16 +10,16 @@ import { scratchFolder } from "../lib/scratch.ts";
 import type { Figure, Survey } from "../lib/survey.ts";
 
 const timeoutMs = 1_800_000;
-/** Whose views are in memory; a multiple of what the population needs. */
+/** Users with a cached view; a multiple of what the population needs. */
 const viewUsers = 20_000;
 
 export const sizing: Survey = {
   name: "sizing",
-  measures: "growth of PostgreSQL for each kind of thing, bytes in Redis and on the heap, and what one worker catches up with",
+  measures: "growth of PostgreSQL for each kind of object, bytes in Redis and on the heap, and the throughput of one worker on a backlog",
   run,
 };
 
-/** People who are made; a page of the database holds some dozens, so fewer than a few hundred would measure pages. */
+/** Created users; a page of the database has some dozens, so fewer than a few hundred would measure pages. */
 function people(): number {
   const text = process.env["BENCH_PEOPLE"] ?? "";
   const count = text === "" ? 2_000 : Number(text);
@@ -57,21 +57,22 @@ async function program<Result>(bench: Bench, file: string, args: string[]): Prom
   return result;
 }
 
-/** What a table is for: rows of a kind, what decisions are made from, what happened, the trail. The rest is not kept for long. */
-const parts = {
-  "read-model": (table: string) => table.startsWith("access_read_model") || table === "access_tenants",
+/** The purpose of a table: projection, event log, audit log or the job queue; other tables have the objects' own rows. */
+const purposes = {
+  projection: (table: string) => table.startsWith("projection_") || table === "access_tenants",
   events: (table: string) => table === "events",
   audit: (table: string) => table.startsWith("audit_"),
   jobs: (table: string) => table.startsWith("jobs."),
-  // Not there with SMTP_URL.
+  // Does not exist with SMTP_URL.
   inbox: (table: string) => table === "development_mails",
 };
-type Part = keyof typeof parts | "own";
+type Purpose = keyof typeof purposes | "own";
 
-const partOf = (table: string): Part => (Object.keys(parts) as (keyof typeof parts)[]).find((part) => parts[part](table)) ?? "own";
+const purposeOf = (table: string): Purpose =>
+  (Object.keys(purposes) as (keyof typeof purposes)[]).find((purpose) => purposes[purpose](table)) ?? "own";
 
-const grownBy = ({ grown }: Step, part: Part): number =>
-  Object.entries(grown).reduce((sum, [table, { bytes }]) => (partOf(table) === part ? sum + bytes : sum), 0);
+const grownBy = ({ grown }: Step, purpose: Purpose): number =>
+  Object.entries(grown).reduce((sum, [table, { bytes }]) => (purposeOf(table) === purpose ? sum + bytes : sum), 0);
 
 const singular: Record<string, string> = {
   users: "a user who registered and confirmed the address",
@@ -86,17 +87,17 @@ function databaseFigures({ bytes, steps }: SizingResult): Figure[] {
   const figures: Figure[] = [{ id: "empty", what: "the database after its first start", value: bytes.empty, unit: "B" }];
   for (const step of steps) {
     const what = singular[step.kind] ?? step.kind;
-    const add = (part: string, grown: number, note?: string) =>
+    const add = (purpose: string, grown: number, note?: string) =>
       figures.push({
-        id: `${step.kind}.${part}`,
-        what: `${what}: ${part}`,
+        id: `${step.kind}.${purpose}`,
+        what: `${what}: ${purpose}`,
         value: Math.round(grown / step.count),
         unit: "B",
         ...(note ? { note } : {}),
       });
-    for (const part of ["own", "read-model", "events", "audit"] as const) add(part, grownBy(step, part));
-    const kept = (["own", "read-model", "events", "audit"] as const).reduce((sum, part) => sum + grownBy(step, part), 0);
-    add("all", kept, `of ${step.count.toLocaleString("en-US")}, without the queue's rows`);
+    for (const purpose of ["own", "projection", "events", "audit"] as const) add(purpose, grownBy(step, purpose));
+    const total = (["own", "projection", "events", "audit"] as const).reduce((sum, purpose) => sum + grownBy(step, purpose), 0);
+    add("all", total, `of ${step.count.toLocaleString("en-US")}, without the queue's rows`);
     add("queue", grownBy(step, "jobs"), "removed by the queue in time");
   }
   const over = (tables: (table: string) => boolean, rows: string) => {
@@ -104,11 +105,11 @@ function databaseFigures({ bytes, steps }: SizingResult): Figure[] {
     const grown = sum(({ grown: of }) => Object.entries(of).reduce((all, [table, each]) => (tables(table) ? all + each.bytes : all), 0));
     return Math.round(grown / sum(({ grown: of }) => of[rows]?.rows ?? 0));
   };
-  figures.push({ id: "event", what: "an event in the log", value: over(parts.events, "events"), unit: "B", note: "over all steps" });
+  figures.push({ id: "event", what: "an event in the log", value: over(purposes.events, "events"), unit: "B", note: "over all steps" });
   figures.push({
     id: "audit-record",
-    what: "a record of the audit trail, personal data and entry included",
-    value: over(parts.audit, "audit_records"),
+    what: "an audit record, personal data and entry included",
+    value: over(purposes.audit, "audit_records"),
     unit: "B",
     note: "over all steps",
   });
@@ -119,11 +120,11 @@ const kinds: readonly [id: string, what: string, pattern: RegExp][] = [
   ["user", "a user's status", /^iam:user:/],
   ["membership", "a membership", /^iam:membership:/],
   ["organization", "an organization's status and plan", /^iam:org:/],
-  ["role", "a role and what it gives", /^iam:role:/],
+  ["role", "a role and its permissions", /^iam:role:/],
   ["policy", "the permission tree and the model", /^iam:policy$/],
 ];
 
-/** As Redis itself counts them: key, value, expiry and what it needs to find them. */
+/** Redis' own count: key, value, expiry and overhead. */
 async function redisFigures(bench: Bench, url: string): Promise<Figure[]> {
   const client = connectRedis(bench.scope, url);
   const sums = new Map<string, { bytes: number; keys: number }>();
@@ -151,23 +152,23 @@ async function redisFigures(bench: Bench, url: string): Promise<Figure[]> {
 
 function processFigures({ sessionHeapBytes, backlog }: SizingResult, points: ViewsResult["points"]): Figure[] {
   const [few, many] = points as [ViewsResult["points"][number], ViewsResult["points"][number]];
-  if (sessionHeapBytes <= 0) throw new Error("too few people to see their sessions on the heap: give BENCH_PEOPLE a larger number");
+  if (sessionHeapBytes <= 0) throw new Error("too few people to measure their sessions on the heap: set BENCH_PEOPLE to a larger number");
   const view = (many.heapBytes - few.heapBytes) / (many.views - few.views);
   return [
     {
       id: "heap.view",
-      what: "heap: a user's view with its parts",
+      what: "heap: a user's view with its entries",
       value: Math.round(view),
       unit: "B",
       note: `between ${few.views} and ${many.views} views`,
     },
-    { id: "heap.session", what: "heap: a session in memory", value: Math.round(sessionHeapBytes), unit: "B" },
+    { id: "heap.session", what: "heap: a cached session", value: Math.round(sessionHeapBytes), unit: "B" },
     {
       id: "backlog",
       what: "events that one worker handles and appends, from a backlog",
       value: backlog.records / backlog.seconds,
       unit: "events/s",
-      note: `${backlog.events} events and ${backlog.records} records of the trail in ${backlog.seconds.toFixed(1)} s; the worker's start included`,
+      note: `${backlog.events} events and ${backlog.records} audit records in ${backlog.seconds.toFixed(1)} s; the worker's start included`,
     },
   ];
 }

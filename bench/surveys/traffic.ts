@@ -17,9 +17,9 @@ import { connectRabbitmq, drain, exchangeWithQueue, rabbitmqUrl } from "../lib/r
 import type { Figure, Survey } from "../lib/survey.ts";
 
 const iam = "/api/v1/iam";
-/** What a set says to itself while nobody asks is measured so long, and taken off. */
+/** Time of the idle measurement, whose traffic is subtracted. */
 const idleMs = 10_000;
-/** Requests that are asked at once while connections are counted: more than any pool has. */
+/** Concurrent requests while connections are counted: more than any pool has. */
 const crowd = 32;
 const events = 2_000;
 const roles = ["gateway", "query", "command", "worker"] as const;
@@ -27,7 +27,7 @@ type Role = (typeof roles)[number];
 
 export const traffic: Survey = {
   name: "traffic",
-  measures: "bytes on each wire for each kind of request, and connections to PostgreSQL, of a set with one process a role",
+  measures: "bytes on each wire for each kind of request, and connections to PostgreSQL, of an installation with one process for each role",
   run,
 };
 
@@ -42,22 +42,22 @@ interface Kind {
 }
 
 async function run(bench: Bench): Promise<Figure[]> {
-  const { wires, door, organization, account, children } = await startSet(bench);
+  const { wires, gateway, organization, account, children } = await startSet(bench);
   const figures: Figure[] = [];
   await sleep(2_000);
   const idle = await idleRates(wires);
   for (const [wire, perSecond] of Object.entries(idle)) {
     figures.push({ id: `idle.${wire}`, what: `idle, ${wire.replace("-", " and ")}`, value: perSecond, unit: "B/s" });
   }
-  for (const kind of kinds(door.url, organization, account)) {
-    // The first few fill memories.
+  for (const kind of kinds(gateway.url, organization, account)) {
+    // The first few fill caches.
     for (let index = 0; index < 5; index += 1) await kind.once();
     await sleep(1_000);
     const before = bytesOf(wires);
     const beganAt = performance.now();
-    // One after the other: commands about one organization would wait for each other, and try again.
+    // One after the other: commands on one organization would wait for each other and retry.
     await inLanes(kind.times, 1, kind.once);
-    // What a command sets going is over by then.
+    // Background work of a command has finished by then.
     await sleep(2_000);
     const seconds = (performance.now() - beganAt) / 1_000;
     const after = bytesOf(wires);
@@ -73,7 +73,7 @@ async function run(bench: Bench): Promise<Figure[]> {
     }
     bench.say(`${kind.what} measured`);
   }
-  figures.push(...(await connections(wires, door.url, organization)));
+  figures.push(...(await connections(wires, gateway.url, organization)));
   for (const [role, { pid }] of children) {
     const value = Math.round(residentBytes(pid) / 2 ** 20);
     figures.push({ id: `memory.${role}`, what: `resident memory, one ${role} process after this`, value, unit: "MiB" });
@@ -92,7 +92,7 @@ async function startSet(bench: Bench) {
   const account = await register(api, "signer");
   await maker.child.stop();
 
-  bench.say("starting one process a role");
+  bench.say("starting one process for each role");
   const wires: Wires = {};
   const children = new Map<Role, Child>();
   const start = async (role: Role) => {
@@ -114,9 +114,9 @@ async function startSet(bench: Bench) {
   };
   for (const role of roles.slice(1)) await start(role);
   const { url } = await start("gateway");
-  const door = await countingProxy(bench.scope, url);
-  wires["client-gateway"] = door;
-  return { wires, door: { url: door.url.replace(/\/$/, "") }, organization, account, children };
+  const gateway = await countingProxy(bench.scope, url);
+  wires["client-gateway"] = gateway;
+  return { wires, gateway: { url: gateway.url.replace(/\/$/, "") }, organization, account, children };
 }
 
 function kinds(url: string, organization: Organization, { email, password }: { email: string; password: string }): Kind[] {
@@ -124,14 +124,14 @@ function kinds(url: string, organization: Organization, { email, password }: { e
   const status = (wanted: number) => (answer: Answer) => expectAnswer("gateway", answer, wanted);
   const owner = { authorization: `Bearer ${organization.owner.token}`, "content-type": "application/json" };
   const path = `${iam}/organizations/${organization.id}`;
-  let asked = 0;
+  let sent = 0;
   return [
     {
       id: "check",
-      what: "a check from memory",
+      what: "a check from the cache",
       times: 1_000,
       once: () =>
-        expect(asMember(organization, checkPath, checkBody(organization, asked++)), (answer) =>
+        expect(asMember(organization, checkPath, checkBody(organization, sent++)), (answer) =>
           expectAnswer("gateway", answer, 200, { isAuthorized: true }),
         ),
     },
@@ -196,7 +196,7 @@ async function idleRates(wires: Wires): Promise<Record<string, number>> {
   return Object.fromEntries(Object.keys(wires).map((name) => [name, ((after[name] ?? 0) - (before[name] ?? 0)) / (idleMs / 1_000)]));
 }
 
-/** The most that are open while more is asked than the pools have. */
+/** The maximum of open connections, under more requests than the pools have. */
 async function connections(wires: Wires, url: string, organization: Organization): Promise<Figure[]> {
   const most = new Map<Role, number>();
   const look = setInterval(() => {
@@ -234,12 +234,12 @@ async function connections(wires: Wires, url: string, organization: Organization
   }));
 }
 
-/** A server that refuses what it has no room for has its connections open, too. */
+/** A server that refuses requests for lack of permits has its connections open, too. */
 function busyOr(status: number, answer: Answer): void {
   if (answer.status !== 503) expectAnswer("gateway", answer, status);
 }
 
-/** Through the relay, with the confirmations; batches as large as the relay makes them. */
+/** Through the relay, with the confirms, in batches of the relay's size. */
 async function perEvent(bench: Bench): Promise<Figure> {
   const wire = await countingProxy(bench.scope, rabbitmqUrl);
   const connection = await connectRabbitmq(bench.scope);

@@ -1,7 +1,7 @@
 #!/bin/sh
-# restore.sh            everything that was archived
-# restore.sh '2026-11-21 10:15:00+00'    as it was at that moment
-# Into an empty folder (pg1-path), as the user that PostgreSQL runs as. PostgreSQL is started by hand afterwards.
+# restore.sh            to the latest point
+# restore.sh '2026-11-21 10:15:00+00'    to that point in time
+# Restores into an empty folder (pg1-path), as the user that PostgreSQL runs as. Start PostgreSQL afterwards.
 set -eu
 if [ "${1:-}" = "" ]; then
   pgbackrest --stanza=gatehouse restore

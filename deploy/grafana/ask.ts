@@ -1,7 +1,7 @@
 /**
- * `node deploy/grafana/ask.ts http://127.0.0.1:9090` asks a Prometheus every query of the dashboards, and how its rules do, and prints what
- * is refused and what answers nothing. `--all` prints what answers, too. Exits 1 where something is refused, or where Prometheus reaches no
- * process; what answers nothing may be right: nobody has done it yet, or the installation is without that dependency.
+ * `node deploy/grafana/ask.ts http://127.0.0.1:9090` runs every query of the dashboards on a Prometheus, reads the state of its rules, and
+ * prints refused queries and queries without a result. `--all` prints the others, too. Exits 1 where a query is refused, or where Prometheus
+ * scrapes no process. A query without a result may be correct: nothing of the kind has happened, or the dependency is not configured.
  */
 import { parseArgs } from "node:util";
 import { metricNames } from "./source/names.ts";
@@ -9,7 +9,7 @@ import { type Panel, Prometheus, panels } from "./source/prometheus.ts";
 
 const usage = "node deploy/grafana/ask.ts <address of Prometheus> [--all]\n";
 
-const { address, all } = asked();
+const { address, all } = readOptions();
 const prometheus = new Prometheus(address);
 try {
   process.exitCode = (await report()) ? 0 : 1;
@@ -18,12 +18,12 @@ try {
   process.exitCode = 69;
 }
 
-/** True where all is understood. */
+/** True where Prometheus accepts every query and rule. */
 async function report(): Promise<boolean> {
   const targets = await prometheus.targets();
   const up = targets.filter(({ health }) => health === "up");
   say(`${up.length} of ${targets.length} processes are scraped`);
-  for (const { url, lastError } of targets.filter(({ health }) => health !== "up")) say(`  away     ${url} ${lastError}`);
+  for (const { url, lastError } of targets.filter(({ health }) => health !== "up")) say(`  down     ${url} ${lastError}`);
   const refused = [...(await dashboards()), ...(await rules())];
   return refused.length === 0 && up.length > 0;
 }
@@ -41,7 +41,7 @@ async function dashboards(): Promise<readonly string[]> {
   return refused.map(({ panel }) => nameOf(panel));
 }
 
-/** An alert that rests answers nothing, so it is asked whether what it names is there at all. */
+/** An inactive alert has no result, so this checks that its metrics exist. */
 async function rules(): Promise<readonly string[]> {
   const [found, names] = [await prometheus.rules(), await prometheus.names()];
   const refused = found.filter(({ health }) => health === "err");
@@ -51,16 +51,16 @@ async function rules(): Promise<readonly string[]> {
   for (const { name } of firing) say(`  fires    ${name}`);
   for (const { name, query } of found) {
     const unknown = metricNames(query).filter((metric) => !names.has(metric));
-    if (unknown.length > 0) say(`  nothing  ${name}: no process tells ${unknown.join(", ")}`);
+    if (unknown.length > 0) say(`  nothing  ${name}: no process exports ${unknown.join(", ")}`);
   }
   return refused.map(({ name }) => name);
 }
 
-function asked(): { readonly address: string; readonly all: boolean } {
+function readOptions(): { readonly address: string; readonly all: boolean } {
   try {
     const { values, positionals } = parseArgs({ allowPositionals: true, options: { all: { type: "boolean", default: false } } });
     const [given, ...more] = positionals;
-    if (given === undefined || more.length > 0 || !URL.canParse(given)) throw new Error("The address of one Prometheus is needed.");
+    if (given === undefined || more.length > 0 || !URL.canParse(given)) throw new Error("The address of one Prometheus is required.");
     return { address: given, all: values.all };
   } catch (error) {
     process.stderr.write(`${reason(error)}\n\n${usage}`);

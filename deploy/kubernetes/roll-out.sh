@@ -1,13 +1,13 @@
 #!/bin/sh
-# roll-out.sh <overlay>           migrates, then rolls the roles out in their order, each waited for and watched
-# roll-out.sh <overlay> back      takes every role back by one revision, in the opposite order: by hand
+# roll-out.sh <overlay>           migrates, then rolls out the roles in their order, and waits for and watches each
+# roll-out.sh <overlay> back      rolls back every role by one revision, in the opposite order
 #
-# A role whose new pods do not come up, or fail or are slow more often than allowed and than was usual (the alerts of
-# deploy/prometheus/alerts/release.yml), is taken back, and the roll-out ends there.
+# A role whose new pods do not become ready, or fail or are slow more often than allowed and than before (the alerts of
+# deploy/prometheus/alerts/release.yml), is rolled back, and the roll-out ends there.
 #
 # PROMETHEUS_URL  the Prometheus with deploy/prometheus/kubernetes.yml, such as http://127.0.0.1:9090 behind
-#                 kubectl -n monitoring port-forward; "none" watches health alone, where there is no Prometheus
-# WATCH_SECONDS   how long each role is watched once it is up: 300. LOOK_SECONDS: how often is looked, 15
+#                 kubectl -n monitoring port-forward; "none" watches only health, without a Prometheus
+# WATCH_SECONDS   how long each role is watched once it is up: 300. LOOK_SECONDS: interval of the queries, 15
 set -eu
 here=$(dirname "$0")
 overlay="$here/overlays/${1:?the name of an overlay}"
@@ -35,7 +35,7 @@ ask() {
     *) return 2 ;;
   esac
 }
-# Before anything is changed: a roll-out that cannot be watched does not begin.
+# Before any change: a roll-out that cannot be watched does not start.
 if [ "$prometheus" != none ]; then
   rules=$(curl -fsS --max-time 10 "$prometheus/api/v1/rules?type=alert") || { say "no answer from $prometheus: nothing was changed"; exit 1; }
   for alert in GatehouseReleaseErrors GatehouseReleaseSlow; do
@@ -49,7 +49,7 @@ fi
 revision_of() {
   kube get "deployment/$1" --ignore-not-found -o 'jsonpath={.metadata.annotations.deployment\.kubernetes\.io/revision}'
 }
-# The label that the pods of a role's present revision have in common; Prometheus calls it "release".
+# The common label of the pods of a role's current revision; Prometheus calls it "release".
 release_of() {
   kube get replicasets -l "app.kubernetes.io/component=$1" \
     -o 'jsonpath={range .items[*]}{.metadata.annotations.deployment\.kubernetes\.io/revision}{" "}{.metadata.labels.pod-template-hash}{"\n"}{end}' |
@@ -67,7 +67,7 @@ take_back() {
   fi
   exit 1
 }
-# watch <role> <release>: empty where all was well, else what was not.
+# watch <role> <release>: prints the problem, or nothing.
 watch() {
   of="namespace=\"$namespace\",component=\"$1\",release=\"$2\""
   seen=no
@@ -91,7 +91,7 @@ watch() {
 rendered=$(mktemp)
 trap 'rm -f "$rendered"' EXIT
 kubectl kustomize "$overlay" >"$rendered"
-# Everything that runs nothing: namespace, configuration, policies.
+# Resources without pods: namespace, configuration, policies.
 kubectl apply -l 'app.kubernetes.io/name=gatehouse,!app.kubernetes.io/component' -f "$rendered"
 image=$(sed -n 's/^ *image: //p' "$rendered" | head -n 1)
 kube delete job migrate --ignore-not-found

@@ -1,5 +1,5 @@
 #!/bin/sh
-# At the first start of the database's container: a login that owns its database and nothing else, so that row security holds it.
+# At the first start of the database's container: creates a login that owns only its database, so that row-level security applies to it.
 # Variables: GATEHOUSE_DATABASE_PASSWORD; GATEHOUSE_DATABASE_LOGIN, the name of both, else gatehouse.
 set -eu
 

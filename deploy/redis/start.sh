@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts Redis with one user, who may read and write keys and nothing of the server itself. The password is in no argument of the process.
+# Starts Redis with one user, which may read and write keys but not administer the server. The password is not in an argument of the process.
 set -eu
 umask 077
 conf=$(mktemp)

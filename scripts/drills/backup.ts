@@ -4,14 +4,14 @@ import { newFolder, runAsDatabase } from "./cluster.ts";
 
 const shipped = join(import.meta.dirname, "..", "..", "deploy", "backup");
 
-/** pgBackRest with the shipped configuration, in a place of the drill's own. */
+/** pgBackRest with the shipped configuration, in the drill's folder. */
 export interface Backup {
-  /** What the PostgreSQL that is backed up has to be configured with. */
+  /** The configuration of the PostgreSQL to back up. */
   readonly postgresqlConfiguration: string;
-  /** Makes the repository's stanza and checks that what is archived arrives. */
+  /** Creates the repository's stanza and checks that segments arrive. */
   prepare(): void;
   full(): void;
-  /** Puts a cluster into an empty folder, as of the newest point or of a named time (UTC). */
+  /** Restores a cluster into an empty folder, to the latest point or to a point in time (UTC). */
   restore(dataDir: string, at?: Date): void;
 }
 

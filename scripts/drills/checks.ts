@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Twenty a second: enough for a percentile of a minute, too few to be a load. */
+/** Twenty a second: enough for a percentile of a minute, too few to cause load. */
 const everyMs = 50;
 
 export interface CheckFigures {
@@ -9,15 +9,15 @@ export interface CheckFigures {
   readonly refused: number;
 }
 
-/** Asks at a steady rate while `work` runs. */
-export async function watchChecks(ask: () => Promise<Response>, work: () => Promise<void>): Promise<CheckFigures> {
+/** Sends checks at a steady rate while `work` runs. */
+export async function watchChecks(check: () => Promise<Response>, work: () => Promise<void>): Promise<CheckFigures> {
   const ms: number[] = [];
   let refused = 0;
-  let isOver = false;
+  let isDone = false;
   const underWay = new Set<Promise<void>>();
   const one = async (): Promise<void> => {
     const began = performance.now();
-    const status = await ask().then(
+    const status = await check().then(
       async (answer) => {
         await answer.text();
         return answer.status;
@@ -27,8 +27,8 @@ export async function watchChecks(ask: () => Promise<Response>, work: () => Prom
     ms.push(performance.now() - began);
     if (status !== 200) refused += 1;
   };
-  const asking = (async () => {
-    while (!isOver) {
+  const sending = (async () => {
+    while (!isDone) {
       const call = one().finally(() => underWay.delete(call));
       underWay.add(call);
       await sleep(everyMs);
@@ -37,8 +37,8 @@ export async function watchChecks(ask: () => Promise<Response>, work: () => Prom
   try {
     await work();
   } finally {
-    isOver = true;
-    await asking;
+    isDone = true;
+    await sending;
     await Promise.all(underWay);
   }
   return { ms, refused };

@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 
-/** Where Debian and the official image have the server's programs. */
+/** Folders of the server's programs in Debian and the official image. */
 export const postgresqlPrograms = (): string | undefined =>
   globSync("/usr/lib/postgresql/*/bin/initdb")
     .sort()
     .at(-1)
     ?.replace(/\/initdb$/, "");
 
-/** PostgreSQL refuses to run as root; a drill that does gives it the user of the package. */
+/** PostgreSQL refuses to run as root; a drill that runs as root uses the user of the package. */
 export const databaseUser = (): { uid: number; gid: number } | undefined => {
   if (process.getuid?.() !== 0) return undefined;
   const id = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }));
@@ -33,7 +33,7 @@ export function newFolder(parent: string, name: string): string {
   return folder;
 }
 
-export function newPlace(): string {
+export function newDrillFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-drill-"));
   give(folder);
   return folder;
@@ -44,11 +44,11 @@ function give(folder: string): void {
   if (user) chownSync(folder, user.uid, user.gid);
 }
 
-/** A PostgreSQL of the drill's own. */
+/** The drill's PostgreSQL. */
 export interface Cluster {
   readonly dataDir: string;
   readonly url: string;
-  /** SIGKILL to every process of it, and its disk is gone. */
+  /** Kills every process of it with SIGKILL, and deletes its disk. */
   lose(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -98,11 +98,11 @@ export async function startCluster(dataDir: string, port: number, sockets: strin
   };
 }
 
-/** Its own processes, which would otherwise go on for a moment. */
+/** The cluster's processes, which would otherwise run on for a moment. */
 const childrenOf = (pid: number): readonly number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
 
-/** True once it takes writes: until then a restored server replays its log. */
+/** True once it accepts writes: until then a restored server replays its WAL. */
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 1_000 });
   client.on("error", () => {});
@@ -117,9 +117,9 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-export async function until(look: () => Promise<boolean>, withinMs: number, failed: () => boolean = () => false): Promise<void> {
+export async function until(isReady: () => Promise<boolean>, withinMs: number, failed: () => boolean = () => false): Promise<void> {
   const deadline = Date.now() + withinMs;
-  while (!(await look())) {
+  while (!(await isReady())) {
     if (failed()) throw new Error("it ended instead of becoming ready");
     if (Date.now() > deadline) throw new Error(`not ready within ${withinMs / 1_000} s`);
     await pause(100);
@@ -128,7 +128,7 @@ export async function until(look: () => Promise<boolean>, withinMs: number, fail
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Why a drill cannot run here; undefined where it can. */
+/** The reason why a drill cannot run here; undefined where it can. */
 export function whyNoDrill(): string | undefined {
   if (postgresqlPrograms() === undefined) return "PostgreSQL's programs (initdb) are not installed";
   if (!existsSync("/usr/bin/pgbackrest")) return "pgBackRest is not installed";

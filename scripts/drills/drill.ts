@@ -4,33 +4,33 @@ import { join } from "node:path";
 import { freePort } from "@gatehouse/testing/free-port.ts";
 import pg from "pg";
 import { type Backup, backupOf } from "./backup.ts";
-import { type Cluster, initCluster, newFolder, newPlace, pause, startCluster } from "./cluster.ts";
+import { type Cluster, initCluster, newDrillFolder, newFolder, pause, startCluster } from "./cluster.ts";
 import { type Acknowledged, runCommand, signUp, startProduct, write } from "./product.ts";
 
 export interface DrillOptions {
   /** Acknowledged commands a second. */
   readonly perSecond: number;
-  /** How long is written before the base backup, after it, and after the named time. */
+  /** Time of writing before the base backup, after it, and after the named time. */
   readonly phaseSeconds: number;
   readonly archiveSeconds: number;
 }
 
 export interface DrillReport {
   readonly acknowledged: number;
-  /** Acknowledged and not there after the restore to the newest point. */
+  /** Acknowledged writes that are missing after the restore to the latest point. */
   readonly lost: number;
   /** The age of the oldest lost write at the moment of the loss; 0 where none was lost. */
   readonly rpoSeconds: number;
-  /** From the loss of the disk to a product that is ready on the restored database. */
+  /** From the loss of the disk to readiness on the restored database. */
   readonly rtoSeconds: number;
-  /** Writes that were acknowledged before the named time and are missing from its restore, or came after it and are there. */
+  /** Writes before the named time that are missing from its restore, or later ones that are present. */
   readonly wrongAtNamedTime: number;
   readonly verified: readonly string[];
 }
 
-/** Loses the disk of a database that is written to, restores it twice, and counts what came back. */
-export async function drillRestore(options: DrillOptions, tell: (line: string) => void = () => {}): Promise<DrillReport> {
-  const place = newPlace();
+/** Deletes the disk of a database under writes, restores it twice, and compares the result. */
+export async function drillRestore(options: DrillOptions, report: (line: string) => void = () => {}): Promise<DrillReport> {
+  const place = newDrillFolder();
   const clusters: Cluster[] = [];
   try {
     const dataDir = join(place, "postgres");
@@ -45,17 +45,17 @@ export async function drillRestore(options: DrillOptions, tell: (line: string) =
       GATEHOUSE_DATA_DIR: place,
       DATABASE_URL: cluster.url,
       GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
-      // One account makes all of them.
+      // One account creates all of them.
       GATEHOUSE_QUOTA_ORGANIZATIONS: "1000000",
     };
-    const { acknowledged, namedTime, lostAt } = await writeAndLose(cluster, backup, environment, options, tell);
+    const { acknowledged, namedTime, lostAt } = await writeAndLose(cluster, backup, environment, options, report);
 
     backup.restore(newFolder(place, "postgres"));
     const restored = await startCluster(dataDir, port, sockets);
     clusters.push(restored);
     const product = await startProduct(environment);
     const rtoSeconds = (Date.now() - lostAt.getTime()) / 1_000;
-    tell(`restored to the newest point and ready after ${rtoSeconds.toFixed(1)} s`);
+    report(`restored to the latest point and ready after ${rtoSeconds.toFixed(1)} s`);
     const missing = await missingOf(restored.url, acknowledged);
     const verified = await verify(environment);
     await product.stop();
@@ -66,7 +66,7 @@ export async function drillRestore(options: DrillOptions, tell: (line: string) =
     clusters.push(earlier);
     const missingThen = new Set((await missingOf(earlier.url, acknowledged)).map(({ id }) => id));
     const wrong = acknowledged.filter(({ id, at }) => !decidedAt(at, namedTime) && missingThen.has(id) !== at > namedTime);
-    tell(`restored to ${namedTime.toISOString()}`);
+    report(`restored to ${namedTime.toISOString()}`);
     const oldest = missing.map(({ at }) => at.getTime()).sort((one, other) => one - other)[0];
     return {
       acknowledged: acknowledged.length,
@@ -82,7 +82,7 @@ export async function drillRestore(options: DrillOptions, tell: (line: string) =
   }
 }
 
-/** An acknowledgement comes a little later than its commit: of those near the named time neither can be said. */
+/** An acknowledgement is later than its commit, so writes near the named time are not compared. */
 const decidedAt = (at: Date, namedTime: Date): boolean => Math.abs(at.getTime() - namedTime.getTime()) < 1_000;
 
 async function writeAndLose(
@@ -90,19 +90,19 @@ async function writeAndLose(
   backup: Backup,
   environment: Readonly<Record<string, string>>,
   { perSecond, phaseSeconds }: DrillOptions,
-  tell: (line: string) => void,
+  report: (line: string) => void,
 ): Promise<{ acknowledged: readonly Acknowledged[]; namedTime: Date; lostAt: Date }> {
   const product = await startProduct(environment);
   const writing = write(product.url, await signUp(product.url, environment), perSecond);
   await pause(phaseSeconds * 1_000);
   backup.full();
-  tell(`base backup taken after ${writing.acknowledged.length} acknowledged writes`);
+  report(`base backup taken after ${writing.acknowledged.length} acknowledged writes`);
   await pause(phaseSeconds * 1_000);
   const namedTime = new Date();
   await pause(phaseSeconds * 1_000);
   const lostAt = new Date();
   await cluster.lose();
-  tell(`the disk is lost after ${writing.acknowledged.length} acknowledged writes`);
+  report(`the disk is lost after ${writing.acknowledged.length} acknowledged writes`);
   await writing.stop();
   await product.stop();
   return { acknowledged: writing.acknowledged, namedTime, lostAt };
@@ -120,7 +120,7 @@ async function missingOf(url: string, acknowledged: readonly Acknowledged[]): Pr
   }
 }
 
-/** What the product itself says of the restored data. */
+/** Runs the product's verification on the restored data. */
 async function verify(environment: Readonly<Record<string, string>>): Promise<readonly string[]> {
   const said: string[] = [];
   for (const words of [

@@ -1,20 +1,20 @@
 /**
- * `npm run drill:erasure [-- members]`: an organization of 50,000 members, each with a grant, is erased by a set of processes with roles
- * apart, on PostgreSQL with a login that owns its database and nothing else, while others are answered. DRILL_DATABASE_URL names an
- * administrator's login (postgres@127.0.0.1:5432 when absent), DRILL_NATS_URL the server of calls (127.0.0.1:4222).
+ * `npm run drill:erasure [-- members]`: an organization of 50,000 members, each with a grant, is erased by processes with one role
+ * each, on PostgreSQL with a login that owns only its database, while another organization is served. DRILL_DATABASE_URL is an
+ * administrator's login (postgres@127.0.0.1:5432 by default), DRILL_NATS_URL the NATS server (127.0.0.1:4222).
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { eraseOrganization } from "../../packages/server/src/modules/organization/tenancy/index.ts";
-import { callOperation } from "../../packages/server/src/runtime/cli/reach.ts";
+import { callOperation } from "../../packages/server/src/runtime/cli/call-operation.ts";
 import { readConfiguration } from "../../packages/server/src/runtime/configuration.ts";
 import { percentile, watchChecks } from "./checks.ts";
 import { fillBySql } from "./population.ts";
 import { post, runCommand, startRole } from "./product.ts";
 
 const members = Number(process.argv[2] ?? 50_000);
-/** Minutes on a machine that does nothing else, a quarter of an hour for 50,000 on one that is overloaded ten times. */
+/** Minutes on an idle machine, a quarter of an hour for 50,000 on one with ten times its load. */
 const secondsMax = 60 + members / 40;
 const adminUrl = new URL(process.env["DRILL_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres");
 const name = `gatehouse_drill_${randomBytes(4).toString("hex")}`;
@@ -57,18 +57,18 @@ try {
     ...environment,
     GATEHOUSE_USER_PASSWORD: account.password,
   });
-  if (made?.code !== 0) throw new Error(`no user could be made: ${made?.output}`);
+  if (made?.code !== 0) throw new Error(`no user could be created: ${made?.output}`);
   const answer = await post(front.url, "/api/v1/iam/auth/login", account);
   const { sessionToken, user } = (await answer.json()) as { readonly sessionToken: string; readonly user: { readonly id: string } };
   const organization = async (title: string): Promise<string> => {
     const body = { name: title, slug: title.toLowerCase(), country: "VN" };
     return ((await (await post(front.url, "/api/v1/iam/organizations", body, sessionToken)).json()) as { readonly id: string }).id;
   };
-  const [gone, kept] = [await organization("Large"), await organization("Other")];
+  const [erased, other] = [await organization("Large"), await organization("Other")];
   say(`an organization of ${members} members and as many grants is filled …`);
-  await withClient(at(adminUrl.username), (client) => fillBySql(client, gone, members));
+  await withClient(at(adminUrl.username), (client) => fillBySql(client, erased, members));
 
-  const check = { userId: user.id, tenantId: kept, actionType: "Organization.Update" };
+  const check = { userId: user.id, tenantId: other, actionType: "Organization.Update" };
   const ask = () => post(front.url, "/api/v1/iam/authorization/check", check, sessionToken);
   const before = await watchChecks(ask, async () => sleep(10_000));
   say(
@@ -78,11 +78,11 @@ try {
   const began = performance.now();
   const batches: number[] = [];
   const during = await watchChecks(ask, async () => {
-    await callOperation(readConfiguration(environment), eraseOrganization, { organizationId: gone });
+    await callOperation(readConfiguration(environment), eraseOrganization, { organizationId: erased });
     await withClient(at(adminUrl.username), async (client) => {
       let removed = -1;
       for (let last = performance.now(); performance.now() - began < secondsMax * 1_000; await sleep(20)) {
-        const { rows } = await client.query("select members_removed, finished_at from erased_organizations where id = $1", [gone]);
+        const { rows } = await client.query("select members_removed, finished_at from erased_organizations where id = $1", [erased]);
         if (rows[0]?.members_removed !== removed) {
           batches.push(performance.now() - last);
           [removed, last] = [rows[0]?.members_removed, performance.now()];
@@ -94,7 +94,9 @@ try {
   });
   const seconds = (performance.now() - began) / 1_000;
   say(`erased in                ${seconds.toFixed(0)} s, ${Math.round(members / seconds)} members a second`);
-  say(`a batch of members       p50 ${percentile(batches, 50)} ms, p99 ${percentile(batches, 99)} ms, with the wait for the one before`);
+  say(
+    `a batch of members       p50 ${percentile(batches, 50)} ms, p99 ${percentile(batches, 99)} ms, including the wait for the previous one`,
+  );
   say(
     `checks meanwhile         p50 ${percentile(during.ms, 50)} ms, p99 ${percentile(during.ms, 99)} ms, ${during.refused} of ${during.ms.length} refused`,
   );

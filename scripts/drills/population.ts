@@ -1,6 +1,6 @@
 import type pg from "pg";
 
-/** Makes people, each a member with the role Member and one grant; by SQL, as it would take an hour through the API. */
+/** Creates users, each a member with the role Member and one grant; by SQL, because it would take an hour through the API. */
 export async function fillBySql(client: pg.Client, organizationId: string, members: number): Promise<void> {
   await client.query("create temporary table newcomers as select gen_random_uuid() as id, n from generate_series(1, $1::int) n", [members]);
   await client.query(`insert into users (id, email, status, first_name, last_name, locale, email_verified_at, created_at, updated_at)

@@ -12,12 +12,12 @@ export interface Product {
 
 type Environment = Readonly<Record<string, string>>;
 
-/** Nothing of this process's own configuration reaches the product. */
+/** The product does not inherit this process's configuration. */
 const environmentOf = (environment: Environment): NodeJS.ProcessEnv => ({ PATH: process.env["PATH"], ...environment });
 
 export const startProduct = (environment: Environment): Promise<Product> => startRole("all", environment);
 
-/** A process with some of the roles; ready, where it has no gateway, as soon as its operations port says so. */
+/** Starts a process with some of the roles, and waits until it is ready. */
 export async function startRole(role: string, environment: Environment): Promise<Product> {
   const port = await freePort();
   const child = spawn(process.execPath, [program, "start", "--role", role], {
@@ -66,25 +66,25 @@ export interface Acknowledged {
 
 export interface Writing {
   readonly acknowledged: readonly Acknowledged[];
-  /** Ends it; what is under way then counts only where it was acknowledged. */
+  /** Ends it; requests in flight count only where they are acknowledged. */
   stop(): Promise<void>;
 }
 
 const password = "a quiet green harbour";
 
-/** Somebody who may make organizations. */
+/** Signs up a user who may create organizations. */
 export async function signUp(url: string, environment: Environment): Promise<string> {
   const email = `drill-${Date.now()}@example.com`;
   const made = await runCommand(["user", "create", "--email", email, "--first-name", "Drill", "--last-name", "Person"], {
     ...environment,
     GATEHOUSE_USER_PASSWORD: password,
   });
-  if (made?.code !== 0) throw new Error(`no user could be made: ${made?.output}`);
+  if (made?.code !== 0) throw new Error(`no user could be created: ${made?.output}`);
   const answer = await post(url, "/api/v1/iam/auth/login", { email, password });
   return ((await answer.json()) as { sessionToken: string }).sessionToken;
 }
 
-/** Makes organizations at a steady rate, and remembers which of them were acknowledged, and when. */
+/** Creates organizations at a steady rate, and records which were acknowledged, and when. */
 export function write(url: string, token: string, perSecond: number): Writing {
   const acknowledged: Acknowledged[] = [];
   const underWay = new Set<Promise<void>>();
@@ -116,6 +116,6 @@ export const post = (url: string, path: string, body: object, token?: string): P
     method: "POST",
     headers: { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
     body: JSON.stringify(body),
-    // One that hangs because the database is gone was not acknowledged.
+    // A request that hangs without the database was not acknowledged.
     signal: AbortSignal.timeout(5_000),
   });

@@ -1,6 +1,6 @@
 /**
- * `npm run drill:restore [-- --quick]`: a backup is worth what its restore is. On a PostgreSQL of its own, with the shipped
- * archiving: write, lose the disk, restore, and compare with the targets for lost data and time.
+ * `npm run drill:restore [-- --quick]`: practises a restore. On a separate PostgreSQL with the shipped archiving: write, delete the
+ * disk, restore, and compare with the targets for lost data and time.
  */
 import { whyNoDrill } from "./cluster.ts";
 import { drillRestore } from "./drill.ts";
@@ -16,7 +16,7 @@ if (why !== undefined) {
   process.exit(78);
 }
 const say = (line: string) => void process.stdout.write(`${line}\n`);
-// The long one writes for longer than the shipped archive_timeout, so that something is archived by time alone.
+// The long form writes for longer than the shipped archive_timeout, so that a segment is archived by time.
 const report = await drillRestore(
   quick ? { perSecond: 10, phaseSeconds: 4, archiveSeconds: 2 } : { perSecond: 20, phaseSeconds: 75, archiveSeconds: 60 },
   say,

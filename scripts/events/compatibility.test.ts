@@ -15,13 +15,13 @@ const of = (data: Schema) => ({ "book.lent.v1": data });
 describe("events compared with those of a release", () => {
   it.each<[string, Schema, Schema]>([
     ["the same", object({ a: string }), object({ a: string })],
-    ["with a field more", object({ a: string }), object({ a: string, b: string })],
-    ["with a field more inside", object({ a: object({ b: string }) }), object({ a: object({ b: string, c: string }) })],
-    ["with a field that is always there now", object({ a: string }, []), object({ a: string })],
-    ["with a value more", object({ a: oneOf("x") }), object({ a: oneOf("x", "y") })],
-    ["with one form less", object({ a: nullable }), object({ a: { anyOf: [string] } })],
-    ["with another description", object({ a: { ...string, description: "x" } }), object({ a: { ...string, description: "y" } })],
-  ])("are compatible: %s", (_what, before, now) => {
+    ["an additional field", object({ a: string }), object({ a: string, b: string })],
+    ["an additional nested field", object({ a: object({ b: string }) }), object({ a: object({ b: string, c: string }) })],
+    ["a field that becomes required", object({ a: string }, []), object({ a: string })],
+    ["an additional value", object({ a: oneOf("x") }), object({ a: oneOf("x", "y") })],
+    ["one form less", object({ a: nullable }), object({ a: { anyOf: [string] } })],
+    ["another description", object({ a: { ...string, description: "x" } }), object({ a: { ...string, description: "y" } })],
+  ])("are compatible with %s", (_what, before, now) => {
     expect(breaks(of(before), { ...of(now), "book.returned.v1": string }, today)).toEqual([]);
   });
 
@@ -43,15 +43,15 @@ describe("events compared with those of a release", () => {
       object({ a: nullable }),
       'book.lent.v1 a: a new form, {"type":"null"}, which readers of the release do not know',
     ],
-  ])("are not: %s", (_what, before, now, said) => {
+  ])("are not compatible where %s", (_what, before, now, said) => {
     expect(breaks(of(before), of(now), today)).toEqual([said]);
   });
 
-  it("are not: an event is gone", () => {
+  it("are not compatible where an event is gone", () => {
     expect(breaks(of(string), {}, today)).toEqual(["book.lent.v1: the event is gone, and the release did not say that it would go"]);
   });
 
-  it("lack an event from the day on that the release has named, and not before", () => {
+  it("may lack an event from its announced sunset on, and not before", () => {
     const going = of({ ...string, deprecated: true, "x-sunset": "2027-06-01" });
     expect(breaks(going, {}, "2027-06-01")).toEqual([]);
     expect(breaks(going, {}, "2027-05-31")).toEqual(["book.lent.v1: the event is gone, and the release promises it until 2027-06-01"]);
@@ -59,7 +59,7 @@ describe("events compared with those of a release", () => {
     expect(breaks(unsaid, {}, "2027-06-01")).toHaveLength(1);
   });
 
-  it("have a second version beside the first, and go no earlier than was promised", () => {
+  it("may have a second version in addition to the first, and no earlier sunset than announced", () => {
     const going = (sunset: string): Schema => ({ ...string, deprecated: true, "x-sunset": sunset });
     expect(breaks(of(string), { ...of(going("2027-06-01")), "book.lent.v2": string }, today)).toEqual([]);
     expect(breaks(of(going("2027-06-01")), of(going("2027-09-01")), today)).toEqual([]);

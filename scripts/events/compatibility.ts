@@ -5,9 +5,9 @@ export type Schema = { readonly [name: string]: unknown };
 export type Schemas = Readonly<Record<string, Schema>>;
 
 /**
- * What a reader of the released events could not read of the present ones, a line each. A reader relies on what is
- * there and always there, on its type and on the values that it was told of; fields, events and values may be added. An event may be
- * gone where the release called it deprecated and `today` is not before its sunset.
+ * The changes that break a reader of the released events, one line each. A reader relies on events, required fields, types and known
+ * values; fields, events and values may be added. An event may be removed where the release declared it deprecated and `today` is not
+ * before its sunset.
  */
 export function breaks(released: Schemas, present: Schemas, today: string): readonly string[] {
   return Object.entries(released).flatMap(([type, schema]) => {
@@ -67,7 +67,7 @@ function ofItems(at: string, before: Schema, now: Schema): readonly string[] {
   return one && other ? differences(`${at}[]`, one, other) : [];
 }
 
-/** Of several forms: a new one is unknown to readers, one that is gone troubles nobody. Values are compared as values. */
+/** Compares alternatives: readers do not know a new one, and do not miss a removed one. Values are compared as values. */
 function ofChoices(at: string, before: Schema, now: Schema): readonly string[] {
   if (valuesOf(before) !== undefined) return [];
   const [known, possible] = [before["anyOf"], now["anyOf"]] as [readonly Schema[] | undefined, readonly Schema[] | undefined];

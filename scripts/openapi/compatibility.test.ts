@@ -83,7 +83,7 @@ const base = {
   },
 };
 
-/** What the check says of a document in which `change` was made to one of its operations. */
+/** The check's findings for a document with `change` applied to one of its operations. */
 function saidOf(change: (parts: { get: Loose; put: Loose; paths: Loose; answer: Loose; body: Loose; components: Loose }) => void) {
   const now: Loose = structuredClone(base);
   const { get, put } = now.paths["/api/v1/books/{bookId}"];
@@ -120,7 +120,7 @@ describe("the API compared with that of a release", () => {
     ["an answer is never null", ({ answer }) => Object.assign(answer.properties, { note: { type: "string" } })],
     ["an error, and a status of errors, is added", ({ get }) => Object.assign(get.responses, { 409: {} })],
     ["a credential is no longer needed", ({ get }) => Object.assign(get, { security: [] })],
-    ["it is described otherwise", ({ get, answer }) => Object.assign(get, { summary: "x" }) && Object.assign(answer, { title: "x" })],
+    ["its description changes", ({ get, answer }) => Object.assign(get, { summary: "x" }) && Object.assign(answer, { title: "x" })],
     ["it is deprecated", ({ get }) => Object.assign(get, { deprecated: true, "x-sunset": "2027-06-01" })],
   ])("is compatible where %s", (_what, change) => {
     expect(saidOf(change)).toEqual([]);
@@ -226,7 +226,7 @@ describe("the API compared with that of a release", () => {
       'library.getBook 200 title: may be {"type":"null"}, which the release does not describe',
     ],
     [
-      "what a map of the answer holds is of another type",
+      "the values of a map in the answer have another type",
       ({ answer }) => Object.assign(answer.properties.labels.patternProperties, { "^.*$": { type: "integer" } }),
       'library.getBook 200 labels{}: was of type "string", is of "integer"',
     ],
@@ -252,11 +252,11 @@ describe("the API compared with that of a release", () => {
       ({ put }) => Object.assign(put.responses, { 202: {} }),
       "library.putBook 202: a success that the release does not describe",
     ],
-  ])("is not where %s", (_what, change, said) => {
+  ])("is not compatible where %s", (_what, change, said) => {
     expect(saidOf(change)).toEqual([said]);
   });
 
-  it("lacks an operation from the day on that the release has named, and not before", () => {
+  it("may lack an operation from its announced sunset on, and not before", () => {
     const going: Loose = structuredClone(base);
     Object.assign(going.paths["/api/v1/books/{bookId}"].put, { deprecated: true, "x-sunset": "2027-06-01" });
     const without: Loose = structuredClone(base);
@@ -265,7 +265,7 @@ describe("the API compared with that of a release", () => {
     expect(breaks(going, without, "2027-05-31")).toEqual([
       "library.putBook: the operation is gone, and the release promises it until 2027-06-01",
     ]);
-    // The sunset lets it go as a whole; as long as it is there, it is what it was.
+    // The sunset allows its removal; while it exists, it must stay compatible.
     const changed: Loose = structuredClone(going);
     changed.paths["/api/v1/books/{bookId}"].put.requestBody.content["application/json"].schema.required.push("kind");
     expect(breaks(going, changed, "2027-06-01")).toEqual(["library.putBook body kind: must be given now"]);
@@ -276,7 +276,7 @@ describe("the API compared with that of a release", () => {
     ]);
   });
 
-  it("refuses to compare a schema that holds itself", () => {
+  it("refuses to compare a recursive schema", () => {
     const endless: Loose = structuredClone(base);
     endless.components.schemas.Error = { properties: { cause: { $ref: "#/components/schemas/Error" } } };
     expect(() => breaks(endless, endless, today)).toThrow("leads back to itself");
@@ -309,12 +309,12 @@ describe("the product's own description", () => {
   const own = present<Document>("openapi");
   const names = Object.keys(operationsOf(own));
 
-  it("is kept of the last release", () => {
+  it("is stored for the last release", () => {
     expect(last("openapi")).toBeDefined();
     expect(names.length).toBeGreaterThan(70);
   });
 
-  it("would be missed, each operation by its name", () => {
+  it("is reported by name for each missing operation", () => {
     const gone = (name: string) => `${name}: the operation is gone, and the release did not say that it would go`;
     expect(breaks(own, { ...own, paths: {} }, today)).toEqual(names.map(gone));
   });

@@ -3,9 +3,9 @@ import { type Content, type Document, type Operation, operationsOf, type Paramet
 import { differences, type Schema, type Side } from "./schemas.ts";
 
 /**
- * What a client that was written against the released description of the API could not do with the present one, a line each (S3
- * §21.3). What is added passes: operations, optional input, fields of answers, errors. An operation may be gone where the release
- * called it deprecated and `today` is not before its sunset. Who may call is not in it: a rule is no part of the description's form.
+ * The changes that break a client of the released API description, one line each. Operations, optional input, fields of answers and errors
+ * may be added. An operation may be removed where the release declared it deprecated and `today` is not before its sunset. Authorization
+ * rules are not compared.
  */
 export function breaks(released: Document, present: Document, today: string): readonly string[] {
   const now = operationsOf(present);
@@ -28,7 +28,7 @@ function ofOperation(name: string, before: Addressed, now: Addressed): readonly 
   ];
 }
 
-/** Each way to authenticate that was enough still is; where none was needed, none is. */
+/** Each accepted form of authentication must stay accepted; a public operation must stay public. */
 function ofCredentials(name: string, before: Operation, now: Operation): readonly string[] {
   const [ways, present] = [before.security ?? [], now.security ?? []];
   if (present.length === 0) return [];
@@ -42,14 +42,14 @@ function ofCredentials(name: string, before: Operation, now: Operation): readonl
 function ofParameters(name: string, before: readonly Parameter[], now: readonly Parameter[]): readonly string[] {
   const same = (one: Parameter) => (other: Parameter) => one.in === other.in && one.name === other.name;
   const at = (parameter: Parameter): string => `${name} ${parameter.in} ${parameter.name}`;
-  const kept = before.flatMap((parameter) => {
+  const former = before.flatMap((parameter) => {
     const present = now.find(same(parameter));
     return present === undefined
       ? [`${at(parameter)}: the parameter is gone`]
       : differences("input", at(parameter), parameter.schema, present.schema);
   });
   const needed = now.filter((parameter) => parameter.required && !before.find(same(parameter))?.required);
-  return [...kept, ...needed.map((parameter) => `${at(parameter)}: must be given now`)];
+  return [...former, ...needed.map((parameter) => `${at(parameter)}: must be given now`)];
 }
 
 function ofBody(name: string, { requestBody: before }: Operation, { requestBody: now }: Operation): readonly string[] {
@@ -70,12 +70,12 @@ type Responses = Readonly<Record<string, Response>>;
 const isSuccess = (status: string): boolean => status.startsWith("2");
 
 function ofResponses(name: string, before: Responses, now: Responses): readonly string[] {
-  const kept = Object.entries(before).flatMap(([status, response]) => {
+  const former = Object.entries(before).flatMap(([status, response]) => {
     const at = `${name} ${status}`;
     const present = now[status];
     if (present === undefined) return [`${at}: the status is gone`];
     const headers = Object.keys(response.headers ?? {}).filter(
-      (header) => !endingHeaders.has(header) && !(header in (present.headers ?? {})),
+      (header) => !sunsetHeaders.has(header) && !(header in (present.headers ?? {})),
     );
     return [
       ...headers.map((header) => `${at}: the header ${header} is gone`),
@@ -83,13 +83,13 @@ function ofResponses(name: string, before: Responses, now: Responses): readonly 
     ];
   });
   const added = Object.keys(now).filter((status) => isSuccess(status) && !(status in before));
-  return [...kept, ...added.map((status) => `${name} ${status}: a success that the release does not describe`)];
+  return [...former, ...added.map((status) => `${name} ${status}: a success that the release does not describe`)];
 }
 
-/** An operation that was to go and stays after all no longer says so. */
-const endingHeaders = new Set(["deprecation", "sunset", "link"]);
+/** An operation whose deprecation is withdrawn no longer has these headers. */
+const sunsetHeaders = new Set(["deprecation", "sunset", "link"]);
 
-/** All errors have one envelope. Codes are only added: one that is gone was perhaps renamed, and nobody would be told. */
+/** All errors have one envelope. Codes are only added: a missing one may have been renamed, which would break clients silently. */
 function ofErrors(at: string, before: Response, now: Response): readonly string[] {
   const present = codesOf(now);
   return codesOf(before)
@@ -99,8 +99,8 @@ function ofErrors(at: string, before: Response, now: Response): readonly string[
 
 function codesOf({ content }: Response): readonly string[] {
   const schema = content?.["application/json"]?.schema ?? {};
-  const parts = [schema, ...((schema["allOf"] ?? []) as readonly Schema[])] as readonly ErrorSchema[];
-  return parts.flatMap((part) => part.properties?.error?.properties?.code?.enum ?? []);
+  const schemas = [schema, ...((schema["allOf"] ?? []) as readonly Schema[])] as readonly ErrorSchema[];
+  return schemas.flatMap((one) => one.properties?.error?.properties?.code?.enum ?? []);
 }
 
 interface ErrorSchema {

@@ -1,7 +1,7 @@
 import type { Ending } from "../released/ends.ts";
 import type { Schema } from "./schemas.ts";
 
-/** An OpenAPI 3.1 document, as far as ours go. */
+/** The subset of an OpenAPI 3.1 document that the product's uses. */
 export interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly [name: string]: unknown;
@@ -45,15 +45,15 @@ export function operationsOf(document: Document): Readonly<Record<string, Operat
   return Object.fromEntries(operations);
 }
 
-function resolved(part: unknown, document: Document, within: readonly string[]): unknown {
-  if (Array.isArray(part)) return part.map((each) => resolved(each, document, within));
-  if (typeof part !== "object" || part === null) return part;
-  const { $ref: reference } = part as { readonly $ref?: unknown };
+function resolved(value: unknown, document: Document, within: readonly string[]): unknown {
+  if (Array.isArray(value)) return value.map((each) => resolved(each, document, within));
+  if (typeof value !== "object" || value === null) return value;
+  const { $ref: reference } = value as { readonly $ref?: unknown };
   if (typeof reference === "string") {
     if (within.includes(reference)) throw new Error(`${reference} leads back to itself, which is not compared`);
     return resolved(targetOf(reference, document), document, [...within, reference]);
   }
-  return Object.fromEntries(Object.entries(part).map(([name, value]) => [name, resolved(value, document, within)]));
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, resolved(each, document, within)]));
 }
 
 function targetOf(reference: string, document: Document): unknown {

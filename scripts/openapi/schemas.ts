@@ -8,7 +8,7 @@ export type Side = "input" | "output";
 
 interface Pair {
   readonly side: Side;
-  /** Where it stands, as the line says it. */
+  /** The location in the document, for the message. */
   readonly at: string;
   /** Every value that `given` allows must be allowed by `taken`. */
   readonly given: Schema;
@@ -16,9 +16,9 @@ interface Pair {
 }
 
 /**
- * What breaks a client of the release, a line each. Input must still be taken: nothing that was allowed may be refused. Output must
- * still be understood: nothing may come that the release did not describe, except further fields. Lengths, bounds and
- * patterns count for input alone: a limit that is raised would otherwise break the answer that says back what was sent.
+ * The changes that break a client of the release, one line each. Input that was allowed must stay allowed. Output must not contain what
+ * the release did not describe, except additional fields. Lengths, bounds and patterns count only for input: raising a limit would otherwise
+ * break the answer that returns the input.
  */
 export function differences(side: Side, at: string, released: Schema, present: Schema): readonly string[] {
   return side === "input" ? between({ side, at, given: released, taken: present }) : between({ side, at, given: present, taken: released });
@@ -41,7 +41,7 @@ function ofOneForm(pair: Pair): readonly string[] {
   return [...ofType(pair), ...ofRules(pair), ...ofFields(pair), ...ofItems(pair), ...ofDefault(pair), ...ofOthers(pair)];
 }
 
-/** The alternatives of a schema, each whole. One without any is its own. */
+/** The alternatives of a schema, each complete; a schema without alternatives is the only one. */
 function formsOf(schema: Schema): readonly Schema[] {
   const { anyOf, oneOf, ...rest } = schema as { readonly anyOf?: readonly Schema[]; readonly oneOf?: readonly Schema[] };
   const branches = anyOf ?? oneOf;
@@ -50,7 +50,7 @@ function formsOf(schema: Schema): readonly Schema[] {
   return Array.isArray(type) ? type.map((each: unknown) => ({ ...schema, type: each })) : [schema];
 }
 
-/** One alternative must fit in one of the others. Told is what it lacks to the nearest, where one is of its kind. */
+/** An alternative must fit one of the others. Reports the differences to the nearest of the same kind. */
 function ofForm(pair: Pair, given: Schema, known: readonly Schema[]): readonly string[] {
   const tried = known.map((taken) => ({ taken, lines: ofOneForm({ ...pair, given, taken }) }));
   if (tried.some(({ lines }) => lines.length === 0)) return [];
@@ -68,7 +68,7 @@ function valuesOf(schema: Schema): readonly unknown[] | undefined {
   return schema["enum"] as readonly unknown[] | undefined;
 }
 
-/** Undefined where neither side lists its values; what lists them is compared value by value and not by its other rules. */
+/** Undefined where neither side lists its values. Lists are compared value by value, without the other rules. */
 function ofValues(pair: Pair): readonly string[] | undefined {
   const { side, at, given, taken } = pair;
   const [possible, known] = [valuesOf(given), valuesOf(taken)];
@@ -121,7 +121,7 @@ function ofFields(pair: Pair): readonly string[] {
   return [...lines, ...missing.map((name) => `${at} ${name}: ${said}`), ...ofFurther(pair)];
 }
 
-/** Fields that are not named one by one: maps, and whether an object takes others. */
+/** Fields without a fixed name: maps, and whether an object allows additional ones. */
 function ofFurther(pair: Pair): readonly string[] {
   const { side, at, given, taken } = pair;
   const maps = (schema: Schema): Fields => {
@@ -156,7 +156,7 @@ const compared = new Set([
 ]);
 const onlySaid = new Set(["$id", "$schema", "$comment", "title", "description", "example", "examples", "deprecated"]);
 
-/** A rule that this comparison does not understand is not passed over: where it differs, somebody must look. */
+/** A difference in an unknown rule is reported, because it cannot be judged. */
 function ofOthers({ at, given, taken }: Pair): readonly string[] {
   const names = new Set([...Object.keys(given), ...Object.keys(taken)]);
   const others = [...names].filter((name) => !compared.has(name) && !onlySaid.has(name) && !name.startsWith("x-"));

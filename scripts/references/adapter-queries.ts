@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { parse } from "yaml";
 
 export interface AdapterQuery {
-  /** By which an autoscaler asks: the series' own name, as no rule gives another. */
+  /** The metric name that an autoscaler uses: the series' own name, because no rule renames it. */
   readonly metric: string;
   readonly kind: "Pods" | "External";
   readonly seriesQuery: string;
-  /** What Prometheus is asked for an autoscaler of the namespace "gatehouse". */
+  /** The query for an autoscaler of the namespace "gatehouse". */
   readonly query: string;
 }
 
@@ -17,7 +17,7 @@ interface AdapterRule {
   readonly metricsQuery: string;
 }
 
-/** The rules of deploy/kubernetes/metrics-adapter.yaml with their templates filled in as prometheus-adapter does. */
+/** The rules of deploy/kubernetes/metrics-adapter.yaml with their templates expanded like in prometheus-adapter. */
 export function adapterQueries(): readonly AdapterQuery[] {
   const file = join(import.meta.dirname, "..", "..", "deploy", "kubernetes", "metrics-adapter.yaml");
   const { rules, externalRules } = parse(readFileSync(file, "utf8")) as Record<"rules" | "externalRules", AdapterRule[]>;

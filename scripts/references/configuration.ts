@@ -10,6 +10,6 @@ export function configurationPage(): string {
     variable.meaning,
   ]);
   const from =
-    "Environment variables, or lines of `NAME=value` in the file that `GATEHOUSE_CONFIG` names. A wrong value ends the start with exit code 78.";
+    "Environment variables, or lines of `NAME=value` in the file that `GATEHOUSE_CONFIG` names. An invalid value ends the start with exit code 78.";
   return `${head("Configuration", from)}\n${table(["Variable", "Default", "Takes", "Means"], rows)}`;
 }

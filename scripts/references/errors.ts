@@ -11,5 +11,5 @@ export function errorsPage({ errors, operations }: Catalogue): string {
         .map(({ name }) => code(name));
       return [code(error.code), String(error.status), error.message, by.length > 0 ? by.join(", ") : "any operation"];
     });
-  return `${head("Errors", "Codes are stable: they are only ever added. The envelope is the same from every door.")}\n${table(["Code", "Status", "Message", "Answered by"], rows)}`;
+  return `${head("Errors", "Codes are stable: they are only added. The envelope is the same over every transport.")}\n${table(["Code", "Status", "Message", "Answered by"], rows)}`;
 }

@@ -5,7 +5,7 @@ import type { Operation } from "../../packages/server/src/operation/declaration/
 import { successorOf } from "../../packages/server/src/operation/documents/openapi.ts";
 import { code, head, table } from "./page.ts";
 
-/** Every operation: what it is called, where it is, who may call it. */
+/** Every operation with its name, its route and its permission. */
 export function operationsPage({ operations, byName }: Catalogue): string {
   const rows = operations.map((operation) => [
     code(operation.name),
@@ -14,7 +14,7 @@ export function operationsPage({ operations, byName }: Catalogue): string {
     summaryOf(operation, byName),
     describeRule(operation.allow),
   ]);
-  const from = "One declaration each; the route, the validation, the authorization and the description all come from it.";
+  const from = "One declaration each, which defines the route, the validation, the authorization and the description.";
   return `${head("Operations", from)}\n${table(["Operation", "Kind", "Route", "Does", "Who may"], rows)}`;
 }
 

@@ -12,7 +12,7 @@ interface Column {
   readonly required: boolean;
 }
 
-/** The schema as the steps make it: a step that changes it without being meant to shows here. */
+/** The schema after all steps, which reveals unintended changes. */
 export async function schemaPage(): Promise<string> {
   const database = await openPglite("memory");
   try {
@@ -26,7 +26,7 @@ export async function schemaPage(): Promise<string> {
       order by c.relname, a.attnum`.execute(database.owner);
     const byTable = Map.groupBy(rows, (row) => row.table);
     const tables = [...byTable].map(([name, columns]) => {
-      const secured = columns[0]?.secured ? "Row-level security, forced." : "Of no tenant: without row-level security.";
+      const secured = columns[0]?.secured ? "Row-level security, forced." : "Not tenant-specific: without row-level security.";
       const lines = columns.map((column) => [code(column.column), column.type, column.required ? "required" : "optional"]);
       return `## ${name}\n\n${secured}\n\n${table(["Column", "Type", ""], lines)}`;
     });
@@ -34,7 +34,7 @@ export async function schemaPage(): Promise<string> {
       ["Step", "Why"],
       schemaSteps.map((step) => [code(step.name), `${step.why}${step.breaking ? " (breaking)" : ""}`]),
     );
-    return `${head("Schema", "Made by the steps below, in their order; the job queue keeps its own tables in the schema `jobs`.")}\n${steps}\n${tables.join("\n")}`;
+    return `${head("Schema", "Created by the steps below, in their order. The job queue's own tables are in the schema `jobs`.")}\n${steps}\n${tables.join("\n")}`;
   } finally {
     await database.close();
   }

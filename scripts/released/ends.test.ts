@@ -4,8 +4,8 @@ import { newest } from "./snapshots.ts";
 
 const going = (sunset: string) => ({ deprecated: true, "x-sunset": sunset });
 
-describe("an end that a release is the first to announce", () => {
-  it("is half a year away at least, counted from the release and not from the declaration", () => {
+describe("a sunset that a release announces first", () => {
+  it("is at least half a year after the release, whatever the declaration's date", () => {
     expect(announcedLate({ a: {} }, { a: going("2027-05-30") }, "2026-12-01")).toEqual([]);
     expect(announcedLate({ a: {} }, { a: going("2027-05-29") }, "2026-12-01")).toEqual([
       "a: goes 179 days after the release that first says so; 180 is the least",
@@ -13,7 +13,7 @@ describe("an end that a release is the first to announce", () => {
     expect(announcedLate({}, { a: going("2026-01-01") }, "2026-12-01")).toHaveLength(1);
   });
 
-  it("is not announced again by the next one, and what stays announces none", () => {
+  it("is not announced again by the next release, and an operation without one announces none", () => {
     expect(announcedLate({ a: going("2026-12-02") }, { a: going("2026-12-02"), b: {} }, "2026-12-01")).toEqual([]);
   });
 });

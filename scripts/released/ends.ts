@@ -1,23 +1,23 @@
 import { daysBetween, overlapDays } from "../../packages/server/src/operation/declaration/deprecation.ts";
 
-/** What an operation of the API's description, or an event's schema, says of its end. */
+/** The sunset of an operation in the API's description, or of an event's schema. */
 export interface Ending {
   readonly deprecated?: unknown;
-  /** `2027-06-01`: the first day on which it may be gone. */
+  /** `2027-06-01`: the first day on which it may be removed. */
   readonly "x-sunset"?: unknown;
 }
 
 const sunsetOf = ({ deprecated, "x-sunset": sunset }: Ending): string | undefined =>
   deprecated === true && typeof sunset === "string" ? sunset : undefined;
 
-/** Something that a release had and that is no longer there: a line, unless that release has said when it goes, and it is time. */
+/** Reports a removal, unless the release announced it and its sunset has passed. */
 export function gone(name: string, what: string, released: Ending, today: string): readonly string[] {
   const sunset = sunsetOf(released);
   if (sunset === undefined) return [`${name}: the ${what} is gone, and the release did not say that it would go`];
   return sunset <= today ? [] : [`${name}: the ${what} is gone, and the release promises it until ${sunset}`];
 }
 
-/** A promised day that has been moved nearer. */
+/** Reports an announced sunset that was moved earlier. */
 export function hurried(name: string, released: Ending, present: Ending): readonly string[] {
   const [promised, now] = [sunsetOf(released), sunsetOf(present)];
   return promised === undefined || now === undefined || now >= promised
@@ -26,8 +26,8 @@ export function hurried(name: string, released: Ending, present: Ending): readon
 }
 
 /**
- * What a release made today would announce too late. Callers hear of an end with the release that says so, whatever
- * day the declaration has: the overlap is counted from there.
+ * The sunsets that a release made today would announce too late. Callers learn of a sunset with that release, whatever the date of the
+ * declaration, so the overlap is counted from the release.
  */
 export function announcedLate(
   released: Readonly<Record<string, Ending>>,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What is kept of each release, to hold the next one against: the API's description and the events' schemas. */
+/** The stored documents of each release, for comparison with the next: the API's description and the events' schemas. */
 export type Kind = "openapi" | "events";
 export const kinds: readonly Kind[] = ["openapi", "events"];
 
@@ -12,7 +12,7 @@ export const read = <Document>(file: string): Document => JSON.parse(readFileSyn
 export const present = <Document>(kind: Kind): Document => read(join(reference, `${kind}.json`));
 export const nameOf = (kind: Kind, version: string): string => `${kind}-${version}.json`;
 
-/** The last release's: its file's name and what is in it. Undefined before the first release. */
+/** The document of the last release with its file name. Undefined before the first release. */
 export function last<Document>(kind: Kind): { readonly file: string; readonly document: Document } | undefined {
   const file = newest(readdirSync(folder).filter((name) => new RegExp(`^${kind}-[\\d.]+\\.json$`).test(name)));
   return file === undefined ? undefined : { file, document: read(join(folder, file)) };

@@ -1,9 +1,9 @@
 import pg from "pg";
 
-/** PostgreSQL's code for a database that is not there (3D000). */
+/** PostgreSQL's code for a missing database (3D000). */
 const noSuchDatabase = "3D000";
 
-/** Makes the database of the address where it is missing, and returns the address. A login that owns one database needs no other. */
+/** Creates the database of the address where it is missing, and returns the address. */
 export async function prepareDatabase(url: string): Promise<string> {
   const client = new pg.Client({ connectionString: url });
   try {

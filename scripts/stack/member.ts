@@ -12,20 +12,20 @@ export interface Plan {
 }
 
 const program = join(import.meta.dirname, "..", "..", "packages", "server", "bin", "gatehouse.js");
-const readyWithinMs = 60_000;
-const lookEveryMs = 100;
-/** A process that cannot stay up is not started as fast as it can fail. */
-const startAgainAfterMs = 1_000;
+const readyMsMax = 60_000;
+const pollEveryMs = 100;
+/** Delay of a restart, so that a failing process does not restart in a tight loop. */
+const restartAfterMs = 1_000;
 
-/** One process of the set, kept running until the set ends. */
+/** One process, restarted until the program ends. */
 export class Member {
   readonly plan: Plan;
   readonly #environment: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
   #ending = false;
-  /** What the process has written for people since it was started; its log lines go elsewhere. */
+  /** The process's output since its start, without log lines. */
   #lastWords = "";
-  /** What the first start of all offers to make the first administrator with. */
+  /** The set-up link of the very first start. */
   setUpLink: string | undefined;
 
   constructor(plan: Plan, environment: Readonly<Record<string, string>>) {
@@ -37,22 +37,22 @@ export class Member {
     return this.#child?.pid;
   }
 
-  /** Throws a sentence for people where the port is taken, the configuration is refused, or it is not ready in time. */
+  /** Throws a readable error where the port is taken, the configuration is refused, or it is not ready in time. */
   async start(): Promise<void> {
     const { name, port } = this.plan;
     if (await listensAt(`http://127.0.0.1:${port}`))
-      throw new Error(`${name} cannot start: something listens on port ${port} already. Stop it, or give the set another --port.`);
+      throw new Error(`${name} cannot start: something listens on port ${port} already. Stop it, or pass another --port.`);
     this.#spawn();
-    const deadline = Date.now() + readyWithinMs;
+    const deadline = Date.now() + readyMsMax;
     while (Date.now() < deadline) {
-      // A refused configuration (EX_CONFIG) is refused again.
+      // A refused configuration (EX_CONFIG) would be refused again.
       if (this.#child?.exitCode === 78) throw new Error(`${name} does not start:\n${this.#lastWords.trimEnd()}`);
       const ready = await fetch(`http://127.0.0.1:${this.plan.port}/health/ready`).then(
         (answer) => answer.ok,
         () => false,
       );
       if (ready) return;
-      await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+      await new Promise((resolve) => setTimeout(resolve, pollEveryMs));
     }
     throw new Error(`${name} was not ready in time: see ${this.#log}`);
   }
@@ -88,13 +88,13 @@ export class Member {
     child.stderr.pipe(log);
     child.on("exit", (code, signal) => {
       if (this.#ending) return;
-      process.stdout.write(`${name} (process ${child.pid}) ended with ${signal ?? code}; it is started again\n`);
-      setTimeout(() => this.#ending || this.#spawn(), startAgainAfterMs);
+      process.stdout.write(`${name} (process ${child.pid}) ended with ${signal ?? code}; it is restarted\n`);
+      setTimeout(() => this.#ending || this.#spawn(), restartAfterMs);
     });
   }
 }
 
-/** The banner holds the set-up link, which no log keeps. */
+/** The banner contains the set-up link, which must not be logged. */
 const withoutBanner = (text: string): string =>
   text
     .split("\n")

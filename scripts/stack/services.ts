@@ -4,7 +4,7 @@ interface Service {
   readonly variable: string;
   readonly address: string;
   readonly name: string;
-  /** Without it the set does not start; without the others it does, and says so. */
+  /** Whether the stack needs it; a missing optional service is only reported. */
   readonly needed: boolean;
 }
 
@@ -15,7 +15,7 @@ const services: readonly Service[] = [
   { variable: "EVENTS_URL", address: "amqp://guest:guest@127.0.0.1:5672", name: "RabbitMQ", needed: false },
 ];
 
-/** The addresses that the variables name, or this machine's usual ones where something listens. */
+/** The addresses of the variables, or the default ones on this machine where a service listens. */
 export async function findServices() {
   const environment: Record<string, string | undefined> = {};
   const missing: string[] = [];

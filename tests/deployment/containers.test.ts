@@ -12,7 +12,7 @@ const ours = services.filter(([, { image }]) => image.startsWith("gatehouse:"));
 const known = new Map(variables.map((variable) => [variable.name, variable]));
 
 describe("the compose file", () => {
-  it("starts each role, told its role, after what it needs, in order", () => {
+  it("the compose file starts each role with its role variable, after its dependencies", () => {
     const roles = ours.filter(([name]) => name !== "migrate");
     expect(roles.map(([name]) => name)).toEqual(["worker", "command", "query", "gateway"]);
     for (const [name, { environment }] of roles) expect(environment.GATEHOUSE_ROLE).toBe(name);
@@ -28,7 +28,7 @@ describe("the compose file", () => {
     }
   });
 
-  it("waits only for what has a health check", () => {
+  it("services wait only for dependencies that have a health check", () => {
     for (const [name, { depends_on = {} }] of services.filter(([, { depends_on }]) => !Array.isArray(depends_on))) {
       for (const [other, { condition }] of Object.entries(depends_on) as [string, AnyBody][]) {
         const checked = compose.services[other].healthcheck !== undefined || ours.some(([own]) => own === other);
@@ -37,11 +37,11 @@ describe("the compose file", () => {
     }
   });
 
-  it("names no variable that the product does not have, and shows no secret", () => {
+  it("the compose file sets only variables of the product and shows no secret", () => {
     for (const [name, { environment }] of ours) {
       for (const [variable, value] of Object.entries(environment) as [string, string][]) {
         expect(known.has(variable), `${name}: ${variable}`).toBe(true);
-        // A password in an address inside of the set is the set's own; others come from outside.
+        // Passwords in internal addresses belong to the set; others come from outside.
         if (variable.startsWith("GATEHOUSE_MASTER") || variable === "SMTP_URL") expect(value).toMatch(/^\$\{/);
       }
     }
@@ -53,14 +53,14 @@ describe("the compose file", () => {
     expect(compose.services.gateway.environment).not.toHaveProperty("GATEHOUSE_MASTER_KEY");
   });
 
-  it("gives our containers nothing that they do not need, and opens ports on this machine alone", () => {
+  it("containers of the product have least privilege, and ports are published on loopback only", () => {
     for (const [name, service] of ours) {
       expect(service, name).toMatchObject({ read_only: true, cap_drop: ["ALL"], security_opt: ["no-new-privileges:true"] });
     }
     for (const [name, { ports = [] }] of services) for (const port of ports) expect(port, name).toMatch(/^127\.0\.0\.1:/);
   });
 
-  it("connects as a login that owns its database and nothing else, which the database makes at its first start", () => {
+  it("the roles connect as a login that owns only its database, which the first start of the database creates", () => {
     const urls = ours.flatMap(([, { environment }]) => environment.DATABASE_URL ?? []);
     expect(urls.length).toBeGreaterThan(0);
     for (const url of urls)
@@ -69,7 +69,7 @@ describe("the compose file", () => {
     expect(compose.services.postgresql.environment).toHaveProperty("GATEHOUSE_DATABASE_PASSWORD");
   });
 
-  it("signs in to every service with a password that comes from outside, to NATS as the role that it is", () => {
+  it("each role authenticates to every service with a password from outside, and to NATS as its role", () => {
     for (const [name, { environment }] of ours.filter(([name]) => name !== "migrate")) {
       expect(environment.NATS_URL).toMatch(new RegExp(`^nats://${name}:\\$\\{NATS_${name.toUpperCase()}_PASSWORD:\\?.+\\}@nats:4222$`));
       if (name !== "gateway") expect(environment.REDIS_URL).toMatch(/^redis:\/\/:\$\{REDIS_PASSWORD:\?.+\}@redis:6379$/);
@@ -79,7 +79,7 @@ describe("the compose file", () => {
       expect(environment.GATEHOUSE_TRANSPORT_KEY).toMatch(/^\$\{GATEHOUSE_TRANSPORT_KEY:\?/);
   });
 
-  it("lets a role reach the services that it uses and no other, and nobody out by a service's network", () => {
+  it("each role reaches only the services that it uses, and service networks have no way out", () => {
     const reach = (network: string) => ours.filter(([, { networks }]) => networks.includes(network)).map(([name]) => name);
     expect({
       postgresql: [compose.services.postgresql.networks, reach("database")],
@@ -96,7 +96,7 @@ describe("the compose file", () => {
     for (const name of ["database", "cache", "calls", "broker"]) expect(compose.networks[name].internal, name).toBe(true);
   });
 
-  it("hands on what concerns billing and traces", () => {
+  it("the compose file passes the variables of billing and traces on", () => {
     const handed = (name: string, prefix: string) =>
       Object.entries(compose.services[name].environment).filter(([variable]) => variable.startsWith(prefix));
     const named = (prefix: string) => variables.map(({ name }) => name).filter((name) => name.startsWith(prefix));
@@ -117,18 +117,18 @@ describe("the compose file", () => {
     }
   });
 
-  it("brings alerts to people: Prometheus tells Alertmanager, which writes mails, to Slack, and pages for what is critical", () => {
+  it("Prometheus sends alerts to Alertmanager, which mails, posts to Slack, and pages for critical ones", () => {
     const read = (path: string): AnyBody => parse(readFileSync(join(root, "deploy", path), "utf8"));
     const [{ static_configs }] = read("prometheus/prometheus.yml").alerting.alertmanagers;
     expect(static_configs).toEqual([{ targets: ["alertmanager:9093"] }]);
     expect(compose.services.alertmanager.volumes).toEqual(["./alertmanager:/etc/alertmanager:ro"]);
     const { route, receivers, global } = read("alertmanager/alertmanager.yml");
     const kinds = Object.fromEntries(receivers.map(({ name, ...configs }: AnyBody) => [name, Object.keys(configs).sort()] as const));
-    expect(kinds).toEqual({ "on-call": ["pagerduty_configs"], everybody: ["email_configs", "slack_configs"] });
-    expect(route.receiver).toBe("everybody");
+    expect(kinds).toEqual({ "on-call": ["pagerduty_configs"], "all-channels": ["email_configs", "slack_configs"] });
+    expect(route.receiver).toBe("all-channels");
     expect(route.routes.map(({ receiver, matchers, continue: goesOn = false }: AnyBody) => [receiver, matchers[0], goesOn])).toEqual([
       ["on-call", 'severity="critical"', true],
-      ["everybody", 'severity=~"critical|warning"', false],
+      ["all-channels", 'severity=~"critical|warning"', false],
     ]);
     const files = [
       global.smtp_auth_password_file,
@@ -140,7 +140,7 @@ describe("the compose file", () => {
     expect(Object.keys(compose.secrets).sort()).toEqual([...compose.services.alertmanager.secrets].sort());
   });
 
-  it("mounts Grafana's dashboards where its provisioning looks for them", () => {
+  it("Grafana's dashboards are mounted where its provisioning reads them", () => {
     const { volumes, profiles } = compose.services.grafana;
     const at = new Map((volumes as string[]).map((volume) => volume.split(":") as [string, string]).map(([from, to]) => [to, from]));
     const { providers } = parse(readFileSync(join(root, "deploy/grafana/provisioning/dashboards/gatehouse.yml"), "utf8"));
@@ -150,7 +150,7 @@ describe("the compose file", () => {
     expect(profiles).toEqual(["monitoring"]);
   });
 
-  it("mounts files that exist", () => {
+  it("the compose file mounts only files that exist", () => {
     const mounted = services.flatMap(([, { volumes = [] }]) => volumes as string[]).filter((volume) => volume.startsWith("./"));
     expect(mounted.length).toBeGreaterThan(0);
     for (const volume of mounted) expect(existsSync(join(root, "deploy", volume.split(":")[0] as string)), volume).toBe(true);
@@ -160,7 +160,7 @@ describe("the compose file", () => {
 describe("the image", () => {
   const lines = readFileSync(join(root, "deploy/Dockerfile"), "utf8");
 
-  it("copies what exists, starts the command line, and is nobody's root", () => {
+  it("the image copies existing files, starts the command line, and runs without root", () => {
     for (const [, from] of lines.matchAll(/^COPY (?!--from)(.+) \S+$/gm)) {
       for (const path of (from as string).split(" ")) expect(existsSync(join(root, path)), path).toBe(true);
     }
@@ -170,12 +170,12 @@ describe("the image", () => {
     expect(lines).toContain("fetch('http://127.0.0.1:9090/health')");
   });
 
-  it("sets variables that the product has", () => {
+  it("the image sets only variables of the product", () => {
     const set = [...(/^ENV (.+)$/m.exec(lines)?.[1] ?? "").matchAll(/(\w+)=/g)].map(([, name]) => name as string);
     for (const name of set.filter((each) => each !== "NODE_ENV")) expect(known.has(name), name).toBe(true);
   });
 
-  it("has the manifest of every package that it installs", () => {
+  it("the image has the manifest of every package that it installs", () => {
     const packages = globSync("packages/*/package.json", { cwd: root });
     for (const manifest of packages) expect(lines, manifest).toContain(`COPY ${manifest} `);
   });

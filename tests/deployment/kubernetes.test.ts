@@ -35,15 +35,15 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
   const podsOf = () => [...deployments, ...of("Job")].map(({ metadata, spec }) => ({ name: metadata.name, pod: spec.template.spec }));
   const containerOf = (pod: AnyBody) => pod.containers[0];
 
-  it("have a deployment for each role, told its role", () => {
-    const told = deployments.map(
+  it("the manifests have a deployment for each role, with its role variable", () => {
+    const roleOfDeployments = deployments.map(
       ({ spec }) => containerOf(spec.template.spec).env.find(({ name }: AnyBody) => name === "GATEHOUSE_ROLE").value,
     );
     expect(deployments.map(({ metadata }) => metadata.name).sort()).toEqual(roles);
-    expect(told.sort()).toEqual(roles);
+    expect(roleOfDeployments.sort()).toEqual(roles);
   });
 
-  it("probe only what the product answers, at a port that the container has", async () => {
+  it("probes use paths of the product and ports of the container", async () => {
     for (const { spec } of deployments) {
       const { ports, startupProbe, livenessProbe, readinessProbe } = containerOf(spec.template.spec);
       // As documented in docs/operations/kubernetes.md.
@@ -59,7 +59,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it("confine every pod: no root, no privileges, nothing to write to but a scratch folder, no token of the cluster", () => {
+  it("every pod is confined: no root, no privileges, one writable scratch folder, no cluster token", () => {
     for (const { name, pod } of podsOf()) {
       expect(pod.securityContext, name).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
       expect(pod.automountServiceAccountToken, name).toBe(false);
@@ -75,7 +75,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it("name no variable that the product does not have, and take secrets from the secret alone", () => {
+  it("the manifests set only variables of the product, and take secrets from the secret alone", () => {
     const [{ data }] = of("ConfigMap") as [AnyBody];
     const documents = parseAllDocuments(readFileSync(join(folder, "secret.example.yaml"), "utf8"));
     const offered = new Map<string, string[]>(
@@ -89,26 +89,26 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
         expect(known, `${role}: ${name}`).toContain(name);
         const { name: secret = "", key, optional = false } = valueFrom?.secretKeyRef ?? {};
         if (valueFrom && !optional) expect(offered.get(secret), `${role}: ${name}`).toContain(key);
-        // Each role signs in to NATS as itself.
+        // Each role has its own NATS user.
         if (name === "NATS_URL") expect(secret).toBe(`gatehouse-nats-${role}`);
       }
     }
   });
 
-  it("configure what the product accepts", () => {
+  it("the product accepts the configuration of every deployment", () => {
     const [{ data }] = of("ConfigMap") as [AnyBody];
     for (const variable of variables.filter(({ name }) => name in data))
       expect(variable.parse(data[variable.name]), variable.name).toBeDefined();
   });
 
-  it("migrate with a configuration that the product accepts, in an image that listens to others by default", () => {
+  it("the product accepts the configuration of the migration job, in an image that listens beyond loopback", () => {
     const [{ pod }] = podsOf().slice(-1) as [AnyBody];
     const image = { HOST: "0.0.0.0", OPERATIONS_PORT: "9090", GATEHOUSE_DATA_DIR: "/tmp/gatehouse" };
     const given = containerOf(pod).env.map(({ name, value }: AnyBody) => [name, value ?? "postgres://a@b/c"]);
     expect(() => readConfiguration({ ...image, ...Object.fromEntries(given) })).not.toThrow();
   });
 
-  it("let a pod stop in order: preStop and the grace of the process end before the pod is killed", () => {
+  it("preStop and the process's grace period end before the pod is killed", () => {
     for (const { spec } of deployments) {
       const { terminationGracePeriodSeconds, containers } = spec.template.spec;
       const [, sleepSeconds] = containers[0].lifecycle.preStop.exec.command;
@@ -116,7 +116,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it("grow within their limits, lose one pod of a kind at a time, and select what there is", () => {
+  it("autoscalers have limits, disruption budgets allow one pod of a kind, and selectors match deployments", () => {
     const limits = Object.fromEntries(
       of("HorizontalPodAutoscaler").map(({ metadata, spec }) => [metadata.name, [spec.minReplicas, spec.maxReplicas]]),
     );
@@ -131,12 +131,12 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
         .sort(),
     ).toEqual(roles.map((role) => [role, 1]));
     for (const { spec } of of("PodDisruptionBudget")) expect(spec.unhealthyPodEvictionPolicy).toBe("AlwaysAllow");
-    // An autoscaler decides how many; a manifest that says so too would take it back at each roll-out.
+    // The autoscaler sets the number of replicas; a manifest with a number would reset it at each roll-out.
     for (const { spec, metadata } of deployments) expect(spec, metadata.name).not.toHaveProperty("replicas");
     for (const { spec } of of("Service")) expect(deployments.some((deployment) => matches(spec.selector, deployment))).toBe(true);
   });
 
-  it.runIf(overlay.endsWith("production"))("grow by processor, memory, requests, lag and queue", () => {
+  it.runIf(overlay.endsWith("production"))("autoscalers scale by processor, memory, requests, lag and queue", () => {
     const grownBy = (name: string): unknown[] => {
       const { spec } = of("HorizontalPodAutoscaler").find(({ metadata }) => metadata.name === name);
       return spec.metrics.map(({ type, resource, pods, external }: AnyBody) => {
@@ -146,7 +146,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
       });
     };
     const requests = "Pods gatehouse_pod_requests_per_second";
-    // The planned rates over the least and the most pods that there may be, at 70 %.
+    // The planned rates divided by the minimum and maximum of pods, at 70 %.
     const planned = { query: (5_000 + 1_000) / 5, command: (500 + 100 + 50) / 10 };
     expect(grownBy("query")).toEqual([
       ["cpu", 70],
@@ -164,14 +164,14 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     ]);
   });
 
-  it("ask only for metrics that the adapter makes of what Prometheus records, and the adapter for nothing else", () => {
+  it("autoscalers use exactly the metrics that the adapter makes of Prometheus records", () => {
     const made = adapterQueries().map(({ kind, metric }) => `${kind} ${metric}`);
-    const asked = of("HorizontalPodAutoscaler").flatMap(({ spec }) =>
+    const used = of("HorizontalPodAutoscaler").flatMap(({ spec }) =>
       spec.metrics.flatMap(({ type, pods, external }: AnyBody) =>
         type === "Resource" ? [] : [`${type} ${(pods ?? external).metric.name}`],
       ),
     );
-    expect(overlay.endsWith("production") ? made.toSorted() : []).toEqual([...new Set(asked)].sort());
+    expect(overlay.endsWith("production") ? made.toSorted() : []).toEqual([...new Set(used)].sort());
     expect(autoscalingRules.map(({ record }) => record).sort()).toEqual(
       adapterQueries()
         .map(({ metric }) => metric)
@@ -185,7 +185,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it("are found by Prometheus, which sets the labels that autoscalers and roll-outs ask by", () => {
+  it("Prometheus discovers the pods and sets the labels that autoscalers and roll-outs select by", () => {
     const { scrape_configs } = parse(readFileSync(join(folder, "..", "prometheus", "kubernetes.yml"), "utf8"));
     const [{ kubernetes_sd_configs, relabel_configs }] = scrape_configs as [AnyBody];
     const [{ metadata }] = of("Namespace") as [AnyBody];
@@ -200,7 +200,7 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     }
   });
 
-  it.runIf(overlay.endsWith("production"))("are given the planned resources", () => {
+  it.runIf(overlay.endsWith("production"))("pods request the planned resources", () => {
     const given = Object.fromEntries(
       deployments.map(({ metadata, spec }) => {
         const { requests, limits } = containerOf(spec.template.spec).resources;
@@ -214,14 +214,14 @@ describe.skipIf(why !== "").each(["overlays/production", "overlays/small"])(`the
     });
   });
 
-  it("make new pods of a changed configuration: its name tells what is in it, and every role has that name", () => {
+  it("a changed configuration rolls out new pods, because its name contains its hash", () => {
     const [{ metadata }] = of("ConfigMap") as [AnyBody];
     expect(metadata.name).toMatch(/^gatehouse-[a-z\d]{10}$/);
     for (const { spec } of deployments)
       expect(containerOf(spec.template.spec).envFrom).toEqual([{ configMapRef: { name: metadata.name } }]);
   });
 
-  it("forbid all traffic that is not named; the gateway has no way to the database, and outsiders none to anything but the gateway", () => {
+  it("network policies deny unnamed traffic: the gateway cannot reach the database, and outside traffic reaches only the gateway", () => {
     const policies = of("NetworkPolicy");
     expect(policies.find(({ metadata }) => metadata.name === "nothing").spec).toEqual({
       podSelector: {},
@@ -259,7 +259,7 @@ const matches = (selector: AnyBody, deployment: AnyBody): boolean =>
 
 const component = "app.kubernetes.io/component";
 
-/** Whether a pod selector of a network policy means the pods of a role. */
+/** Whether a pod selector of a network policy selects the pods of a role. */
 function selects({ matchLabels = {}, matchExpressions = [] }: AnyBody, role: string): boolean {
   const named = matchLabels[component];
   return (

@@ -19,8 +19,8 @@ const notInstalled = missing.length === 0 ? "" : ` (skipped: not installed: ${mi
 const why = servicesAsked ? notInstalled : " (skipped: npm run test:services runs it)";
 const administrator = { email: "ada@example.com", password: "a quiet green harbour" };
 
-// A real Prometheus with the shipped relabelling and rules, and real processes of the product as the pods that it scrapes. What
-// kubectl.sh stands for is said there: no cluster runs here.
+// A real Prometheus with the shipped relabelling and rules scrapes real processes of the product. kubectl.sh replaces kubectl, because no
+// cluster runs here.
 describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-roll-out-"));
   const targets = join(folder, "targets");
@@ -33,7 +33,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     mkdirSync(join(folder, "bin"));
     symlinkSync(join(import.meta.dirname, "support/kubectl.sh"), join(folder, "bin/kubectl"));
     prometheus = await startPrometheusWith(shippedScrapes(targets));
-    // The roll-out asks for the rules before it begins.
+    // The roll-out requires the rules before it starts.
     await vi.waitFor(() => prometheus.get("/api/v1/rules"), { timeout: 20_000 });
   }, 60_000);
   afterAll(async () => {
@@ -54,7 +54,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     calls().flatMap((call) => /^apply -l app\.kubernetes\.io\/component=(\w+)/.exec(call)?.[1] ?? []);
   const undone = (): readonly string[] => calls().flatMap((call) => /rollout undo (.+)/.exec(call)?.[1] ?? []);
 
-  /** Runs it to its end, with what it says. `meanwhile` is done over and over. */
+  /** Runs the script until it exits and returns its output. Repeats `meanwhile` until then. */
   async function rollOut(args: readonly string[], environment: object = {}, meanwhile?: () => Promise<void>) {
     const child = spawn(join(root, "deploy/kubernetes/roll-out.sh"), ["production", ...args], {
       env: {
@@ -82,7 +82,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     return { code, said };
   }
 
-  /** A release of its own, which Prometheus finds once the role is applied. `flaw` is done to every sign-in by its database. */
+  /** A new release, which Prometheus discovers once the role is applied. Its database runs `flaw` at every sign-in. */
   async function newRelease(name: string, flaw?: string): Promise<() => Promise<void>> {
     const dataDir = join(folder, name);
     const made = await gatehouse(
@@ -112,7 +112,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     };
   }
 
-  it("migrates, then rolls out worker, command, query and gateway, and leaves a release that is well", { timeout: 300_000 }, async () => {
+  it("roll-out.sh migrates, rolls out worker, command, query and gateway, and keeps a healthy release", { timeout: 300_000 }, async () => {
     const signIn = await newRelease("well");
     const { code, said } = await rollOut([], { WATCH_SECONDS: "20" }, signIn);
     expect(said).toBe("");
@@ -124,7 +124,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     expect(undone()).toEqual([]);
   });
 
-  it("takes back a release that answers with faults although it is ready, and rolls out nothing after it", {
+  it("roll-out.sh rolls back a ready release that answers with errors, and rolls out nothing after it", {
     timeout: 300_000,
   }, async () => {
     const signIn = await newRelease("faulty", "raise exception 'a release that is not well';");
@@ -135,7 +135,7 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     expect(applied()).toEqual(["worker", "command", "query"]);
   });
 
-  it("takes back a release whose sign-ins take longer than their target", { timeout: 300_000 }, async () => {
+  it("roll-out.sh rolls back a release whose sign-ins exceed their target", { timeout: 300_000 }, async () => {
     const busy = "while clock_timestamp() < statement_timestamp() + interval '700 milliseconds' loop end loop;";
     const signIn = await newRelease("slow", busy);
     const { code, said } = await rollOut([], { WATCH_SECONDS: "120" }, signIn);
@@ -144,27 +144,27 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     expect(undone()).toEqual(["deployment/query --to-revision=1"]);
   });
 
-  it("takes back what Prometheus does not see", { timeout: 60_000 }, async () => {
+  it("roll-out.sh rolls back a release that Prometheus does not scrape", { timeout: 60_000 }, async () => {
     const { code, said } = await rollOut([]);
     expect(said).toContain(`query cannot be watched: ${prometheus.url} does not scrape its new pods and was taken back`);
     expect(code).toBe(1);
   });
 
-  it("takes back what does not come up", { timeout: 60_000 }, async () => {
+  it("roll-out.sh rolls back a release that does not become ready", { timeout: 60_000 }, async () => {
     writeFileSync(join(state, "fails.query"), "");
     const { code, said } = await rollOut([]);
     expect(said).toContain("query did not come up and was taken back");
     expect([code, undone()]).toEqual([1, ["deployment/query --to-revision=1"]]);
   });
 
-  it("leaves a role as it is that does not come up and in which nothing was changed", { timeout: 60_000 }, async () => {
+  it("roll-out.sh leaves an unchanged role alone, even if it is not ready", { timeout: 60_000 }, async () => {
     writeFileSync(join(state, "fails.worker"), "");
     const { code, said } = await rollOut([]);
     expect(said).toContain("worker did not come up; nothing was changed in it");
     expect([code, undone(), applied()]).toEqual([1, [], ["worker"]]);
   });
 
-  it("changes nothing where it could not watch, and no role where the migration failed", { timeout: 60_000 }, async () => {
+  it("roll-out.sh changes nothing without Prometheus, and no role after a failed migration", { timeout: 60_000 }, async () => {
     const away = await rollOut([], { PROMETHEUS_URL: `http://127.0.0.1:${await freePort()}` });
     expect(away.said).toContain("nothing was changed");
     expect(away.code).toBe(1);
@@ -178,14 +178,14 @@ describe.skipIf(why !== "")(`roll-out.sh${why}`, () => {
     expect([failed.code, applied()]).toEqual([1, []]);
   });
 
-  it("takes every role back by hand, the gateway first", { timeout: 60_000 }, async () => {
+  it("roll-out.sh rolls back every role on request, the gateway first", { timeout: 60_000 }, async () => {
     expect((await rollOut(["back"])).code).toBe(0);
     expect(undone()).toEqual(["gateway", "query", "command", "worker"].map((role) => `deployment/${role}`));
     expect(applied()).toEqual([]);
   });
 });
 
-/** What discovery tells Prometheus of a pod of the shipped manifests. */
+/** The labels that Kubernetes discovery gives to a pod of the shipped manifests. */
 const found = (component: string, release: string): Readonly<Record<string, string>> => ({
   __meta_kubernetes_namespace: "gatehouse",
   __meta_kubernetes_pod_name: `${component}-${release}-1`,
@@ -196,12 +196,12 @@ const found = (component: string, release: string): Readonly<Record<string, stri
   __meta_kubernetes_pod_label_pod_template_hash: release,
 });
 
-/** The shipped scrapes of a cluster, with files in the place of the cluster that finds the pods. */
+/** The shipped scrape configuration, with file discovery instead of the cluster's. */
 function shippedScrapes(folder: string): readonly object[] {
   const { scrape_configs } = parse(readFileSync(join(prometheusFolder, "kubernetes.yml"), "utf8"));
   return (scrape_configs as { kubernetes_sd_configs: unknown }[]).map(({ kubernetes_sd_configs: _, ...scrape }) => ({
     ...scrape,
-    // A process that computes for 700 ms answers late.
+    // A process that is busy for 700 ms answers late.
     scrape_interval: "2s",
     scrape_timeout: "2s",
     file_sd_configs: [{ files: [join(folder, "*.yml")], refresh_interval: "1s" }],

@@ -23,8 +23,8 @@ const deploy = join(import.meta.dirname, "..", "..", "deploy");
 const has = (program: string): boolean => spawnSync(program, ["--version"]).status === 0;
 const key = transportKey();
 
-describe.skipIf(!has("nats-server"))("NATS with the configuration that is shipped (skipped without nats-server)", () => {
-  // One that looks like a number, as a password of hexadecimal digits may.
+describe.skipIf(!has("nats-server"))("NATS with the shipped configuration (skipped without nats-server)", () => {
+  // A hexadecimal password can look like a number.
   const passwords = { GATEWAY: "8e12", QUERY: "1234", COMMAND: "3k", WORKER: "w" };
   let server: ChildProcess;
   let conf: string;
@@ -47,7 +47,7 @@ describe.skipIf(!has("nats-server"))("NATS with the configuration that is shippe
     writeFileSync(conf, text.replace("0.0.0.0:4222", `127.0.0.1:${port}`).replace(/^http: .*$/m, ""));
     const environment = Object.fromEntries(Object.entries(passwords).map(([role, value]) => [`NATS_${role}_PASSWORD`, `"${value}"`]));
     server = spawn("nats-server", ["-c", conf], { env: { PATH: process.env["PATH"], ...environment }, stdio: "ignore" });
-    // Until it listens.
+    // Waits until it listens.
     while (
       await as("worker").then(
         () => false,
@@ -64,29 +64,29 @@ describe.skipIf(!has("nats-server"))("NATS with the configuration that is shippe
     rmSync(conf, { force: true });
   });
 
-  it("lets nobody in without a password", async () => {
+  it("NATS rejects connections without a password", async () => {
     await expect(connect({ servers: `127.0.0.1:${port}`, maxReconnectAttempts: 0 })).rejects.toThrow(/authorization/i);
   });
 
-  it("lets the roles do their work: ask, answer for as long as it takes, tell of commits", async () => {
+  it("NATS permits the roles to call, to answer for as long as it takes, and to announce commits", async () => {
     const [gateway, query, command, worker] = [await as("gateway"), await as("query"), await as("command"), await as("worker")];
     const body = Buffer.from("{}");
     await query.serve("rpc.query.>", "query", async () => {
-      // Longer than a sign of life takes.
+      // Longer than a heartbeat interval.
       await new Promise((resolve) => setTimeout(resolve, 1_200));
       return { body: Buffer.from("of query"), headers: {} };
     });
     await command.serve("rpc.command.>", "command", () => ({ body: Buffer.from("of command"), headers: {} }));
     const ask = async (subject: string) => Buffer.from((await gateway.request(subject, body, { timeoutMs: 10_000 })).body).toString();
     expect([await ask("rpc.query.a.b"), await ask("rpc.command.a.b")]).toEqual(["of query", "of command"]);
-    let told = 0;
+    let announced = 0;
     for (const rpc of [query, command, worker])
       await rpc.listen("log.appended", () => {
-        told += 1;
+        announced += 1;
       });
-    worker.tell("log.appended");
-    command.tell("log.appended");
-    await expect.poll(() => told, { timeout: 5_000 }).toBe(6);
+    worker.notify("log.appended");
+    command.notify("log.appended");
+    await expect.poll(() => announced, { timeout: 5_000 }).toBe(6);
   });
 
   it.each([
@@ -112,7 +112,7 @@ describe.skipIf(!has("nats-server"))("NATS with the configuration that is shippe
   });
 });
 
-describe.skipIf(!has("redis-server"))("Redis as it is started (skipped without redis-server)", () => {
+describe.skipIf(!has("redis-server"))("Redis with the shipped command line (skipped without redis-server)", () => {
   let server: ChildProcess;
   let port: number;
   beforeAll(async () => {
@@ -132,7 +132,7 @@ describe.skipIf(!has("redis-server"))("Redis as it is started (skipped without r
     await ended;
   });
 
-  it("lets nobody in without the password, and nobody at the server itself", async () => {
+  it("Redis rejects connections without the password, and administrative commands of the roles", async () => {
     const outside = new Redis(port, { retryStrategy: () => null });
     outside.on("error", () => {});
     await expect(outside.get("a")).rejects.toThrow(/NOAUTH/);
@@ -143,7 +143,7 @@ describe.skipIf(!has("redis-server"))("Redis as it is started (skipped without r
     inside.disconnect();
   });
 
-  it("lets the roles keep the shared cache, limits and reports there", async () => {
+  it("Redis permits the roles to store snapshots, limits and reports", async () => {
     const connection = await connectRedis({ form: "single", url: `redis://:8e12@127.0.0.1:${port}`, tls: false }, silent);
     const resilience = createResilience(createMetrics());
     const trust = { authenticator: authenticator([key]), distrusted: (kind: string, why: string) => expect.fail(`${kind} ${why}`) };

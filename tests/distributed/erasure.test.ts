@@ -9,11 +9,11 @@ import { describe, expect, it } from "vitest";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 import { startProcess, until } from "./support.ts";
 
-/** Past the 3,120 members at which one statement for three events each was full; a batch takes long enough to be met in the middle. */
+/** More than the 3,120 members at which one statement was full; a batch takes long enough to be killed in the middle. */
 const members = 5_000;
 
 describe.runIf(backend === "postgresql")("the erasure of an organization (PostgreSQL only: embedded storage has one process)", () => {
-  it("goes on in another process where the one that was at it is killed, and removes and tells everything once", async () => {
+  it("another process continues an erasure whose process was killed, and deletes and publishes everything once", async () => {
     const database = await makeDatabase();
     const shared = { DATABASE_URL: database.url, GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"), GATEHOUSE_SIGN_IN_LIMIT: "off" };
     const http = await openTestServer(shared, { worker: false });
@@ -32,32 +32,32 @@ describe.runIf(backend === "postgresql")("the erasure of an organization (Postgr
     let running = await worker();
     try {
       const administrator = await newAdministrator(http);
-      const [gone, kept] = [await newOrganization(http), await newOrganization(http)];
-      await fillOrganization(http.application.platform.database, gone.id, { members, grants: members });
-      await fillOrganization(http.application.platform.database, kept.id, { members: 10, grants: 10 });
+      const [erased, remaining] = [await newOrganization(http), await newOrganization(http)];
+      await fillOrganization(http.application.platform.database, erased.id, { members, grants: members });
+      await fillOrganization(http.application.platform.database, remaining.id, { members: 10, grants: 10 });
       const erasures = async (): Promise<AnyBody[]> =>
         (await http.call<AnyBody>("GET /api/v1/iam/organization-erasures", { token: administrator.token })).body.items;
 
-      expect(await asOperator(http, "tenancy.eraseOrganization", { organizationId: gone.id })).toEqual({ erased: true });
+      expect(await asOperator(http, "tenancy.eraseOrganization", { organizationId: erased.id })).toEqual({ erased: true });
       await until("the first batches are done", async () => (await erasures())[0]?.membersRemoved >= 1_000);
       await running.end("SIGKILL");
       const [left] = await erasures();
-      expect(left).toMatchObject({ organizationId: gone.id, membersTotal: members + 1 });
-      expect(await count(`organizations where id = '${gone.id}'`)).toBe(1);
+      expect(left).toMatchObject({ organizationId: erased.id, membersTotal: members + 1 });
+      expect(await count(`organizations where id = '${erased.id}'`)).toBe(1);
 
       running = await worker();
-      // A job whose process was killed is taken up when its sign of life is missing; then a batch takes less than a second.
+      // The job of a killed process is retried when its heartbeat is missing; a batch then takes less than a second.
       await expect.poll(erasures, { timeout: 150_000, interval: 100 }).toEqual([]);
-      expect(await count(`organizations where id = '${gone.id}'`)).toBe(0);
+      expect(await count(`organizations where id = '${erased.id}'`)).toBe(0);
       for (const table of ["memberships", "role_assignments", "relationships", "roles"]) {
-        expect([table, await count(`${table} where organization_id = '${gone.id}'`)]).toEqual([table, 0]);
+        expect([table, await count(`${table} where organization_id = '${erased.id}'`)]).toEqual([table, 0]);
       }
-      expect(await count(`events where organization_id = '${gone.id}' and type = 'membership.removed.v1'`)).toBe(members + 1);
+      expect(await count(`events where organization_id = '${erased.id}' and type = 'membership.removed.v1'`)).toBe(members + 1);
       expect(await count(`(select distinct subject from events where type = 'membership.removed.v1') once`)).toBe(members + 1);
-      expect(await count(`events where organization_id = '${gone.id}' and type = 'grant.revoked.v1'`)).toBe(members);
-      expect(await count(`events where organization_id = '${gone.id}' and type = 'organization.erased.v1'`)).toBe(1);
-      expect(await count(`memberships where organization_id = '${kept.id}'`)).toBe(11);
-      expect(await count(`relationships where organization_id = '${kept.id}'`)).toBe(10);
+      expect(await count(`events where organization_id = '${erased.id}' and type = 'grant.revoked.v1'`)).toBe(members);
+      expect(await count(`events where organization_id = '${erased.id}' and type = 'organization.erased.v1'`)).toBe(1);
+      expect(await count(`memberships where organization_id = '${remaining.id}'`)).toBe(11);
+      expect(await count(`relationships where organization_id = '${remaining.id}'`)).toBe(10);
     } finally {
       await running.end("SIGKILL");
       await http.close();

@@ -11,14 +11,14 @@ import { startProcess, until } from "./support.ts";
 
 const possible = backend === "postgresql" && (await listens("nats"));
 const iam = "/api/v1/iam";
-/** More ports than a set takes. */
+/** More ports than a set uses. */
 const setSize = 8;
 
-describe.runIf(possible)("npm run stack (skipped where PostgreSQL is not asked for or no NATS answers)", () => {
-  it("starts a set that answers, tells what runs where, starts again what is killed, and ends at one word", async () => {
+describe.runIf(possible)("npm run stack (skipped without TEST_BACKEND=postgresql or NATS)", () => {
+  it("npm run stack starts processes that answer, reports where each runs, restarts killed ones, and ends on one signal", async () => {
     const database = await makeDatabase();
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-stack-"));
-    // A row of ports: the set takes those that follow.
+    // The set uses the following consecutive ports.
     const port = await freePort(setSize);
     const url = `http://127.0.0.1:${port}`;
     const stack = startProcess(
@@ -27,7 +27,7 @@ describe.runIf(possible)("npm run stack (skipped where PostgreSQL is not asked f
       join(root, "scripts/stack.ts"),
     );
     try {
-      await until("the set says what runs where", () => stack.output().includes("Kill what you like"));
+      await until("the stack prints its processes", () => stack.output().includes("A killed process is restarted"));
       expect(stack.output()).toMatch(/worker-1 +process \d+/);
       expect(stack.output()).toMatch(/gateway-1 +process \d+ +http/);
       const again = startProcess(
@@ -49,7 +49,7 @@ describe.runIf(possible)("npm run stack (skipped where PostgreSQL is not asked f
       for (const name of ["query-1", "gateway-1"]) {
         const pid = Number(new RegExp(`${name} +process (\\d+)`).exec(stack.output())?.[1]);
         process.kill(pid, "SIGKILL");
-        await until(`${name} is started again`, () => stack.output().includes(`${name} (process ${pid}) ended with SIGKILL`));
+        await until(`${name} is restarted`, () => stack.output().includes(`${name} (process ${pid}) ended with SIGKILL`));
         await until("the set answers again", () =>
           me().then(
             (status) => status === 200,
@@ -66,7 +66,7 @@ describe.runIf(possible)("npm run stack (skipped where PostgreSQL is not asked f
     }
   }, 180_000);
 
-  it("hands the variables on, and ends with the sentence of the process that does not take one", async () => {
+  it("npm run stack passes variables on, and ends with the error of the process that refuses one", async () => {
     const database = await makeDatabase();
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-stack-"));
     const stack = startProcess(
@@ -76,7 +76,7 @@ describe.runIf(possible)("npm run stack (skipped where PostgreSQL is not asked f
     );
     try {
       await until("the set ends", () => stack.output().includes("stopping"));
-      expect(stack.output()).toContain('worker-1 does not start:\nThe configuration is not right:\n  NATS_PREFIX is "two words"');
+      expect(stack.output()).toContain('worker-1 does not start:\nThe configuration is invalid:\n  NATS_PREFIX is "two words"');
       expect(await stack.end("SIGINT")).toBe(1);
     } finally {
       await database.drop();

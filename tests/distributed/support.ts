@@ -6,15 +6,15 @@ import { expect } from "vitest";
 import { root } from "../newcomer/process.ts";
 
 export interface Process {
-  /** Everything that it has printed. */
+  /** Its output so far. */
   output(): string;
-  /** The processes that it has started. */
+  /** Its child processes. */
   children(): readonly number[];
-  /** Asks it to end, where it runs, and resolves with its exit code; null after a kill. */
+  /** Sends the signal if it runs, and resolves with its exit code; null after a kill. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** A program with the environment given and nothing of the test's own; `gatehouse` unless another is named. */
+/** Starts a program with exactly the given environment; `gatehouse` by default. */
 export function startProcess(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
@@ -43,7 +43,7 @@ export function startProcess(
   };
 }
 
-/** Of proc(5): the fourth field of a process's stat is its parent. */
+/** From proc(5): the fourth field of a process's stat is its parent. */
 function childrenOf(parent: number): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -55,12 +55,12 @@ function parentOf(pid: string): number | undefined {
   try {
     return Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ")[1]);
   } catch {
-    // It has ended in the meantime.
+    // The process ended in the meantime.
     return undefined;
   }
 }
 
-/** Starting processes on a busy machine takes seconds; more than this is a fault. */
+/** Starting processes on a busy machine takes seconds; a longer start has failed. */
 const untilMs = 60_000;
 
 export const until = (what: string, isSo: () => boolean | Promise<boolean>): Promise<void> =>

@@ -7,7 +7,7 @@ import { gatehouse } from "../newcomer/process.ts";
 import { startProcess, until } from "./support.ts";
 
 describe.runIf(backend === "postgresql")("several processes behind one port (PostgreSQL only: embedded storage has one process)", () => {
-  it("share requests out, add their figures up, replace one that dies, and end together", async () => {
+  it("processes behind one port share requests, aggregate their metrics, replace one that dies, and end together", async () => {
     const database = await makeDatabase();
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
@@ -21,13 +21,13 @@ describe.runIf(backend === "postgresql")("several processes behind one port (Pos
       // The set-up link is printed once, not once a process.
       expect(server.output().match(/setup\?token=/g)).toHaveLength(1);
 
-      const asked = 40;
-      for (let index = 0; index < asked; index += 1) await fetch(`${url}/api/v1/iam/users/me`, { headers: { connection: "close" } });
+      const requests = 40;
+      for (let index = 0; index < requests; index += 1) await fetch(`${url}/api/v1/iam/users/me`, { headers: { connection: "close" } });
       const figure = /^gatehouse_operation_duration_seconds_count\{[^}]*operation="identity.getMe"[^}]*\} (\d+)$/m;
-      // Whichever process answers, it tells of all.
+      // Any process reports the metrics of all.
       for (let index = 0; index < 4; index += 1) {
         const text = await (await fetch(`${url}/metrics`, { headers: { connection: "close" } })).text();
-        expect(Number(figure.exec(text)?.[1])).toBe(asked);
+        expect(Number(figure.exec(text)?.[1])).toBe(requests);
       }
 
       const [first] = server.children();
@@ -42,7 +42,7 @@ describe.runIf(backend === "postgresql")("several processes behind one port (Pos
     }
   }, 180_000);
 
-  it("end with the first where the configuration is refused", async () => {
+  it("all processes end when the configuration is refused", async () => {
     const { code, output } = await gatehouse(["start", "--workers", "2"], { GATEHOUSE_DATA_DIR: "memory" });
     expect(code).toBe(78);
     expect(output).toContain("GATEHOUSE_WORKERS is above 1. DATABASE_URL is not set");

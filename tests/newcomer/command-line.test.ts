@@ -11,18 +11,18 @@ const postgresqlListens = await listens("postgresql");
 const embedded = { GATEHOUSE_DATA_DIR: dataDir };
 
 describe("the command line, alone", () => {
-  it("lists its commands, and refuses one that it does not have with exit code 64", async () => {
+  it("the command line lists its commands and refuses an unknown one with exit code 64", async () => {
     expect((await gatehouse([])).output).toContain("user create");
     expect((await gatehouse(["fly"])).code).toBe(64);
     expect((await gatehouse(["start", "--wings"])).code).toBe(64);
   });
 
-  it("migrates an empty directory, once", async () => {
+  it("migrate creates the schema in an empty directory once", async () => {
     expect((await gatehouse(["migrate"], embedded)).output).toContain("0001_log_events");
     expect((await gatehouse(["migrate"], embedded)).output).toContain("The schema is up to date.");
   });
 
-  it("creates a user without a server, with the password from standard input, and refuses a second one", async () => {
+  it("the command line creates a user without a server, with the password from standard input, and refuses a duplicate", async () => {
     const args = ["user", "create", "--email", "ada@example.com", "--first-name", "Ada", "--last-name", "Admin", "--administrator"];
     const made = await gatehouse(args, embedded, "a quiet green harbour\n");
     expect(made.code, made.output).toBe(0);
@@ -39,54 +39,54 @@ describe("the command line, alone", () => {
     expect(weak.code).toBe(1);
   });
 
-  it("verifies the audit trail against checkpoints that were kept, and names the chain that is not as it was", async () => {
-    const kept = join(dataDir, "checkpoints.jsonl");
+  it("audit verify compares the audit log with stored checkpoints and names the changed chain", async () => {
+    const checkpoints = join(dataDir, "checkpoints.jsonl");
     const server = await startServer(dataDir);
     try {
-      // Each look is a program of its own.
+      // Each call starts a program.
       const looks = { timeout: 20_000, interval: 200 };
       await expect.poll(async () => (await gatehouse(["audit", "checkpoint"], embedded)).output, looks).toContain('"kind":"head"');
     } finally {
       await server.end("SIGTERM");
     }
-    expect((await gatehouse(["audit", "checkpoint", "--out", kept], embedded)).code).toBe(0);
-    const whole = await gatehouse(["audit", "verify", "--against", kept], embedded);
-    expect(whole.output).toMatch(/^internal: \d+ records looked at$/m);
+    expect((await gatehouse(["audit", "checkpoint", "--out", checkpoints], embedded)).code).toBe(0);
+    const whole = await gatehouse(["audit", "verify", "--against", checkpoints], embedded);
+    expect(whole.output).toMatch(/^internal: \d+ records verified$/m);
     expect(whole.output).toContain("The audit log is intact.");
     expect(whole.code).toBe(0);
-    const [head] = readFileSync(kept, "utf8").split("\n");
-    writeFileSync(kept, JSON.stringify({ ...JSON.parse(head as string), hash: "0".repeat(64) }));
-    const other = await gatehouse(["audit", "verify", "--organization", "internal", "--against", kept], embedded);
+    const [head] = readFileSync(checkpoints, "utf8").split("\n");
+    writeFileSync(checkpoints, JSON.stringify({ ...JSON.parse(head as string), hash: "0".repeat(64) }));
+    const other = await gatehouse(["audit", "verify", "--organization", "internal", "--against", checkpoints], embedded);
     expect(other.output).toMatch(/^WRONG internal: .* \(wrong_signature\)$/m);
     expect(other.code).toBe(1);
     expect((await gatehouse(["audit", "verify", "--organization", "nobody"], embedded)).code).toBe(64);
-    // Eight starts of the program, one after the other.
+    // Eight sequential starts of the program.
   }, 120_000);
 
-  it("names every wrong variable, what it got and what it takes, with exit code 78 and without showing secrets", async () => {
+  it("a start names every wrong variable with its value and what it accepts, with exit code 78 and without secrets", async () => {
     const wrong = await gatehouse(["start"], { ...embedded, PORT: "http", LOG_LEVEL: "loud", DATABASE_URL: "mysql://root:hunter2@db/x" });
     expect(wrong.code).toBe(78);
     expect(wrong.output).toContain('PORT is "http"; it takes a whole number');
     expect(wrong.output).toContain('LOG_LEVEL is "loud"');
-    expect(wrong.output).toContain("DATABASE_URL is set, but not right");
+    expect(wrong.output).toContain("DATABASE_URL is set, but invalid");
     expect(wrong.output).not.toContain("hunter2");
   });
 
-  it("refuses an unsafe start outside of loopback and says what is missing", async () => {
+  it("a start that listens beyond loopback is refused when it is unsafe, and says what is missing", async () => {
     const unsafe = await gatehouse(["start"], { ...embedded, HOST: "0.0.0.0" });
     expect(unsafe.code).toBe(78);
     for (const name of ["DATABASE_URL", "GATEHOUSE_MASTER_KEY", "SMTP_URL", "TRUST_PROXY"]) expect(unsafe.output).toContain(name);
   });
 
-  it("says in a sentence that PostgreSQL does not answer or takes no such login, and shows no password", async () => {
-    // Nobody listens on port 1.
+  it("a start says in a sentence that PostgreSQL does not answer or rejects the login, and shows no password", async () => {
+    // Nothing listens on port 1.
     for (const command of [["start"], ["migrate"]]) {
       const away = await gatehouse(command, { DATABASE_URL: "postgres://me:hunter2@127.0.0.1:1/gatehouse" });
       expect(away).toMatchObject({ code: 69, output: "PostgreSQL (DATABASE_URL) does not answer: connect ECONNREFUSED 127.0.0.1:1\n" });
     }
   });
 
-  it.runIf(postgresqlListens)("says what PostgreSQL refuses (skipped where none answers)", async () => {
+  it.runIf(postgresqlListens)("a start reports what PostgreSQL refuses (skipped where none answers)", async () => {
     const url = new URL(services.postgresql);
     url.pathname = "/no_such_database";
     const refused = await gatehouse(["start"], { DATABASE_URL: url.href });
@@ -94,7 +94,7 @@ describe("the command line, alone", () => {
     expect(refused.output.trim().split("\n")).toHaveLength(1);
   });
 
-  it("asks each service that is configured whether it answers", async () => {
+  it("the doctor probes each configured service", async () => {
     const examined = await gatehouse(["doctor"], {
       DATABASE_URL: "postgres://me:hunter2@127.0.0.1:1/gatehouse",
       NATS_URL: "nats://127.0.0.1:1",
@@ -107,7 +107,7 @@ describe("the command line, alone", () => {
     expect(examined.output).not.toContain("hunter2");
   });
 
-  it("prints the configuration and the API's description", async () => {
+  it("the command line prints the configuration and the OpenAPI document", async () => {
     const configuration = await gatehouse(["config"], { DATABASE_URL: "postgres://me:hunter2@db/x" });
     expect(configuration.output).toContain("GATEHOUSE_DATA_DIR");
     expect(configuration.output).not.toContain("hunter2");

@@ -32,7 +32,7 @@ describe.skipIf(!hasShell)("docs/guides/authorization.md (skipped where bash or 
     rmSync(script, { force: true });
   });
 
-  it("prints what it says it prints, command by command", async () => {
+  it("every command of the guide prints what the guide shows", async () => {
     const runnable = guide.flatMap((snippet, index) => {
       if (snippet.language === "text") return [];
       const next = guide[index + 1];
@@ -52,6 +52,6 @@ describe.skipIf(!hasShell)("docs/guides/authorization.md (skipped where bash or 
       if (says !== undefined) expect(printed[index], text).toBe(says);
     }
     expect(runnable.filter(({ says }) => says !== undefined).length).toBeGreaterThanOrEqual(9);
-    // Some sixty commands, each with processes of its own.
+    // Some sixty commands, each of which starts processes.
   }, 180_000);
 });

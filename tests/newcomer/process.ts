@@ -7,9 +7,9 @@ export const root = join(import.meta.dirname, "..", "..");
 /** `gatehouse start` as a process of its own, as a user starts it. */
 export interface RunningServer {
   readonly url: string;
-  /** What it has printed. */
+  /** Its output so far. */
   output(): string;
-  /** Ends it and resolves with its exit code, null after a kill. */
+  /** Ends it and resolves with its exit code; null after a kill. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
@@ -61,7 +61,7 @@ export interface Run {
   readonly output: string;
 }
 
-/** Runs a program to its end, with what it prints. */
+/** Runs a program until it exits, and returns its output. */
 export function run(
   program: string,
   args: readonly string[],
@@ -83,7 +83,7 @@ export function run(
     });
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, output }));
-    // A program that ends without reading its input closes the pipe; its exit code tells what it thought of it.
+    // A program that exits without reading its input closes the pipe; its exit code is the result.
     child.stdin.on("error", () => {});
     child.stdin.end(input);
   });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gatehouse, type RunningServer, root, run, startServer } from "./process.ts";
 
-/** The shell commands of the README's walk, as they stand there. */
+/** The shell commands of the README's first steps. */
 function walk(): string {
   const text = readFileSync(join(root, "README.md"), "utf8");
   const section = text.split("\n## First steps\n")[1]?.split("\n## ")[0] ?? "";
@@ -24,7 +24,7 @@ describe.skipIf(!hasShell)("the README's first steps (skipped where bash or curl
     rmSync(dataDir, { recursive: true, force: true });
   });
 
-  it("take a newcomer from an empty folder to four decisions, and a kill loses nothing", async () => {
+  it("the first steps lead from an empty folder to four decisions, and a kill loses nothing", async () => {
     expect(server.output()).toContain("/setup?token=");
     const environment = { SERVER: server.url, GATEHOUSE_DATA_DIR: dataDir, PORT: new URL(server.url).port };
     const after = '\necho; echo "KEPT $ORG $MINH_ID"';
@@ -57,7 +57,7 @@ describe.skipIf(!hasShell)("the README's first steps (skipped where bash or curl
     expect(server.output()).not.toContain("/setup?token=");
   });
 
-  it("a second start on the same data directory is refused and names the first; the command line works beside it", async () => {
+  it("a second start on one data directory is refused and names the first; the command line works concurrently", async () => {
     const second = await gatehouse(["start"], { GATEHOUSE_DATA_DIR: dataDir, PORT: "0" });
     expect(second.code).toBe(78);
     expect(second.output).toContain(`in use by process`);
@@ -66,10 +66,10 @@ describe.skipIf(!hasShell)("the README's first steps (skipped where bash or curl
     expect(doctor.code, doctor.output).toBe(0);
     expect(doctor.output).toContain("it is ready at");
     const migrated = await gatehouse(["migrate"], { GATEHOUSE_DATA_DIR: dataDir });
-    expect(migrated.output).toContain("has migrated it at its start");
+    expect(migrated.output).toContain("migrated it at its start");
   });
 
-  it("SIGTERM ends it in order, with nothing but its log on the screen", async () => {
+  it("SIGTERM stops the server in order, and only its log is printed", async () => {
     expect(await server.end("SIGTERM")).toBe(0);
     expect(server.output()).toContain('"message":"stopped"');
     expect(server.output()).not.toMatch(/ExperimentalWarning|DeprecationWarning/);

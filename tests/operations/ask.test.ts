@@ -20,14 +20,14 @@ function ask(...args: readonly string[]): Promise<{ readonly code: number; reado
 }
 
 describe("deploy/grafana/ask.ts", () => {
-  it("says what it takes, and that nobody answers", async () => {
+  it("ask.ts prints its usage, and reports a Prometheus that does not answer", async () => {
     expect(await ask()).toMatchObject({ code: 64, output: expect.stringContaining("<address of Prometheus>") });
     expect(await ask("prometheus")).toMatchObject({ code: 64 });
-    const nobody = await ask("http://127.0.0.1:9");
-    expect(nobody).toMatchObject({ code: 69, output: expect.stringContaining("does not answer at http://127.0.0.1:9") });
+    const unreachable = await ask("http://127.0.0.1:9");
+    expect(unreachable).toMatchObject({ code: 69, output: expect.stringContaining("does not answer at http://127.0.0.1:9") });
   });
 
-  it("finds the metrics that an expression names", () => {
+  it("ask.ts finds the metrics that an expression names", () => {
     expect(metricNames('sum(rate(gatehouse_sign_ins_total{result="ok"}[15m])) / 2 > process_open_fds and up == 1')).toEqual([
       "gatehouse_sign_ins_total",
       "process_open_fds",
@@ -38,11 +38,11 @@ describe("deploy/grafana/ask.ts", () => {
 describe("the configuration for one machine", () => {
   const configuration = parse(readFileSync(join(prometheusFolder, "one-machine.yml"), "utf8"));
 
-  it("scrapes the ports of npm run stack, each with its role, and loads every alert", () => {
+  it("the configuration for one machine scrapes the ports of npm run stack by role and loads every alert", () => {
     const found = configuration.scrape_configs[0].static_configs.map(
       ({ targets, labels }: { targets: string[]; labels: { component: string } }) => [labels.component, ...targets],
     );
-    // The door has the set's port, the others those that follow, in the order of their start: one worker, two commands, two queries.
+    // The gateway has the set's port, the others the following ones in start order: one worker, two commands, two queries.
     expect(found).toEqual([
       ["worker", "127.0.0.1:8081"],
       ["command", "127.0.0.1:8082", "127.0.0.1:8083"],
@@ -53,37 +53,43 @@ describe("the configuration for one machine", () => {
     expect(configuration.rule_files).toEqual(expect.arrayContaining(["recording-rules.yml", "alerts/*.yml"]));
   });
 
-  it.skipIf(spawnSync("promtool", ["--version"]).status !== 0)("is one that Prometheus takes (skipped: promtool is not installed)", () => {
-    expect(spawnSync("promtool", ["check", "config", "one-machine.yml"], { cwd: prometheusFolder, encoding: "utf8" }).status).toBe(0);
-  });
+  it.skipIf(spawnSync("promtool", ["--version"]).status !== 0)(
+    "promtool accepts the configuration for one machine (skipped: promtool is not installed)",
+    () => {
+      expect(spawnSync("promtool", ["check", "config", "one-machine.yml"], { cwd: prometheusFolder, encoding: "utf8" }).status).toBe(0);
+    },
+  );
 });
 
 // Prometheus is a program of its own.
-describe.skipIf(!prometheusInstalled())("asking a Prometheus that scrapes a running server (skipped: prometheus is not installed)", () => {
-  let server: TestServer;
-  let prometheus: Prometheus;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-    prometheus = await startPrometheus(new URL(await server.http.listen({ host: "127.0.0.1", port: 0 })).host);
-  });
-  afterAll(async () => {
-    await prometheus?.close();
-    await server?.close();
-  });
+describe.skipIf(!prometheusInstalled())(
+  "ask.ts with a Prometheus that scrapes a running server (skipped: prometheus is not installed)",
+  () => {
+    let server: TestServer;
+    let prometheus: Prometheus;
+    beforeAll(async () => {
+      server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
+      prometheus = await startPrometheus(new URL(await server.http.listen({ host: "127.0.0.1", port: 0 })).host);
+    });
+    afterAll(async () => {
+      await prometheus?.close();
+      await server?.close();
+    });
 
-  it("tells that it understands everything, and names what answers and what answers nothing", async () => {
-    // Each look is a program of its own, and a rate wants two scrapes with a sign-in between them.
-    const look = async (): Promise<string> => {
-      await newPerson(server);
-      const { code, output } = await ask(prometheus.url, "--all");
-      return `${code} ${output}`;
-    };
-    await expect
-      .poll(look, { timeout: 60_000, interval: 500 })
-      .toMatch(/^0 1 of 1 processes are scraped$[\s\S]*^ +\d+ +Gatehouse: Business, Sign-ins/m);
-    const output = await look();
-    expect(output).not.toMatch(/^ {2}refused/m);
-    expect(output).toMatch(/^ {2}nothing {2}Gatehouse: Background, Subscriptions taken over/m);
-    expect(output).toMatch(/^ {2}nothing {2}GatehouseBillingDifferences: no process tells gatehouse_billing_differences_total$/m);
-  }, 120_000);
-});
+    it("ask.ts reports that every expression parses, and which have data", async () => {
+      // Each call starts a program, and a rate needs two scrapes with a sign-in in between.
+      const look = async (): Promise<string> => {
+        await newPerson(server);
+        const { code, output } = await ask(prometheus.url, "--all");
+        return `${code} ${output}`;
+      };
+      await expect
+        .poll(look, { timeout: 60_000, interval: 500 })
+        .toMatch(/^0 1 of 1 processes are scraped$[\s\S]*^ +\d+ +Gatehouse: Business, Sign-ins/m);
+      const output = await look();
+      expect(output).not.toMatch(/^ {2}refused/m);
+      expect(output).toMatch(/^ {2}nothing {2}Gatehouse: Background, Subscriptions synchronized/m);
+      expect(output).toMatch(/^ {2}nothing {2}GatehouseBillingDifferences: no process exports gatehouse_billing_differences_total$/m);
+    }, 120_000);
+  },
+);

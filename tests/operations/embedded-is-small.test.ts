@@ -6,7 +6,7 @@ import { root, run } from "../newcomer/process.ts";
 
 const clients = ["ioredis", "rabbitmq-client", "@platformatic/kafka", "@nats-io", "@opentelemetry/sdk-trace"];
 
-/** Says which of the clients' folders anything was loaded from while an embedded application was put together and taken apart. */
+/** Reports the client packages that were loaded while an embedded application was assembled and stopped. */
 const script = `
 import { registerHooks } from "node:module";
 const loaded = new Set();
@@ -20,7 +20,7 @@ const clients = ${JSON.stringify(clients)};
 console.log("LOADED", JSON.stringify(clients.filter((name) => [...loaded].some((url) => url.includes("/node_modules/" + name)))), loaded.size > 100);
 `;
 
-it("an embedded server loads the client of no service that it was not told of", { timeout: 60_000 }, async () => {
+it("an embedded server loads no client of a service that is not configured", { timeout: 60_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-small-"));
   const environment = { GATEHOUSE_DATA_DIR: folder, LOG_LEVEL: "silent" };
   const { output, code } = await run(process.execPath, ["--input-type=module", "-e", script], environment);

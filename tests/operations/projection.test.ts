@@ -11,15 +11,15 @@ import { openPglite } from "../../packages/server/src/platform/database/pglite.t
 import { openPostgresql } from "../../packages/server/src/platform/database/postgresql.ts";
 import { gatehouse, type RunningServer, startServer } from "../newcomer/process.ts";
 
-interface Place {
+interface Installation {
   readonly dataDir: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** The storage itself, past the product. */
+  /** Direct access to the storage. */
   tamper(work: (database: Database) => Promise<void>): Promise<void>;
 }
 
-/** Starts a server on an empty storage, makes an administrator, waits until they are projected and stops it. */
-async function prepare({ dataDir, environment }: Place): Promise<void> {
+/** Starts a server on empty storage, creates an administrator, waits for the projection, and stops it. */
+async function prepare({ dataDir, environment }: Installation): Promise<void> {
   const server = await startServer(dataDir, environment);
   const made = await gatehouse(
     ["user", "create", "--email", "ada@example.com", "--first-name", "Ada", "--last-name", "Admin", "--administrator"],
@@ -28,46 +28,47 @@ async function prepare({ dataDir, environment }: Place): Promise<void> {
   );
   expect(made.code, made.output).toBe(0);
   const sound = await gatehouse(["projection", "verify"], { ...environment, GATEHOUSE_DATA_DIR: dataDir });
-  expect(sound.output).toContain("all as the tables say");
+  expect(sound.output).toContain("all equal to the tables");
   expect(sound.code).toBe(0);
   await server.end("SIGTERM");
 }
 
-function faults(place: () => Place): void {
-  const run = (...args: string[]) => gatehouse(["projection", ...args], { ...place().environment, GATEHOUSE_DATA_DIR: place().dataDir });
+function projectionSuite(installation: () => Installation): void {
+  const run = (...args: string[]) =>
+    gatehouse(["projection", ...args], { ...installation().environment, GATEHOUSE_DATA_DIR: installation().dataDir });
 
-  it("names a part that was tampered with, one that is gone and one that nothing stands behind; a rebuild puts all right", {
+  it("`projection verify` names changed, missing and surplus entries, and a rebuild repairs them", {
     timeout: 180_000,
   }, async () => {
-    const nobody = "00000000-0000-7000-8000-000000000001";
+    const unknownUser = "00000000-0000-7000-8000-000000000001";
     let deleted = "";
-    await place().tamper(async ({ owner }) => {
-      await sql`update access_read_model set value = '{"status": "Suspended"}' where key like 'iam:user:id:%'`.execute(owner);
-      const { rows } = await sql<{ key: string }>`delete from access_read_model
-        where key = (select min(key) from access_read_model where key like 'iam:role:id:%') returning key`.execute(owner);
+    await installation().tamper(async ({ owner }) => {
+      await sql`update projection_entries set value = '{"status": "Suspended"}' where key like 'iam:user:id:%'`.execute(owner);
+      const { rows } = await sql<{ key: string }>`delete from projection_entries
+        where key = (select min(key) from projection_entries where key like 'iam:role:id:%') returning key`.execute(owner);
       deleted = (rows[0] as { key: string }).key;
-      await sql`insert into access_read_model (key, value, version) values
-        (${`iam:membership:user:${nobody}:internal`}, '{"roleIds": []}', 1), ('iam:no:such:part', '{}', 1)`.execute(owner);
+      await sql`insert into projection_entries (key, value, version) values
+        (${`iam:membership:user:${unknownUser}:internal`}, '{"roleIds": []}', 1), ('iam:no:such:part', '{}', 1)`.execute(owner);
     });
     const found = await run("verify");
     expect(found.code, found.output).toBe(1);
     expect(found.output).toMatch(/differs +table +iam:user:id:/);
     expect(found.output).toMatch(new RegExp(`missing +table +${deleted}`));
-    expect(found.output).toMatch(new RegExp(`left over +table +iam:membership:user:${nobody}:internal`));
+    expect(found.output).toMatch(new RegExp(`left over +table +iam:membership:user:${unknownUser}:internal`));
     expect(found.output).toMatch(/left over +table +iam:no:such:part/);
-    expect(found.output).toContain("4 not as the tables say");
+    expect(found.output).toContain("4 not equal to the tables");
     const rebuilt = await run("rebuild");
     expect(rebuilt.code, rebuilt.output).toBe(0);
-    expect(rebuilt.output).toMatch(/\d+ entries are written anew/);
+    expect(rebuilt.output).toMatch(/\d+ entries recomputed/);
     const after = await run("verify");
-    expect(after.output).toContain("all as the tables say");
+    expect(after.output).toContain("all equal to the tables");
     expect(after.code).toBe(0);
   });
 }
 
 describe("gatehouse projection, on embedded storage", () => {
   const dataDir = mkdtempSync(join(tmpdir(), "gatehouse-projection-"));
-  const place: Place = {
+  const installation: Installation = {
     dataDir,
     environment: {},
     async tamper(work) {
@@ -76,21 +77,21 @@ describe("gatehouse projection, on embedded storage", () => {
       await database.close();
     },
   };
-  beforeAll(() => prepare(place), 120_000);
+  beforeAll(() => prepare(installation), 120_000);
   afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
-  faults(() => place);
+  projectionSuite(() => installation);
 });
 
 describeOnPostgresql("gatehouse projection, on PostgreSQL and Redis", () => {
   const dataDir = mkdtempSync(join(tmpdir(), "gatehouse-projection-"));
-  let place: Place;
+  let installation: Installation;
   let database: TestDatabase;
   let redis: OwnRedis;
   beforeAll(async () => {
     database = await makeDatabase();
     redis = await startRedis();
     const environment = { DATABASE_URL: database.url, REDIS_URL: redis.url };
-    place = {
+    installation = {
       dataDir,
       environment,
       async tamper(work) {
@@ -99,31 +100,31 @@ describeOnPostgresql("gatehouse projection, on PostgreSQL and Redis", () => {
         await opened.close();
       },
     };
-    await prepare(place);
+    await prepare(installation);
   }, 120_000);
   afterAll(async () => {
     await redis?.close();
     await database?.drop();
     rmSync(dataDir, { recursive: true, force: true });
   });
-  faults(() => place);
+  projectionSuite(() => installation);
 
-  it("names a part of the shared copy that was tampered with, beside a server that runs, and a rebuild ends the copy", {
+  it("`projection verify` names a changed entry of the Redis snapshot while a server runs, and a rebuild replaces the snapshot", {
     timeout: 180_000,
   }, async () => {
-    const environment = { ...place.environment, GATEHOUSE_DATA_DIR: dataDir };
+    const environment = { ...installation.environment, GATEHOUSE_DATA_DIR: dataDir };
     let server: RunningServer | undefined;
     try {
-      server = await startServer(dataDir, place.environment);
-      await expect.poll(() => redis.raw.get("iam:read-model:mark"), { timeout: 20_000 }).toMatch(/^\S+ \d+ \S+$/);
-      const mark = (await redis.raw.get("iam:read-model:mark")) as string;
-      const [generation] = mark.split(" ");
+      server = await startServer(dataDir, installation.environment);
+      await expect.poll(() => redis.raw.get("iam:projection:watermark"), { timeout: 20_000 }).toMatch(/^\S+ \d+ \S+$/);
+      const watermark = (await redis.raw.get("iam:projection:watermark")) as string;
+      const [generation] = watermark.split(" ");
       await redis.raw.set("iam:policy", `${generation} 999 {"permissions":[],"model":{}}`);
       const found = await gatehouse(["projection", "verify"], environment);
       expect(found.output).toMatch(/differs +copy +iam:policy/);
       expect(found.code).toBe(1);
       expect((await gatehouse(["projection", "rebuild"], environment)).code).toBe(0);
-      expect(await redis.raw.get("iam:read-model:mark")).not.toContain(generation);
+      expect(await redis.raw.get("iam:projection:watermark")).not.toContain(generation);
       const after = await gatehouse(["projection", "verify"], environment);
       expect(after.code, after.output).toBe(0);
     } finally {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Prometheus, prometheusInstalled, startPrometheus } from "./support/prometheus.ts";
 import { expressions } from "./support/rules.ts";
 
-/** What must come back from a product that has just been used, so that an expression that names what nothing sets is seen. */
+/** Panels that must have data after some use. An expression over an unset label would have none. */
 const core = [
   "rbac_cache_hit_ratio",
   "login_success_rate",
@@ -19,7 +19,7 @@ const core = [
   "Gatehouse: Service overview, Processor",
   "Gatehouse: Query, Decisions",
   "Gatehouse: Query, Check latency",
-  "Gatehouse: Query, Parts found in",
+  "Gatehouse: Query, Entries found in",
   "Gatehouse: Command, Commands",
   "Gatehouse: Command, Success rate",
   "Gatehouse: Command, Events appended",
@@ -33,7 +33,7 @@ const core = [
   "Gatehouse: Business, Sign-ins",
 ];
 
-// Prometheus is a program of its own; without it the form of the rules is still checked by the other tests.
+// Prometheus may be missing; the other tests check the form of the rules without it.
 describe.skipIf(!servicesAsked || !prometheusInstalled())(
   "a Prometheus that scrapes a running server (skipped where prometheus is not installed; npm run test:services runs it)",
   () => {
@@ -56,15 +56,15 @@ describe.skipIf(!servicesAsked || !prometheusInstalled())(
       return Number(data.result[0]?.value[1] ?? 0);
     };
 
-    it("reads its metrics", async () => {
+    it("Prometheus scrapes the metrics of a running process", async () => {
       await expect.poll(scrapes, { timeout: 20_000 }).toBeGreaterThan(0);
     });
 
-    it("understands every expression of alerts, rules and dashboards", async () => {
+    it("Prometheus parses every expression of alerts, rules and dashboards", async () => {
       for (const { where, expr } of expressions) expect(await ask(expr), where).toMatchObject({ status: "success" });
     });
 
-    it("evaluates every rule without an error", async () => {
+    it("Prometheus evaluates every rule without an error", async () => {
       const health = async () => {
         const { data } = await prometheus.get("/api/v1/rules");
         const rules: { name: string; health: string; lastError?: string }[] = data.groups.flatMap(
@@ -75,12 +75,12 @@ describe.skipIf(!servicesAsked || !prometheusInstalled())(
       await expect.poll(health, { timeout: 20_000 }).toEqual([]);
     });
 
-    it.each(core)("has data for %s", async (name) => {
+    it.each(core)("Prometheus has data for %s", async (name) => {
       const found = expressions.filter(({ where }) => where === name);
       expect(found.length).toBeGreaterThan(0);
       for (const { expr } of found) {
         const values = async () => {
-          // Rates want two scrapes with something in between.
+          // A rate needs two scrapes with a change in between.
           await use(server);
           const { data } = await ask(expr);
           return (data.result as { value: [number, string] }[]).filter(({ value }) => Number.isFinite(Number(value[1]))).length;
@@ -91,7 +91,7 @@ describe.skipIf(!servicesAsked || !prometheusInstalled())(
   },
 );
 
-/** A little of everything: somebody registers, signs in, makes an organization, and asks what they may do. */
+/** A user registers, signs in, creates an organization and checks permissions. */
 async function use(server: TestServer): Promise<void> {
   await server.call("POST /api/v1/iam/auth/register", { body: registration(), from: anAddress() });
   const person = await newPerson(server);

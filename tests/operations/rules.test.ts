@@ -9,7 +9,7 @@ const isKnown = (name: string): boolean =>
 const namesIn = (text: string): readonly string[] => text.match(/\b(?:gatehouse|nodejs|process)_[a-z\d_]*[a-z\d]\b/g) ?? [];
 
 describe("every alert, rule and dashboard", () => {
-  it("asks for metrics that the product registers", () => {
+  it("every alert, rule and dashboard reads only registered metrics", () => {
     const unknown = expressions.flatMap(({ where, expr }) =>
       namesIn(expr)
         .filter((name) => !isKnown(name))
@@ -18,7 +18,7 @@ describe("every alert, rule and dashboard", () => {
     expect(unknown).toEqual([]);
   });
 
-  it("asks for labels that their metrics have", () => {
+  it("every alert, rule and dashboard selects only labels of its metrics", () => {
     const wrong = expressions.flatMap(({ where, expr }) =>
       [...expr.matchAll(/\b(gatehouse_\w+)\{([^}]*)\}/g)].flatMap(([, name = "", selector = ""]) => {
         const metric = registered.get(name) ?? registered.get(name.replace(/_(?:bucket|sum|count)$/, ""));
@@ -32,8 +32,8 @@ describe("every alert, rule and dashboard", () => {
   });
 });
 
-describe("every metric of ours", () => {
-  it("leaves the labels alone that a scrape sets: a metric's own one of that name would be renamed", () => {
+describe("every metric of the product", () => {
+  it("no metric has a label that a scrape sets, because Prometheus would rename it", () => {
     const ofScrapes = ["job", "instance", "namespace", "pod", "component", "release"];
     const taken = [...registered.values()].flatMap(({ name, labelNames }) =>
       (labelNames ?? []).filter((label) => ofScrapes.includes(label)).map((label) => `${name} has ${label}`),
@@ -43,7 +43,7 @@ describe("every metric of ours", () => {
 });
 
 describe("every alert", () => {
-  it("has a severity, a sentence, and its section in the runbook", () => {
+  it("every alert has a severity, a sentence and a section in the runbook", () => {
     for (const { alert = "", labels, annotations } of alerts) {
       expect(labels?.["severity"], alert).toMatch(/^(?:warning|critical)$/);
       expect(annotations?.["summary"], alert).toMatch(/\.$/);
@@ -52,14 +52,14 @@ describe("every alert", () => {
     }
   });
 
-  it("is shown to fire on what it is for, and to rest where all is well", () => {
+  it("every alert has a test in which it fires and one in which it does not", () => {
     const names = alerts.map(({ alert }) => alert as string).sort();
     const { fires, rests } = tested();
     expect([...fires].sort()).toEqual(names);
     expect([...rests].sort()).toEqual(names);
   });
 
-  it("is the only one of its name, and the runbook has no section of one that is gone", () => {
+  it("alert names are unique and the runbook has no section of a removed alert", () => {
     const names = alerts.map(({ alert }) => alert as string);
     expect(new Set(names).size).toBe(names.length);
     expect([...runbook.matchAll(/^### (\w+)$/gm)].map(([, name]) => name).sort()).toEqual([...names].sort());
@@ -67,21 +67,21 @@ describe("every alert", () => {
 });
 
 describe("the page of metrics", () => {
-  it("names only metrics and rules that there are", () => {
+  it("the page of metrics names only existing metrics and rules", () => {
     expect(namesIn(metricsPage).filter((name) => !isKnown(name))).toEqual([]);
   });
 
-  it("has a row for each recorded name, of the sources and of the autoscalers", () => {
+  it("the page of metrics has a row for each recorded name", () => {
     for (const { record } of [...recordingRules, ...autoscalingRules]) expect(metricsPage, record).toContain(`\`${record}\``);
   });
 
-  it("names every alert", () => {
+  it("the page of metrics names every alert", () => {
     for (const { alert } of alerts) expect(metricsPage, alert).toContain(alert as string);
   });
 });
 
 describe("every dashboard", () => {
-  it("has panels, each with something to show, and asks the data source that is chosen", () => {
+  it("every dashboard has panels with queries to the selected data source", () => {
     expect(dashboards.map(({ title }) => title).sort()).toEqual(
       ["Background", "Business", "Command", "Dependencies", "Query", "Service overview"].map((title) => `Gatehouse: ${title}`),
     );

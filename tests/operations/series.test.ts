@@ -12,9 +12,9 @@ import { readScrape, type Scrape, seriesOf } from "./support/scrape.ts";
 
 /** Set by the scrape's configuration, not by the product. */
 const ofScrapes = new Set(["job", "instance", "namespace", "pod", "component", "release"]);
-/** Prometheus' own. */
+/** Series of Prometheus itself. */
 const ofPrometheus = new Set(["up"]);
-/** What only a configured or lost dependency tells, so that a run without it has no such series; with what it takes. */
+/** Series that need a configured or lost dependency, with its condition: a run without it does not export them. */
 const conditional: Readonly<Record<string, string>> = {
   gatehouse_relay_lag_seconds: "a broker (EVENTS_URL)",
   gatehouse_relay_lag_events: "a broker (EVENTS_URL)",
@@ -22,7 +22,7 @@ const conditional: Readonly<Record<string, string>> = {
   gatehouse_database_archive_failures: "a PostgreSQL that archives its WAL",
   gatehouse_database_connections: "PostgreSQL",
 };
-/** Labels whose values are addresses and numbers of requests: any may come. */
+/** Labels with arbitrary values, such as addresses and statuses. */
 const open = new Set(["route", "method", "status"]);
 
 const inputSeries: readonly string[] = globSync("tests/*.yml", { cwd: prometheusFolder }).flatMap((file) =>
@@ -31,15 +31,15 @@ const inputSeries: readonly string[] = globSync("tests/*.yml", { cwd: prometheus
   ),
 );
 
-/** Billing that knows of no organization, so that its reconciliation has nothing to do. */
+/** A billing service without organizations, so that reconciliation has nothing to do. */
 async function silentBilling(): Promise<{ readonly url: string; close(): void }> {
   const server: Server = createServer((_request, response) => response.writeHead(404).end());
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
 }
 
-// A rule that is tested with series of its own making may rest for ever on the ones that are really told.
-describe("the series that rules, dashboards and their tests name are ones that a running process tells:", () => {
+// A rule that passes its tests with invented series may never fire on the exported ones.
+describe("series that rules, dashboards and their tests name", () => {
   let server: TestServer;
   let scrape: Scrape;
   let billing: Awaited<ReturnType<typeof silentBilling>>;
@@ -49,7 +49,7 @@ describe("the series that rules, dashboards and their tests name are ones that a
     hasBroker = backend === "postgresql" && (await listensAt(services.rabbitmq)) && (await listensAt(services.redis));
     server = await startTestServer({
       BILLING_URL: billing.url,
-      // Nothing listens there: what is told of it is there before anything was sent.
+      // Nothing listens there: its series are exported before anything is sent.
       SMTP_URL: "smtp://127.0.0.1:9",
       ...(hasBroker ? { EVENTS_URL: services.rabbitmq, REDIS_URL: services.redis } : {}),
     });
@@ -62,14 +62,14 @@ describe("the series that rules, dashboards and their tests name are ones that a
     billing?.close();
   });
 
-  /** What a running process does not tell of a series; undefined where it tells all of it. */
+  /** What a running process does not export of a series; undefined if nothing is missing. */
   function missing({ name, labels }: { name: string; labels: Readonly<Record<string, string>> }): string | undefined {
     if (ofPrometheus.has(name)) return undefined;
-    const told = scrape.get(name);
-    if (told === undefined) return isConditional(name) ? undefined : `${name} is not told`;
+    const exported = scrape.get(name);
+    if (exported === undefined) return isConditional(name) ? undefined : `${name} is not exported`;
     for (const [label, value] of Object.entries(labels)) {
       if (ofScrapes.has(label)) continue;
-      const values = told.get(label);
+      const values = exported.get(label);
       if (values === undefined) return `${name} has no label ${label}`;
       if (!open.has(label) && !values.has(value) && !isDeclared(label, value, labels)) return `${name} has no ${label}="${value}"`;
     }
@@ -80,7 +80,7 @@ describe("the series that rules, dashboards and their tests name are ones that a
     const needs = conditional[name];
     return needs !== undefined && !Object.entries(present()).some(([what, here]) => here && needs.startsWith(what));
   };
-  /** An outcome that this run has not met: a fault, or an error that the operation declares. */
+  /** An outcome that this run has not produced: an internal error, or a declared error of the operation. */
   const isDeclared = (label: string, value: string, { operation }: Readonly<Record<string, string>>): boolean => {
     if (label === "dependency") return !hasBroker && (value === "redis" || value === "messageBroker");
     if (label !== "outcome" || operation === undefined) return false;
@@ -93,12 +93,12 @@ describe("the series that rules, dashboards and their tests name are ones that a
     );
   };
 
-  it("each series of the rules' tests", () => {
+  it("a running process exports each series of the rules' tests", () => {
     expect(inputSeries.length).toBeGreaterThan(100);
     expect([...new Set(inputSeries.flatMap((series) => missing(seriesOf(series)) ?? []))]).toEqual([]);
   });
 
-  it("each value that a rule or a dashboard selects", () => {
+  it("a running process exports each value that a rule or a dashboard selects", () => {
     const wrong = expressions.flatMap(({ where, expr }) =>
       [...expr.matchAll(/\b(gatehouse_\w+)\{([^}]*)\}/g)].flatMap(([, name = "", selector = ""]) =>
         [...selector.matchAll(/(\w+)\s*(=~|=)\s*"((?:[^"\\]|\\.)*)"/g)].flatMap(([, label = "", operator, value = ""]) => {
@@ -115,7 +115,7 @@ describe("the series that rules, dashboards and their tests name are ones that a
   });
 });
 
-/** A little of everything, with each outcome that rules look at. */
+/** Calls of every kind, with each outcome that rules select. */
 async function use(server: TestServer): Promise<void> {
   await newAdministrator(server);
   const { owner, id } = await newOrganization(server);

@@ -1,10 +1,10 @@
-import { ask, routesOf } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
+import { routesOf, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
 import { type AnyBody, asOperator, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { quiet } from "@gatehouse/testing/stored-rows.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readsOf } from "./support/plans.ts";
@@ -12,12 +12,12 @@ import { populate } from "./support/population.ts";
 import { type Recorded, StatementRecorder } from "./support/recorded-statements.ts";
 
 /**
- * Rows of one table that a statement may read, of the 20,000 and more that there are: a page of 200 with its neighbours, or everything that
- * the one small tenant has. Jobs that work in batches are below.
+ * Rows of one table that a statement may read, of more than 20,000: a page of 200 and some neighbours, or everything of the one small
+ * tenant. Jobs that work in batches stay below it.
  */
 const rowsMax = 600;
 
-/** Statements that read more, and why they may. */
+/** Statements that may read more, with the reason. */
 const exceptions: readonly { readonly statement: RegExp; readonly reason: string }[] = [
   { statement: /over \(\)\)::float8 as read from/, reason: "a gauge's count: of a table with more than 40,000 rows it reads a sample" },
   {
@@ -43,7 +43,7 @@ const exceptions: readonly { readonly statement: RegExp; readonly reason: string
   },
 ];
 
-// PGlite plans alike, but has one connection; the plans that count are those of production.
+// On PostgreSQL, because its plans are those of production.
 describeOnPostgresql("the plans of all statements, with 20,000 rows of other tenants in each table", () => {
   let database: TestDatabase;
   let client: pg.Client;
@@ -61,7 +61,7 @@ describeOnPostgresql("the plans of all statements, with 20,000 rows of other ten
     });
     try {
       recorder.start();
-      await drive(server, await makeWorld(server));
+      await drive(server, await World.on(server, twoTenants));
       await quiet(server);
     } finally {
       await server.close();
@@ -76,7 +76,7 @@ describeOnPostgresql("the plans of all statements, with 20,000 rows of other ten
     await database?.drop();
   });
 
-  it("has rows in every table that belongs to tenants, and statements that read them", () => {
+  it("every tenant table has rows and statements that read it", () => {
     expect(population.empty, "add a sample or a job that makes a row").toEqual([]);
     expect(recorded.length).toBeGreaterThan(200);
     const unread = population.filled.filter((table) => !recorded.some(({ text }) => new RegExp(`\\b${table}\\b`).test(text)));
@@ -88,37 +88,37 @@ describeOnPostgresql("the plans of all statements, with 20,000 rows of other ten
       "select relname as table, reltuples::int as rows from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'",
     );
     const rowsOf = new Map(rows.map((row) => [row.table, row.rows]));
-    const faults: string[] = [];
+    const wrong: string[] = [];
     for (const statement of recorded) {
       const text = statement.text.replaceAll(/\s+/g, " ").trim();
       const large = (await readsOf(client, statement, rowsOf)).filter((read) => read.rows > rowsMax);
       if (large.length === 0 || exceptions.some((exception) => exception.statement.test(text))) continue;
       const reads = large.map(({ table, by, rows: read }) => `${read} rows of ${table} by ${by}`).join(", ");
-      faults.push(`${reads}, scope ${statement.scope}:\n    ${text}`);
+      wrong.push(`${reads}, scope ${statement.scope}:\n    ${text}`);
     }
-    expect(faults.join("\n")).toBe("");
+    expect(wrong.join("\n")).toBe("");
   }, 120_000);
 });
 
 const operationNamed = (server: TestServer, name: string) =>
   routesOf(server).find((operation) => operation.name === name) as ReturnType<typeof routesOf>[number];
 
-/** Every operation, with pages that follow a first one, every job of the schedule, and a look at the metrics. */
+/** Calls every operation with its following pages, every scheduled job, and the metrics. */
 async function drive(server: TestServer, world: World): Promise<void> {
   for (const operation of routesOf(server)) {
     const sample = await sampleOf(world, operation.name);
-    await ask(server, operation, sample, { "idempotency-key": `once ${operation.name}` });
+    await sendRequest(server, operation, sample, { "idempotency-key": `once ${operation.name}` });
     if (!("limit" in sample.input)) continue;
-    const first = await ask(server, operation, { ...sample, input: { ...sample.input, limit: 1 } });
+    const first = await sendRequest(server, operation, { ...sample, input: { ...sample.input, limit: 1 } });
     const cursor = first.body?.nextCursor;
-    if (typeof cursor === "string") await ask(server, operation, { ...sample, input: { ...sample.input, limit: 1, cursor } });
+    if (typeof cursor === "string") await sendRequest(server, operation, { ...sample, input: { ...sample.input, limit: 1, cursor } });
   }
   await internally(server, world);
   await unrouted(server, world);
   await server.application.platform.metrics.registry.metrics();
 }
 
-/** Lists of the internal scope, and searches, that no sample asks for. */
+/** Lists and searches of the internal scope that no sample covers. */
 async function internally(server: TestServer, { administrator, own }: World): Promise<void> {
   const get = async (route: string, token = administrator.token): Promise<AnyBody> => (await server.call(`GET ${route}`, { token })).body;
   const iam = "/api/v1/iam";
@@ -149,7 +149,7 @@ async function internally(server: TestServer, { administrator, own }: World): Pr
   }
 }
 
-/** What runs on a schedule, at billing's word, or from the command line. */
+/** Operations of the schedule, of billing's messages and of the command line. */
 async function unrouted(server: TestServer, world: World): Promise<void> {
   const { own, other } = world;
   const run = (operation: string, input: Record<string, unknown> = {}): Promise<AnyBody> => asOperator(server, operation, input);
@@ -177,8 +177,8 @@ async function unrouted(server: TestServer, world: World): Promise<void> {
     await run("entitlements.requestDeletion", { ...deletion, organizationId, messageId: organizationId });
   await run("entitlements.withdrawDeletion", { organizationId: other.id });
   await run("entitlements.listDueDeletions", { limit: 200, erasedWithinHours: 24 });
-  await run("entitlements.listKnown", { limit: 200 });
-  await run("entitlements.listKnown", { limit: 200, after: own.id });
+  await run("entitlements.listSubscriptions", { limit: 200 });
+  await run("entitlements.listSubscriptions", { limit: 200, after: own.id });
   const { nextCursor } = await run("audit.listChains", { limit: 1 });
   await run("audit.listChains", { limit: 1, cursor: nextCursor });
   for (const organizationId of [own.id, null]) await run("audit.verifyChain", { organizationId });
@@ -188,7 +188,7 @@ async function unrouted(server: TestServer, world: World): Promise<void> {
     if (next === null) break;
     cursor = next;
   }
-  // An export has gone with the person that was erased.
-  await ask(server, operationNamed(server, "audit.getExportPart"), await sampleOf(world, "audit.getExportPart"));
+  // The erasure of the person deleted their export.
+  await sendRequest(server, operationNamed(server, "audit.getExportPart"), await sampleOf(world, "audit.getExportPart"));
   await run("tenancy.eraseOrganization", { organizationId: other.id });
 }

@@ -40,23 +40,23 @@ describe.skipIf(!promtool)(
     });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-    /** Whether the cases of an alert pass with `changed` in its place. */
+    /** Whether the cases of an alert pass with `changed` instead of its rule. */
     function pass({ name, rules, own, rule }: (typeof every)[number], changed: Rule): boolean {
       const needed = rules.filter((each) => each.record !== undefined);
       writeFileSync(join(folder, "rules.yml"), stringify({ groups: [{ name, rules: [...needed, changed] }] }));
       writeFileSync(join(folder, "tests.yml"), stringify({ ...own, rule_files: ["rules.yml"] }, { lineWidth: 0 }));
       const { status, stdout, stderr } = spawnSync("promtool", ["test", "rules", "tests.yml"], { cwd: folder, encoding: "utf8" });
-      // A rule that promtool cannot read fails its cases for another reason than the one that is looked for.
+      // A rule that promtool cannot parse fails its cases for another reason.
       if (`${stdout}${stderr}`.includes("could not parse")) throw new Error(`${rule.alert}: ${stdout}${stderr}`);
       return status === 0;
     }
 
-    it("are there for every alert", () => {
+    it("every alert has thresholds", () => {
       expect(every.map(({ rule }) => rule.alert).sort()).toEqual(alerts.map(({ alert }) => alert).sort());
     });
 
     it.each(every.map((each) => [each.rule.alert as string, each] as const))(
-      "pass as %s is, and fail when one of its numbers is changed",
+      "the cases of %s pass, and fail when one of its numbers is changed",
       {
         timeout: 180_000,
       },
@@ -71,7 +71,7 @@ describe.skipIf(!promtool)(
   },
 );
 
-/** Every threshold and every factor of an expression, a fifth up and a fifth down; 0 and 1 become each other. */
+/** The expression with every threshold and factor raised and lowered by a fifth; 0 and 1 are swapped. */
 function changedNumbers(rule: Rule): readonly Rule[] {
   const numbers = [...rule.expr.matchAll(/(?:[<>]=?|==) (?:bool )?(\d+(?:\.\d+)?)|(?<![\w.])([1-9]\d*) (?=\*)/g)];
   return numbers.flatMap((found) => {
@@ -89,7 +89,7 @@ function others(value: number): readonly number[] {
   return Number.isInteger(value) ? [Math.ceil(value * 1.2), Math.floor(value * 0.8)] : [value * 1.2, value * 0.8];
 }
 
-/** One evaluation longer and shorter. */
+/** The duration, one evaluation longer and shorter. */
 function changedTimes(rule: Rule, interval: string): readonly Rule[] {
   const step = seconds(interval);
   const times = [seconds(rule.for ?? "0s") + step, seconds(rule.for ?? "0s") - step];

@@ -4,7 +4,7 @@ import { loadCorpus } from "./support/corpus.ts";
 import { surfaces } from "./support/surfaces.ts";
 import type { Answer } from "./support/world.ts";
 
-/** The authorization corpus (packages/policy/corpus): every case gets its answer by every way there is to ask. */
+/** The authorization corpus (packages/policy/corpus): every surface answers every case as expected. */
 const files = loadCorpus();
 
 afterAll(async () => {
@@ -25,14 +25,14 @@ describe.each(files)("corpus $name", (file) => {
     }
   });
 
-  it.each(file.refused)("refuses a model: $name", ({ model, field }) => {
+  it.each(file.refused)("the compiler refuses a model: $name", ({ model, field }) => {
     const refused = (): unknown => compilePolicy(file.permissions, model);
     expect(refused).toThrow(PolicyError);
     expect(refused).toThrow(expect.objectContaining({ code: "invalid_definition", issues: [expect.objectContaining({ field })] }));
   });
 });
 
-/** The expectation, without what the surface cannot say and what the case leaves open. */
+/** The expected fields that the surface returns and the case specifies. */
 function partOf(expected: Partial<Answer>, answer: Partial<Answer>): Record<string, unknown> {
   const known = Object.entries(expected).map(([key, value]) => [key, value ?? (answer as Record<string, unknown>)[key]]);
   return Object.fromEntries(known.filter(([key]) => Object.hasOwn(answer, key as string)));

@@ -15,22 +15,31 @@ import { loadCorpus } from "./support/corpus.ts";
 import { decideDirectly, Engine, inRounds } from "./support/engine.ts";
 import { generated } from "./support/generators.ts";
 import { decideNaively } from "./support/naive.ts";
-import { type Asked, afterChange, isDenial, isOfUserAlone, keyOf, rolesOf, type Single, singlesOf } from "./support/proposed-changes.ts";
+import {
+  afterChange,
+  type Evaluation,
+  isDenial,
+  isOfUserAlone,
+  keyOf,
+  rolesOf,
+  type Single,
+  singlesOf,
+} from "./support/proposed-changes.ts";
 import type { Answer, Question, Role, World } from "./support/world.ts";
 
-/** What an explanation proposes for each denial of the corpus, held against every single change that there is. */
+/** Compares the proposals for each denial of the corpus with every possible single change. */
 const files = loadCorpus();
-/** Fewer would say that denials are no longer found. */
+/** Fewer denials would mean that the search misses some. */
 const denialsMin = 260;
-/** Of one kind an explanation tells no more. */
+/** The maximum of proposals of one kind. */
 const ofOneKindMax = 12;
-/** Worlds that nobody thought of, four questions each. */
+/** Generated worlds, four questions each. */
 const worlds = 400;
 const timeoutMs = 120_000;
 
 type Roles = ReadonlyMap<string, Role>;
 
-it("has the denials of the whole corpus", () => {
+it("the denials of the whole corpus are covered", () => {
   expect(files.flatMap(({ cases }) => cases.filter(isDenial)).length).toBeGreaterThanOrEqual(denialsMin);
 });
 
@@ -44,7 +53,7 @@ describe.each(files.filter(({ cases }) => cases.some(isDenial)))("denials of $na
   });
 });
 
-it("proposes what allows, and misses no single change, in generated worlds", { timeout: timeoutMs }, () => {
+it("explanations propose changes that allow, and miss no single change, in generated worlds", { timeout: timeoutMs }, () => {
   let denials = 0;
   let mended = 0;
   fc.assert(
@@ -70,7 +79,7 @@ it("proposes what allows, and misses no single change, in generated worlds", { t
   expect(mended).toBeGreaterThan(worlds / 2);
 });
 
-/** Every set of changes allows, by the engine and by the naive evaluator, and none of its parts does. */
+/** Expects that every set of changes allows, in the engine and the naive evaluator, and no subset does. */
 function expectEachEnough(world: World, question: Question, sets: readonly (readonly Change[])[], roles: Roles): void {
   for (const changes of sets) {
     const answer = answersAfter(world, question, changes, roles);
@@ -85,8 +94,8 @@ function expectEachEnough(world: World, question: Question, sets: readonly (read
 }
 
 /**
- * Every single change that would do is proposed where it concerns the user alone; where it concerns others, one like it is. What would
- * undo a rule is left out: a relationship that is there under a condition, and a role in place of the ban that is to be lifted.
+ * Expects that every sufficient single change of the user alone is proposed, and a similar one if it concerns others. Changes that undo
+ * a rule are not proposed: an existing conditional relationship, and a role instead of a ban that is to be removed.
  */
 function expectNoneMissed(engine: Engine, world: World, question: Question, sets: readonly (readonly Change[])[], roles: Roles): void {
   const single = sets.flatMap((changes) => (changes.length === 1 && changes[0] ? [changes[0]] : []));
@@ -113,34 +122,34 @@ function explained(engine: Engine, question: Question, roles: Roles): Explanatio
   return inRounds(engine.context(question), (context) => explain(view, question.action, context, others));
 }
 
-/** What the engine and the naive evaluator say once the changes are made. */
+/** The decisions of the engine and the naive evaluator after the changes. */
 function answersAfter(world: World, question: Question, changes: readonly Change[], roles: Roles): [Answer, Answer] {
-  const start: Asked = { world, question };
-  const asked = changes.reduce((at, change) => afterChange(at, change, roles), start);
-  const engine = new Engine(asked.world);
-  const answer = decideDirectly(engine.view(asked.question.subject), question.action, engine.context(asked.question));
-  return [answer, decideNaively(asked.world, asked.question)];
+  const start: Evaluation = { world, question };
+  const evaluation = changes.reduce((at, change) => afterChange(at, change, roles), start);
+  const engine = new Engine(evaluation.world);
+  const answer = decideDirectly(engine.view(evaluation.question.subject), question.action, engine.context(evaluation.question));
+  return [answer, decideNaively(evaluation.world, evaluation.question)];
 }
 
-/** The engine's answer after a single change, beside what the engine has already: of thousands of changes each is tried. */
+/** The engine's decision after a single change, with the rest of the engine reused, because thousands of changes are tried. */
 function answerAfter(engine: Engine, world: World, question: Question, change: Single, roles: Roles): Answer {
   const after = afterChange({ world: { ...world, relationships: [] }, question }, change, roles);
   const { relationships } = engine;
   const added = new RelationshipIndex(after.world.relationships);
   const removed = change.kind === "remove_relationship" ? keyOf(change.relationship) : undefined;
-  const join = (kept: readonly Relationship[], more: readonly Relationship[]) => [
-    ...kept.filter((each) => keyOf(each) !== removed),
+  const join = (current: readonly Relationship[], more: readonly Relationship[]) => [
+    ...current.filter((each) => keyOf(each) !== removed),
     ...more,
   ];
   const reader: RelationshipReader = {
-    direct: (...asked) => join(relationships.direct(...asked), added.direct(...asked)),
-    indirect: (...asked) => join(relationships.indirect(...asked), added.indirect(...asked)),
-    reverse: (...asked) => join(relationships.reverse(...asked), added.reverse(...asked)),
+    direct: (...query) => join(relationships.direct(...query), added.direct(...query)),
+    indirect: (...query) => join(relationships.indirect(...query), added.indirect(...query)),
+    reverse: (...query) => join(relationships.reverse(...query), added.reverse(...query)),
   };
   return decideDirectly(engine.view(after.question.subject), question.action, { ...engine.context(question), relationships: reader });
 }
 
-/** Undefined for a model that is refused. */
+/** Undefined if the model is refused. */
 function compiled(world: World): Engine | undefined {
   try {
     return new Engine(world);
@@ -153,7 +162,7 @@ function compiled(world: World): Engine | undefined {
 const isAllowed = (answer: Answer): boolean => "allowed" in answer && answer.allowed;
 const isOfRelationship = ({ kind }: Change): boolean => kind === "add_relationship" || kind === "remove_relationship";
 
-/** A relationship that is there under a condition, given once more without. */
+/** An existing conditional relationship, granted again without the condition. */
 const isConditionUndone = (change: Single, { relationships }: World): boolean =>
   change.kind === "add_relationship" && relationships.some((each) => each.condition && keyOf(each) === keyOf(change));
 

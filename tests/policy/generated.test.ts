@@ -7,17 +7,17 @@ import { circles, type Generated, generated, ids, questionsAWorld } from "./supp
 import { decideNaively } from "./support/naive.ts";
 import type { Answer } from "./support/world.ts";
 
-/** Worlds that nobody thought of. Four questions each: ten thousand decisions in the long form. */
+/** Generated worlds with four questions each: ten thousand decisions in the long form. */
 const worldsInLongForm = 2_500;
 const worlds = isLong ? worldsInLongForm : 300;
-/** What it may take beside other tests; alone it takes a quarter of it. */
+/** The time limit with concurrent tests; alone a run takes a quarter of it. */
 const timeoutMs = 120_000;
 
-/** The same worlds each time, so that a change is judged by what it changed; `POLICY_SEED=random` looks for new ones. */
+/** The same worlds each time, so that failures are reproducible; `POLICY_SEED=random` generates others. */
 const seed = process.env["POLICY_SEED"] ?? "20261120";
 const seeded = seed === "random" ? {} : { seed: Number(seed) };
 
-/** Each way to come to a decision must have been taken this often in the long form, or the agreement says nothing about it. */
+/** Each reason must occur this often in the long form, or the agreement proves nothing about it. */
 const floor: Readonly<Record<string, number>> = {
   role: 500,
   grant: 80,
@@ -37,14 +37,14 @@ const floor: Readonly<Record<string, number>> = {
   unknown_resource_type: 20,
 };
 
-/** Enough for every operator to have been left open many times. */
+/** Enough that every operator was left undecided many times. */
 const worldsOfFilters = isLong ? 1_000 : 200;
 
 /** Twelve questions each. */
 const worldsOfCircles = isLong ? 1_000 : 200;
 
 describe("the engine and the naive evaluator", () => {
-  it("answer alike in generated worlds, by every reason there is", { timeout: timeoutMs }, () => {
+  it("the engine and the naive evaluator decide alike in generated worlds, for every reason", { timeout: timeoutMs }, () => {
     const outcomes = new Map<string, number>();
     let refused = 0;
     let allowed = 0;
@@ -71,13 +71,13 @@ describe("the engine and the naive evaluator", () => {
     console.info(`${decisions} decisions, ${refused} models refused`, Object.fromEntries([...outcomes].sort(([, a], [, b]) => b - a)));
     expect(refused).toBeLessThan(worlds / 2); // a third of all that were drawn
     expect(allowed).toBeGreaterThan(decisions / 20);
-    // Half of its share: chance weighs more in fewer worlds.
+    // Half of its share, because fewer worlds vary more.
     const share = isLong ? 1 : worlds / worldsInLongForm / 2;
     const tooSeldom = Object.entries(floor).filter(([outcome, least]) => (outcomes.get(outcome) ?? 0) < least * share);
     expect(tooSeldom.map(([outcome]) => `${outcome} occurred ${outcomes.get(outcome) ?? 0} times`)).toEqual([]);
   });
 
-  it("go round circles alike", { timeout: timeoutMs }, () => {
+  it("the engine and the naive evaluator decide alike on cyclic relationships", { timeout: timeoutMs }, () => {
     const outcomes = new Map<string, number>();
     fc.assert(
       fc.property(circles, (world) => {
@@ -97,7 +97,7 @@ describe("the engine and the naive evaluator", () => {
       expect(outcomes.get(outcome)).toBeGreaterThan(worldsOfCircles / 10);
   });
 
-  it("choose alike in generated worlds, where the engine's filter chooses at all", { timeout: timeoutMs }, () => {
+  it("the engine's filter selects what the naive evaluator allows in generated worlds", { timeout: timeoutMs }, () => {
     const count = { chosen: 0, left: 0, undecided: 0 };
     fc.assert(
       fc.property(generated, (world) => {
@@ -108,18 +108,18 @@ describe("the engine and the naive evaluator", () => {
           const { resource, ...context } = engine.context(question);
           const { type } = resource ?? {};
           if (type === undefined) continue;
-          const asked = rows.flatMap((attributes) => ids.map((id) => ({ ...question, resource: { type, id, attributes } })));
-          const expected = asked.map((each) => decideNaively(world, each));
+          const cases = rows.flatMap((attributes) => ids.map((id) => ({ ...question, resource: { type, id, attributes } })));
+          const expected = cases.map((each) => decideNaively(world, each));
           try {
             const chosen = filter(engine.view(question.subject), question.action, type, context);
-            for (const [index, { resource: row }] of asked.entries()) {
+            for (const [index, { resource: row }] of cases.entries()) {
               const isChosen = matches(atOnce(chosen), { ...row.attributes, id: row.id });
               expect({ row, isChosen }).toEqual({ row, isChosen: isAllowed(expected[index]) });
               count[isChosen ? "chosen" : "left"]++;
             }
           } catch (error) {
             if (!(error instanceof PolicyError)) throw error;
-            // A name that nobody knows is unknown to both; what is missing beside the resource spoils the whole filter.
+            // An unknown name is unknown to both; missing input outside of the resource makes the whole filter fail.
             if (error.code !== "invalid_input") expect(expected).toEqual(expected.map(() => ({ error: error.code, fields: undefined })));
             count.undecided++;
           }
@@ -136,7 +136,7 @@ describe("the engine and the naive evaluator", () => {
 
 const isAllowed = (answer: Answer | undefined): boolean => answer !== undefined && "allowed" in answer && answer.allowed;
 
-/** The engine, or undefined for a model that it refuses. Conditions are without issues in any case: they are made so. */
+/** The engine, or undefined if it refuses the model. Generated conditions are always valid. */
 function compiled(world: Generated): Engine | undefined {
   const conditions = [
     ...world.relationships.map(({ condition }) => condition),

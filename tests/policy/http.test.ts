@@ -2,45 +2,45 @@ import { expectError, expectRead } from "@gatehouse/testing/answers.ts";
 import type { AnyBody, Answer as HttpAnswer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Case, type CorpusFile, loadCorpus } from "./support/corpus.ts";
-import { cannotBeHad, HttpWorld, refusedByServer } from "./support/http-world.ts";
+import { HttpWorld, refusedByServer, unsupportedReason } from "./support/http-world.ts";
 import type { Answer } from "./support/world.ts";
 
 /**
- * The authorization corpus over HTTP (packages/policy/corpus): on a real server, from its tables and its read model, every case gets
- * the answer that it gets in process.
+ * The authorization corpus (packages/policy/corpus) over HTTP: a server decides every case from its tables and its projection as the
+ * engine does.
  */
 const files = loadCorpus();
 const surface = "over HTTP";
-/** Of one file, no more than this part may be left out, or be refused before anything is decided. */
+/** The largest fraction of one file that may be left out or refused before a decision. */
 const leftOutMax = 0.3;
-/** Of all files, at least so many cases are decided. */
-const askedMin = 600;
+/** The minimum of decided cases of all files. */
+const decidedMin = 600;
 
-/** What of a world the API refuses on purpose, so that it is written into the tables. */
+/** Data that the API refuses on purpose, so that it is written to the tables. */
 const refusals: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  // A text for a feature, and null for one.
+  // A feature whose value is a text or null.
   "entitlements.yaml": { "entitlements: common.validation_failed": 2 },
   // An attribute called id, which is the user's own.
   "invalid-inputs.yaml": { "attributes: common.validation_failed": 1 },
-  // Relationships that the model does not provide for, or that are to somebody who is no member.
+  // Relationships that the model does not declare, or to non-members.
   "groups.yaml": { "grant: common.validation_failed": 3 },
   "hostile-ids.yaml": { "grant: common.validation_failed": 1 },
   "relations-algebra.yaml": { "grant: common.validation_failed": 1 },
-  // The same to service accounts; those of one organization are none of the other.
+  // Likewise for service accounts: each belongs to one organization.
   "services.yaml": { "grant: common.validation_failed": 16 },
   "status-and-membership.yaml": { "grant: common.validation_failed": 4 },
   "zones-and-parents.yaml": { "grant: common.validation_failed": 2 },
-  // A sign-in of this very moment is asked for.
+  // The condition requires a sign-in at this millisecond.
   "session-strength.yaml": { "model: common.validation_failed": 1 },
 };
 
-const isHad = (file: CorpusFile) => (question: Case) => cannotBeHad(question, file) === undefined;
-const isDecided = (file: CorpusFile) => (question: Case) => isHad(file)(question) && refusedByServer(question) === undefined;
+const isSupported = (file: CorpusFile) => (question: Case) => unsupportedReason(question, file) === undefined;
+const isDecided = (file: CorpusFile) => (question: Case) => isSupported(file)(question) && refusedByServer(question) === undefined;
 
-it("asks nearly the whole corpus", () => {
+it("nearly the whole corpus is evaluated over HTTP", () => {
   const counts = files.map((file) => ({ name: file.name, all: file.cases.length, decided: file.cases.filter(isDecided(file)).length }));
   for (const { name, all, decided } of counts) expect(1 - decided / all, name).toBeLessThan(leftOutMax);
-  expect(counts.reduce((sum, { decided }) => sum + decided, 0)).toBeGreaterThanOrEqual(askedMin);
+  expect(counts.reduce((sum, { decided }) => sum + decided, 0)).toBeGreaterThanOrEqual(decidedMin);
 });
 
 describe.each(files)(`corpus $name ${surface}`, (file) => {
@@ -51,17 +51,17 @@ describe.each(files)(`corpus $name ${surface}`, (file) => {
   afterAll(() => world?.close());
 
   for (const question of file.cases) {
-    const reason = cannotBeHad(question, file);
+    const reason = unsupportedReason(question, file);
     const isKnownIssue = Object.keys(question.known).some((name) => surface.startsWith(name));
     const test = reason !== undefined ? it.skip : isKnownIssue ? it.fails : it;
     test(reason === undefined ? question.name : `${question.name} (${reason})`, () => asksEveryWay(world, question));
   }
 
-  it("has its world by the API, but for what that refuses on purpose", () => {
+  it("the API creates everything but what it refuses on purpose", () => {
     expect(Object.fromEntries(world.refused)).toEqual(refusals[file.name] ?? {});
   });
 
-  it("answers all that can be decided in one batch as one by one", async () => {
+  it("a batch answers every case as a single check does", async () => {
     const decided = file.cases.filter((each) => isDecided(file)(each) && "allowed" in each.expect);
     for (const [now, together] of Map.groupBy(decided, (each) => each.now)) {
       const answer = await world.ask("check-batch", { checks: together.map((each) => world.checkOf(each)) }, now);
@@ -71,7 +71,7 @@ describe.each(files)(`corpus $name ${surface}`, (file) => {
   });
 });
 
-/** A check, one in a batch, and an explanation: first of a view that is put together for it, then of the one that is there. */
+/** A check, a batch of one and an explanation, first with a new view and then with the cached one. */
 async function asksEveryWay(world: HttpWorld, question: Case): Promise<void> {
   const body = world.checkOf(question);
   await world.cool();
@@ -98,7 +98,7 @@ function expectAnswer(answer: HttpAnswer<AnyBody>, question: Case, prefix = ""):
 
 const decisionIn = ({ isAuthorized, reasonCode }: AnyBody): Answer => ({ allowed: isAuthorized, reason: reasonCode });
 
-/** How the API tells the engine's errors, and what it calls the fields. */
+/** The API's codes and field names of the engine's errors. */
 const errors: Readonly<Record<string, readonly [status: number, code: string]>> = {
   invalid_input: [400, "common.validation_failed"],
   unknown_permission: [400, "access.unknown_permission"],

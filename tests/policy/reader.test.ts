@@ -1,6 +1,6 @@
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { eventually } from "@gatehouse/testing/until.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   explain,
   filter,
@@ -22,18 +22,14 @@ import { DecisionReader } from "../../packages/server/src/modules/authorization/
 import { Unavailable } from "../../packages/server/src/platform/unavailable.ts";
 import { type Case, type CorpusFile, loadCorpus } from "./support/corpus.ts";
 import { decideDirectly, Engine } from "./support/engine.ts";
-import { MemoryPolicySource } from "./support/memory-source.ts";
+import { InMemoryPolicySource } from "./support/in-memory-source.ts";
 import type { Answer } from "./support/world.ts";
 
 /**
- * The reader of decisions over a source in memory: the port is all that it needs of the installation's tables. It has to answer as the
- * engine does with everything at hand, by every way there is to ask.
+ * The decision reader over an in-memory source, the only port that it needs. It must answer as the engine does with all data at hand, on
+ * every surface.
  */
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const files = new Map(loadCorpus().map((file) => [file.name.replace(/\.yaml$/, ""), file]));
 const chosen = [
@@ -49,15 +45,15 @@ const chosen = [
   "zones-and-parents",
 ];
 
-/** The internal scope has no status, attributes or plan of its own: the reader knows that without an entry. */
-const canBeAsked = ({ subject: { tenant } }: Case): boolean =>
+/** The internal scope has no status, attributes or plan, and the reader needs no entry for it. */
+const canBeDecided = ({ subject: { tenant } }: Case): boolean =>
   tenant.id !== null || (tenant.status === "Active" && tenant.entitlements === undefined && Object.keys(tenant.attributes).length === 0);
 
-const readerOf = (source: MemoryPolicySource): DecisionReader => new DecisionReader(server.application.platform, source);
+const readerOf = (source: InMemoryPolicySource): DecisionReader => new DecisionReader(server.application.platform, source);
 
 function opened(file: CorpusFile) {
   const engine = new Engine(file);
-  const reader = readerOf(new MemoryPolicySource(file, file.subjects.values()));
+  const reader = readerOf(new InMemoryPolicySource(file, file.subjects.values()));
   const contextOf = (question: Case) => {
     const { relationships: _inMemory, ...context } = engine.context(question);
     return context;
@@ -84,7 +80,7 @@ async function answerOf(ask: () => Promise<{ readonly allowed: boolean; readonly
   }
 }
 
-/** What the engine answers with everything at hand, or the code of its error. */
+/** The engine's decision with all data at hand, or the code of its error. */
 async function outcomeOf<T>(ask: () => T | Pending | Promise<T>): Promise<T | string> {
   try {
     const answer = await ask();
@@ -96,17 +92,17 @@ async function outcomeOf<T>(ask: () => T | Pending | Promise<T>): Promise<T | st
   }
 }
 
-it("lists and filters have resources to choose from in most of the files", () => {
+it("most corpus files have resources for lists and filters", () => {
   const aboutTypes = chosen.filter((name) => files.get(name)?.cases.some(({ resource }) => resource?.type !== undefined));
   expect(aboutTypes.length).toBeGreaterThan(5);
 });
 
-describe.each(chosen)("corpus %s, from a source in memory", (name) => {
+describe.each(chosen)("corpus %s, read from an in-memory source", (name) => {
   const file = files.get(name) as CorpusFile;
-  const questions = file.cases.filter(canBeAsked);
-  it("has questions", () => expect(questions.length).toBeGreaterThan(0));
+  const questions = file.cases.filter(canBeDecided);
+  it("the corpus file has cases", () => expect(questions.length).toBeGreaterThan(0));
 
-  it("check decides as the engine does, and again from what is cached", async () => {
+  it("a check decides as the engine does, cached and not", async () => {
     const { engine, reader, contextOf } = opened(file);
     for (const question of [...questions, ...questions]) {
       const { user, tenant } = question.subject;
@@ -116,7 +112,7 @@ describe.each(chosen)("corpus %s, from a source in memory", (name) => {
     }
   });
 
-  it("explain explains the same decision", async () => {
+  it("an explanation has the decision of the check", async () => {
     const { engine, settle } = opened(file);
     for (const question of questions) {
       const explained = () =>
@@ -129,7 +125,7 @@ describe.each(chosen)("corpus %s, from a source in memory", (name) => {
     }
   });
 
-  it("lists and filters choose what they choose with everything at hand", async () => {
+  it("lists and filters select the same as with all data at hand", async () => {
     const { engine, settle } = opened(file);
     for (const question of questions) {
       const { type, id = "", attributes } = question.resource ?? {};
@@ -153,21 +149,21 @@ describe.each(chosen)("corpus %s, from a source in memory", (name) => {
   });
 });
 
-describe("what a source does not have", () => {
+describe("a source without an entry", () => {
   const file = files.get("teachers-and-classes") as CorpusFile;
   const question = file.cases.find(
     ({ expect: expected, subject }) => "allowed" in expected && expected.allowed && subject.tenant.id !== null,
   ) as Case;
   const { user, tenant } = question.subject;
-  const decideFrom = async (source: MemoryPolicySource) => {
+  const decideFrom = async (source: InMemoryPolicySource) => {
     const { relationships: _inMemory, ...context } = new Engine(file).context(question);
     return (await readerOf(source).decide(user.id, tenant.id, question.action, context)).decision;
   };
-  /** On a busy machine a view may take longer than the bound: then the reader answers as unavailable, and the caller retries. */
-  const decideInTime = (source: MemoryPolicySource) => eventually(() => decideFrom(source), { withinMs: 30_000 });
-  const sourceOf = () => new MemoryPolicySource(file, file.subjects.values());
+  /** On a busy machine a view may exceed its time limit: the reader then answers as unavailable, and the caller retries. */
+  const decideInTime = (source: InMemoryPolicySource) => eventually(() => decideFrom(source), { withinMs: 30_000 });
+  const sourceOf = () => new InMemoryPolicySource(file, file.subjects.values());
 
-  it("is allowed with every entry there", async () => {
+  it("a check is allowed when every entry is present", async () => {
     expect(await decideInTime(sourceOf())).toMatchObject({ allowed: true });
   });
 
@@ -176,14 +172,14 @@ describe("what a source does not have", () => {
     ["the user", userKey(user.id), "permission_data_unavailable"],
     ["the tenant", tenantStatusKey(tenant.id as string), "permission_data_unavailable"],
     ["the membership", membershipKey(user.id, tenant.id), "not_a_member"],
-  ])("%s: denied with its reason, never allowed", async (_what, key, reason) => {
+  ])("a missing entry of %s denies with its reason", async (_what, key, reason) => {
     const source = sourceOf();
     source.delete(key);
     expect(await decideInTime(source)).toMatchObject({ allowed: false, reason });
   });
 
   it.each([policyKey, userKey(user.id), membershipKey(user.id, tenant.id)])(
-    "%s could not be computed: denied as unavailable",
+    "an entry of %s that could not be computed denies as unavailable",
     async (key) => {
       const source = sourceOf();
       source.markUnavailable(key);
@@ -191,7 +187,7 @@ describe("what a source does not have", () => {
     },
   );
 
-  it("a source that is unavailable makes the decision fail, and denies nothing", async () => {
+  it("an unavailable source makes the decision fail and denies nothing", async () => {
     const source = sourceOf();
     source.entries = () => Promise.reject(new Unavailable("source", undefined));
     await expect(decideFrom(source)).rejects.toThrow(Unavailable);

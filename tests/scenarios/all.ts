@@ -11,7 +11,7 @@ import type { Scenario } from "./support/stage.ts";
 import { terminateScenario } from "./terminate.ts";
 import { twiceScenario } from "./twice.ts";
 
-/** Every scenario that is played on one application, in this order; the clock last, because processes that are ahead tidy up what is not over. */
+/** Every scenario on one application, in order. The clock is last, because processes that are ahead delete what has not expired. */
 export const scenarios: readonly Scenario[] = [
   terminateScenario,
   rollingScenario,
@@ -27,7 +27,7 @@ export const scenarios: readonly Scenario[] = [
   clockScenario,
 ];
 
-/** Why a scenario cannot be played here; undefined where it can. */
+/** Why a scenario cannot run here; undefined if it can. */
 export function impossible(scenario: Scenario): string | undefined {
   if (scenario === redisScenario && !capabilities.sharedCache) return "this build takes no REDIS_URL";
   if (scenario === rabbitmqScenario && !capabilities.broker) return "this build takes no EVENTS_URL";

@@ -7,18 +7,18 @@ import { openFleet } from "./support/product.ts";
 import type { Scenario } from "./support/stage.ts";
 import { tokenMailed, unique } from "./support/world.ts";
 
-/** How far the other processes' clock goes ahead; enough to be over what lasts a minute. */
+/** How far the other processes' clock is ahead; more than the lifetime of what lasts a minute. */
 const aheadSeconds = 600;
-/** The least that the configuration takes. */
+/** The minimum that the configuration accepts. */
 const shortestSeconds = 60;
 
 /**
- * Processes whose clock is ten minutes ahead, beside those with the right time. What they decide follows the database's clock, they say
- * that they are DOWN, and they take no jobs; the others do those.
+ * Runs processes whose clock is ten minutes ahead together with those with the right time. They decide by the database's clock, report
+ * DOWN, and run no jobs; the others run them.
  */
 export const clockScenario: Scenario = {
   name: "a clock that is ten minutes off",
-  guarantee: "Sessions last their time by the database's clock, the process is DOWN and takes no job, and no job is lost.",
+  guarantee: "Sessions expire by the database's clock, the process is DOWN and runs no job, and no job is lost.",
   async run({ application }) {
     const library = fakeTimeLibrary();
     if (library === undefined) throw new Error("libfaketime is not installed");
@@ -30,7 +30,7 @@ export const clockScenario: Scenario = {
       NATS_PREFIX: `ahead-${unique()}`,
     };
     const ahead = { ...short, LD_PRELOAD: library, FAKETIME: `+${aheadSeconds}`, FAKETIME_DONT_FAKE_MONOTONIC: "1" };
-    // On the same database, but reached by another word of NATS, so that it is known which clock answers.
+    // On the same database, but under another NATS prefix, so that it is known which clock answers.
     const off = await openFleet({ environment: ahead, each: 1, startedBy: "/health" });
     try {
       const there = new HttpClient(off.of("gateway").map(({ url }) => url));

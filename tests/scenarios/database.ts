@@ -6,14 +6,14 @@ import { speedOf } from "./support/report.ts";
 import { countsOf, type Scenario, type Stage } from "./support/stage.ts";
 
 /**
- * The slowest refusal: a statement may take ten seconds before the server ends it, the client gives up two seconds later, and
- * the gateway waits fifteen for a command's answer.
+ * The slowest refusal: the server cancels a statement after ten seconds, the client gives up two seconds later, and the gateway waits
+ * fifteen seconds for a command's answer.
  */
 const refusedWithinMs = 16_000;
-/** From the moment that the database answers again. */
+/** After the database answers again. */
 const recoveredWithinMs = 10_000;
 
-/** The lease, and the last word of the others that they hear the database (decision 0022); the rest is for a busy machine. */
+/** The lease and the last report of a peer that reaches the database (decision 0022); the rest allows for a busy machine. */
 const knownWithinMs = 3_000;
 
 type Away = "stopped" | "killed" | "frozen";
@@ -33,15 +33,15 @@ function awayScenario(name: string, how: Away): Scenario {
       await pause(1_500);
       const before = application.fleet.members.map(({ starts }) => starts).join();
       await take(stage, how);
-      const asked = await askWhileAway(stage, how, how === "frozen" ? form.awayMs * 2 : form.awayMs);
+      const checked = await askWhileAway(stage, how, how === "frozen" ? form.awayMs * 2 : form.awayMs);
       await bringBack(stage, how);
       const recoveredMs = await recovery(stage);
       await pause(1_000);
       const report = await load.stopAndVerify();
-      const problems = [...report.problems, ...asked.problems];
+      const problems = [...report.problems, ...checked.problems];
       if (application.fleet.members.map(({ starts }) => starts).join() !== before) problems.push("a process was restarted to recover");
       if (recoveredMs > recoveredWithinMs) problems.push(`the first command after it took ${recoveredMs} ms`);
-      return { problems, ...asked.counts, recoveredMs, slowestMs: speedOf(load.seen).maxMs, ...countsOf(report) };
+      return { problems, ...checked.counts, recoveredMs, slowestMs: speedOf(load.seen).maxMs, ...countsOf(report) };
     },
   };
 }
@@ -64,12 +64,12 @@ const check = ({ application: { http }, calm: { id, member } }: Stage) =>
     retry: false,
   });
 
-/** A session that a process has not met cannot be found without the database, so each of the two is asked before. */
+/** Without the database an uncached session cannot be found, so both processes get a request before. */
 async function everyProcessKnows(stage: Stage): Promise<void> {
-  for (let asked = 0; asked < 30; asked += 1) await check(stage);
+  for (let count = 0; count < 30; count += 1) await check(stage);
 }
 
-/** Commands and checks one after the other, without a retry: what is measured is the product's first answer. */
+/** Sends commands and checks sequentially without a retry, to measure the product's first answer. */
 async function askWhileAway(stage: Stage, how: Away, awayMs: number) {
   const { http } = stage.application;
   const [{ owner }] = stage.schools as [Stage["schools"][number]];
@@ -101,7 +101,7 @@ async function askWhileAway(stage: Stage, how: Away, awayMs: number) {
   await Promise.all([commands(), checks()]);
   if (counts["slowest refusal ms"] > refusedWithinMs) problems.push(`a refusal took ${counts["slowest refusal ms"]} ms`);
   if (counts.refused === 0) problems.push("no command was refused");
-  // A frozen database may be heard by somebody else, so only one that refuses connections is known to be away (decision 0022).
+  // Another process may reach a frozen database, so only refused connections show that it is unavailable (decision 0022).
   if (capabilities.sharedCache && how !== "frozen") {
     const { "checks answered": answered, "checks refused": refused } = counts;
     if (answered === 0 || refused > answered / 10)

@@ -4,11 +4,11 @@ import { skippedBecause } from "./support/backend.ts";
 import { say } from "./support/report.ts";
 import { openStage, type Stage, shortForm } from "./support/stage.ts";
 
-// The short form: every fault once or a few times, on one application. `npm run test:scenarios` plays the long one.
+// The short form: every fault once or a few times, on one application. `npm run test:scenarios` runs the long form.
 const reason = skippedBecause();
 if (reason !== undefined) console.warn(`skipped: faults: ${reason}`);
 
-describe.skipIf(reason !== undefined)("with processes and services that fail", () => {
+describe.skipIf(reason !== undefined)("processes and services that fail", () => {
   let stage: Stage;
   beforeAll(async () => {
     stage = await openStage(shortForm);

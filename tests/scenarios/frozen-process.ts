@@ -4,17 +4,17 @@ import { speedOf } from "./support/report.ts";
 import { countsOf, type Scenario } from "./support/stage.ts";
 import { unique } from "./support/world.ts";
 
-/** Longer than the fifteen seconds for which the gateway waits for a command: what waits in the process has been given up by then. */
+/** Longer than the fifteen seconds that the gateway waits for a command, so that requests in the process have expired. */
 const frozenMs = 18_000;
-/** At once, so that some of them wait in the process that stands still. */
+/** Concurrent commands, so that some of them wait in the frozen process. */
 const abandoned = 8;
-/** What had been waiting is read at once. */
+/** The waiting messages are read at once. */
 const thawedMs = 2_000;
 
-/** A command process stands still for longer than anybody waits for it, and goes on. */
+/** A command process is frozen for longer than any client waits, and continues. */
 export const frozenProcessScenario: Scenario = {
   name: "a process frozen and thawed",
-  guarantee: "What was given up while a process stood still is not done when it goes on: no old write comes after a newer one.",
+  guarantee: "Requests that expired while a process was frozen are not executed afterwards: no old write follows a newer one.",
   async run({ application, schools }) {
     const { http, fleet } = application;
     const load = await Load.start(application, schools);

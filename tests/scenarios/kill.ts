@@ -4,16 +4,16 @@ import { Load } from "./support/load.ts";
 import { failureOf, speedOf } from "./support/report.ts";
 import { aMoment, countsOf, type Scenario } from "./support/stage.ts";
 
-/** How long after its end a process may still be asked: until NATS and its clients have noticed. */
+/** How long an ended process may still receive requests: until NATS and its clients notice. */
 const noticedMs = 500;
-/** A retry saves a request from one killed process; one that meets a second may be told that nobody could answer, and nothing worse. */
+/** A retry covers one killed process. A request that meets a second one may be answered with 503, and nothing worse. */
 const killsWithin = (killedAt: readonly number[], from: number, to: number): number =>
   killedAt.filter((at) => at > from - noticedMs && at < to).length;
 
-/** Processes of every role in turn end without a word, at a moment of chance, while clients write and read. */
+/** Processes of every role are killed in turn at random times, while clients write and read. */
 export const killScenario: Scenario = {
   name: "kill -9 of a process",
-  guarantee: "No acknowledged command is lost, none is applied twice, and one retry gets an answer where one process was killed.",
+  guarantee: "No acknowledged command is lost or applied twice, and one retry is enough after the kill of one process.",
   async run({ application, schools, form }) {
     const { fleet } = application;
     const load = await Load.start(application, schools);

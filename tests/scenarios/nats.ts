@@ -3,7 +3,7 @@ import { Load } from "./support/load.ts";
 import { speedOf } from "./support/report.ts";
 import { countsOf, type Scenario } from "./support/stage.ts";
 
-/** Roles cannot ask each other; the gateway says so at once, and goes on when they can. */
+/** Roles cannot call each other; the gateway refuses at once, and recovers with NATS. */
 export const natsScenario: Scenario = {
   name: "NATS stopped and back",
   guarantee: "Requests are refused at once, nothing acknowledged is lost, and all recover without a restart.",
@@ -28,7 +28,7 @@ export const natsScenario: Scenario = {
     const recoveredMs = Math.round(performance.now() - began);
     await pause(1_000);
     const report = await load.stopAndVerify();
-    // Nothing is waited for: the connection is known to be lost.
+    // Immediate, because the connection is known to be lost.
     if (slowestRefusalMs > 1_000) problems.push(`a refusal took ${slowestRefusalMs} ms`);
     return {
       problems: [...report.problems, ...problems],

@@ -17,7 +17,7 @@ import { unique } from "./support/world.ts";
 
 const api = "/api/v1/iam";
 
-/** What a newer release may bring: one step that only adds, and one after which an older build must not run. */
+/** Schema steps of a newer release: a compatible one, and a breaking one, after which an older build must not run. */
 const added: SchemaStep = {
   name: "9998_future_adds",
   why: "a table of a release that is not yet made",
@@ -33,7 +33,7 @@ const breaks: SchemaStep = {
 export const olderBuildGuarantee =
   "The build of before runs on the schema of this one, unless a step is marked breaking: then it is refused with 78 and a sentence.";
 
-/** The way back: the build of before is started on the database that this one has migrated and written to. */
+/** The rollback: starts the older build on the database that this one has migrated and written to. */
 export async function runOlderBuild(): Promise<ScenarioReport> {
   const commit = olderCommit();
   if (commit === undefined) throw new Error("the history of the repository is not here");
@@ -89,7 +89,7 @@ async function endOf(child: Child): Promise<{ readonly code: number | null; read
   return { code, output: child.output() };
 }
 
-/** The older build must end, and name the steps that it cannot run on. */
+/** Expects that the older build exits and names the breaking steps. */
 async function expectRefused(
   folder: string,
   environment: Readonly<Record<string, string>>,
@@ -132,7 +132,7 @@ async function write(http: HttpClient): Promise<string> {
   return made.body.id;
 }
 
-/** The smoke test of a build: sign in, what the other one has made, a registration, a role, and decisions. */
+/** The smoke test of a build: a sign-in, the other build's data, a registration, a role, and decisions. */
 async function readAndWrite(http: HttpClient, organizationId: string, problems: string[]): Promise<void> {
   const login = await http.must(200, `POST ${api}/auth/login`, { body: administrator });
   const token: string = login.body.sessionToken;

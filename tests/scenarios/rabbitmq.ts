@@ -6,16 +6,16 @@ import { Load } from "./support/load.ts";
 import { countLog, type Logged } from "./support/log.ts";
 import { countsOf, type Scenario } from "./support/stage.ts";
 
-/** What the product says to itself stays in the log: nobody outside could do anything with it. */
+/** Internal events, which are not published to the broker. */
 const internal = new Set(manifests.flatMap(({ events }) => events.filter((event) => event.internal).map(({ type }) => type)));
 
-/** The log is carried on as soon as the broker is back; the pauses of its clients end within seconds. */
+/** The relay continues as soon as the broker is back; its clients' retry delays end within seconds. */
 const drainedWithinMs = 60_000;
 
-/** The broker goes away while commands go on: the log keeps what it cannot take, and it comes in order afterwards. */
+/** The broker stops while commands continue: the log stores the events, which are published in order afterwards. */
 export const rabbitmqScenario: Scenario = {
   name: "RabbitMQ stopped and back",
-  guarantee: "Commands go on; every event of the log that is for others reaches the consumer, in order per subject.",
+  guarantee: "Commands continue, and every published event reaches the consumer, in order per subject.",
   async run({ application, schools, form }) {
     const { rabbitmq, postgresql } = application;
     if (rabbitmq === undefined) throw new Error("this build has no broker");
@@ -53,7 +53,7 @@ export const rabbitmqScenario: Scenario = {
   },
 };
 
-/** Subjects whose events first arrived in another order than the log's. */
+/** Subjects whose events first arrived in an order other than the log's. */
 function outOfOrder(logged: readonly Logged[], received: readonly { readonly id: string; readonly subject: string }[]): string[] {
   const place = new Map(logged.map(({ id }, index) => [id, index]));
   const last = new Map<string, number>();

@@ -4,10 +4,10 @@ import { Load } from "./support/load.ts";
 import { speedOf } from "./support/report.ts";
 import { countsOf, type Scenario } from "./support/stage.ts";
 
-/** The Redis snapshot is stopped, comes back empty, and is emptied once more, while rights are given and taken. */
+/** Redis is stopped, starts empty, and is flushed once more, while permissions are granted and revoked. */
 export const redisScenario: Scenario = {
   name: "Redis stopped, flushed and back",
-  guarantee: "A taken right is refused in every phase within the bound; the copy is never believed where it may be old.",
+  guarantee: "A revoked permission is refused in every phase within the bound, and a possibly stale snapshot is never used.",
   async run({ application, schools, form }) {
     const { redis, fleet } = application;
     if (redis === undefined) throw new Error("this build has no shared copy");

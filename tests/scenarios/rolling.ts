@@ -4,21 +4,20 @@ import { Load } from "./support/load.ts";
 import { failureOf, speedOf } from "./support/report.ts";
 import { aMoment, countsOf, type Scenario } from "./support/stage.ts";
 
-/** The product's own grace time; a process that needs longer is ended by whoever runs it. */
+/** The product's grace period; an orchestrator kills a process that needs longer. */
 const graceMs = 10_000;
 /**
- * How long a new process is ready before the next one is asked to end (docs/operations/deployment.md, "Rolling"). Clients have to notice
- * first: one that was refused a moment before comes again after 150 ms, to a gateway that would then be away in its turn.
+ * How long a new process is ready before the next one is stopped (docs/operations/deployment.md, "Rolling"). A refused client retries after
+ * 150 ms, and must not meet the next gateway while that one restarts.
  */
 const settledMs = 1_000;
 
 /**
- * Each process of each role is asked to end while clients write and read, and another one takes its place: the way of a
- * release, one role after the other.
+ * Replaces each process of each role while clients write and read, one role after the other, as a release does.
  */
 export const rollingScenario: Scenario = {
   name: "rolling restart of every role",
-  guarantee: "Requests in flight finish, each process ends in its grace time with code 0, and no request needs more than one retry.",
+  guarantee: "Requests in flight finish, each process ends within its grace period with code 0, and no request needs more than one retry.",
   async run({ application, schools }) {
     const { fleet } = application;
     const load = await Load.start(application, schools);
@@ -29,7 +28,7 @@ export const rollingScenario: Scenario = {
     for (const role of everyRole) {
       for (const member of fleet.of(role)) {
         await aMoment(settledMs, settledMs + 300);
-        const askedAt = performance.now();
+        const stopRequestedAt = performance.now();
         const { code, signal, tookMs } = await fleet.replace(member);
         slowest.push(tookMs);
         if (code !== 0) problems.push(`${role} ended with ${code ?? signal}`);
@@ -37,8 +36,8 @@ export const rollingScenario: Scenario = {
         await fleet.allReady();
         steps.push({
           what: `${role} ${fleet.of(role).indexOf(member) + 1}`,
-          askedAt,
-          endedAt: askedAt + tookMs,
+          stopRequestedAt,
+          endedAt: stopRequestedAt + tookMs,
           readyAt: performance.now(),
         });
       }
@@ -59,22 +58,23 @@ export const rollingScenario: Scenario = {
   },
 };
 
-/** One process replaced by another; milliseconds as of the observer's clock. */
+/** A replacement of one process; milliseconds of the client's clock. */
 interface Step {
   readonly what: string;
-  readonly askedAt: number;
+  readonly stopRequestedAt: number;
   readonly endedAt: number;
   readonly readyAt: number;
 }
 
-/** Which processes were replaced while a request was under way, and how long after its beginning. */
+/** The processes that were replaced during a request, and how long after its start. */
 function duringOf({ endedAt, tookMs }: Seen, steps: readonly Step[]): string {
   const beganAt = endedAt - tookMs;
-  const near = steps.filter((step) => step.askedAt < endedAt && step.readyAt > beganAt - 1_000);
+  const near = steps.filter((step) => step.stopRequestedAt < endedAt && step.readyAt > beganAt - 1_000);
   const since = (at: number): number => Math.round(at - beganAt);
   return near
     .map(
-      (step) => `${step.what} asked to end at ${since(step.askedAt)}, ended at ${since(step.endedAt)}, ready at ${since(step.readyAt)} ms`,
+      (step) =>
+        `${step.what} asked to end at ${since(step.stopRequestedAt)}, ended at ${since(step.endedAt)}, ready at ${since(step.readyAt)} ms`,
     )
     .join("; ");
 }

@@ -5,18 +5,17 @@ import { type Answer, HttpClient } from "./support/http.ts";
 import type { Member } from "./support/product.ts";
 import type { Scenario, ScenarioReport } from "./support/stage.ts";
 
-/** Sign-ins at once: each is hashed for a good part of a second, so that they are under way when the signal comes. */
+/** Concurrent sign-ins: hashing takes most of a second, so that they are in flight when the signal comes. */
 const inFlight = 6;
-/** Long enough for a request to have been taken by the process that answers it, and short of its answer. */
+/** Long enough for the answering process to receive a request, and too short for its answer. */
 const underWayAfterMs = 40;
 
 /**
- * SIGTERM while requests are under way, without any retry: through the gateway that is asked to end, and in the command and
- * query processes behind it.
+ * Sends SIGTERM with requests in flight and without retries, to the gateway and to the command and query processes behind it.
  */
 export const terminateScenario: Scenario = {
   name: "SIGTERM with requests in flight",
-  guarantee: "What was taken is answered, what comes later is refused at once, and the process ends with code 0.",
+  guarantee: "Accepted requests are answered, later ones are refused at once, and the process ends with code 0.",
   async run({ application }): Promise<ScenarioReport> {
     const { fleet } = application;
     const problems: string[] = [];
@@ -28,7 +27,7 @@ export const terminateScenario: Scenario = {
       const [member] = fleet.of(role) as readonly [Member];
       const [gateway] = fleet.of("gateway") as readonly [Member];
       const http = new HttpClient([gateway.url]);
-      const asked = Array.from(
+      const requests = Array.from(
         { length: inFlight },
         (_, index): Promise<Answer> =>
           role === "query"
@@ -37,7 +36,7 @@ export const terminateScenario: Scenario = {
       );
       await pause(role === "query" ? 1 : underWayAfterMs);
       const ending = fleet.replace(member);
-      const answers = await Promise.all(asked);
+      const answers = await Promise.all(requests);
       const lost = answers.filter(({ status }) => status !== 200);
       counts.answered += answers.length - lost.length;
       for (const { status, body: said } of lost) problems.push(`${role}: a request under way got ${status} ${JSON.stringify(said)}`);
@@ -50,7 +49,7 @@ export const terminateScenario: Scenario = {
   },
 };
 
-/** Asks a gateway from the signal on until it has ended: each answer is whole, or a refusal that came at once. */
+/** Sends requests to a gateway from the signal until its exit: each is answered completely, or refused at once. */
 async function refusedWhileEnding(member: Member, replace: (member: Member) => Promise<unknown>, problems: string[]): Promise<number> {
   const http = new HttpClient([member.url]);
   let over = false;

@@ -4,20 +4,20 @@ import { gatehouse } from "../newcomer/process.ts";
 import { Load } from "./support/load.ts";
 import { countsOf, type Scenario } from "./support/stage.ts";
 
-/** Processes that begin the same work at the same moment. */
+/** Processes that start the same work at the same moment. */
 const processes = 3;
 
-/** Several processes migrate an empty database at once, and several workers hold the same consumers and jobs. */
+/** Several processes migrate an empty database concurrently, and several workers serve the same consumers and jobs. */
 export const twiceScenario: Scenario = {
   name: "the same work in several processes",
-  guarantee: "A migration, an event's effect and a job happen once.",
+  guarantee: "A migration, an event and a job take effect once.",
   async run({ application, schools }) {
     const load = await Load.start(application, schools);
     const problems: string[] = [];
     const migrated = await migrateAtOnce(application.environment, problems);
     const jobs = await jobsAtOnce(application.postgresql.url, problems);
     const report = await load.stopAndVerify();
-    // Nobody was killed, so nothing explains a second mail.
+    // No process was killed, so nothing explains a second mail.
     if (report.counts["mailsTwice"] !== 0) problems.push(`${report.counts["mailsTwice"]} mails came twice`);
     return { problems: [...report.problems, ...problems], steps: migrated, "scheduled jobs done": jobs, ...countsOf(report) };
   },
@@ -39,12 +39,12 @@ async function migrateAtOnce(environment: Readonly<Record<string, string>>, prob
   }
 }
 
-/** Puts a few jobs into a queue that every worker serves, and counts how often each was taken. */
+/** Enqueues a few jobs that every worker serves, and counts how often each was run. */
 async function jobsAtOnce(url: string, problems: string[]): Promise<number> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    const queue = "sessions.remove-over";
+    const queue = "sessions.delete-expired";
     await client.query("insert into jobs.job (name, data) select $1, '{}' from generate_series(1, 20)", [queue]);
     await client.query("select pg_notify('pgboss', $1)", [queue]).catch(() => {});
     const deadline = performance.now() + 60_000;

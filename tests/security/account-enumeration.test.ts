@@ -1,19 +1,17 @@
 /** Attack 28 of docs/security/attacks.md. */
-import { expectOk } from "@gatehouse/testing/ask.ts";
-import { newPerson, password } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, invite, makeWorld, type World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { address, invite, newPerson, password } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 
-// That both take the same time is measured by timing.ts, which is run by hand: a suite beside other suites measures nothing.
+// support/timing.ts compares the times. It is run by hand, because concurrent suites distort them.
 
-let server: TestServer;
-let world: World;
-/** Addresses of every kind that a non-member could ask about; the last one is nobody's. */
+const world = World.ofSuite(["other", "member"]);
+const { server } = world;
+/** Email addresses of every kind. The last one has no account. */
 const kinds: Record<string, string> = {};
 beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
   kinds["active"] = (await newPerson(server, "active")).email;
   const suspended = await newPerson(server, "suspended");
   await expectOk(server.call(`PATCH /api/v1/users/${suspended.id}`, { token: world.administrator.token, body: { status: "Suspended" } }));
@@ -24,11 +22,10 @@ beforeAll(async () => {
   kinds["administrator"] = world.administrator.email;
   kinds["unknown"] = address("unknown");
 });
-afterAll(() => server.close());
 
 const registration = (email: string) => ({ email, password: "a non-member's guess", firstName: "A", lastName: "B", locale: "en" });
 
-/** The shape of a value: the names in it and the types, not what it says. */
+/** The names and types of a value, without its contents. */
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shapeOf);
   if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
@@ -39,7 +36,7 @@ function shapeOf(value: unknown): unknown {
   );
 }
 
-/** All that a non-member sees of an answer but its time. */
+/** Everything that a caller sees of an answer, except its time. */
 const seen = (answer: Answer<AnyBody>) => ({
   status: answer.status,
   code: answer.body?.error?.code,
@@ -48,25 +45,25 @@ const seen = (answer: Answer<AnyBody>) => ({
   headers: Object.keys(answer.headers).sort(),
 });
 
-async function expectAlike(asked: (email: string) => Promise<Answer<AnyBody>>): Promise<void> {
+async function expectAlike(send: (email: string) => Promise<Answer<AnyBody>>): Promise<void> {
   const answers = new Map<string, ReturnType<typeof seen>>();
-  for (const [kind, email] of Object.entries(kinds)) answers.set(kind, seen(await asked(email)));
+  for (const [kind, email] of Object.entries(kinds)) answers.set(kind, seen(await send(email)));
   for (const [kind, answer] of answers) expect(answer, kind).toEqual(answers.get("unknown"));
 }
 
 describe("an unauthenticated caller cannot find out who has an account", () => {
-  it("signing in does not tell a known address from an unknown one", () =>
+  it("signing in does not distinguish a known address from an unknown one", () =>
     expectAlike((email) => server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a non-member's other guess" } })));
 
-  it("signing in for an organization does not tell a known address from an unknown one", () =>
+  it("signing in for an organization does not distinguish a known address from an unknown one", () =>
     expectAlike((email) =>
       server.call("POST /api/v1/iam/auth/login", { body: { email, password: "a non-member's other guess", organizationId: world.own.id } }),
     ));
 
-  it("asking for a new password does not tell a known address from an unknown one", () =>
+  it("requesting a password reset does not distinguish a known address from an unknown one", () =>
     expectAlike((email) => server.call("POST /api/v1/iam/auth/forgot-password", { body: { email } })));
 
-  it("an invitation does not tell a known address from an unknown one, unless the member lists tell its inviter anyway", () =>
+  it("an invitation does not distinguish a known address from an unknown one, unless the inviter sees the members anyway", () =>
     expectAlike((email) =>
       server.call(`POST /api/v1/iam/organizations/${world.own.id}/invitations`, {
         token: world.own.owner.token,
@@ -74,11 +71,10 @@ describe("an unauthenticated caller cannot find out who has an account", () => {
       }),
     ));
 
-  it("accepting an invitation with a guessed token does not tell a known address from an unknown one", async () => {
+  it("accepting an invitation with a guessed token does not distinguish a known address from an unknown one", async () => {
     const guest = await newPerson(server, "guest");
-    const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
-    const known = await invite(server, { ...by, email: guest.email });
-    const unknown = await invite(server, { ...by, email: address("nobody") });
+    const known = await invite(server, world.own.organization, guest.email, world.own.roles["Member"] as string);
+    const unknown = await invite(server, world.own.organization, address("nobody"), world.own.roles["Member"] as string);
     const accept = (id: string) =>
       server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: world.other.member.token, body: { token: "A".repeat(43) } });
     const none = seen(await accept("0198a000-0000-7000-8000-000000000000"));
@@ -86,7 +82,7 @@ describe("an unauthenticated caller cannot find out who has an account", () => {
     expect(seen(await accept(unknown.id))).toEqual(none);
   });
 
-  it("a link that confirms or resets does not tell a known address from an unknown one", async () => {
+  it("a link that confirms or resets does not distinguish a known address from an unknown one", async () => {
     for (const route of ["verify-email", "reset-password"]) {
       const answers = await Promise.all(
         ["A".repeat(43), "B".repeat(20), "C".repeat(200)].map((token) =>
@@ -97,7 +93,7 @@ describe("an unauthenticated caller cannot find out who has an account", () => {
     }
   });
 
-  it("registering does not tell a known address from an unknown one, also twice and with an Idempotency-Key", async () => {
+  it("registering does not distinguish a known address from an unknown one, also twice and with an Idempotency-Key", async () => {
     await expectAlike((email) => server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
     await expectAlike((email) => server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
     const key = { "idempotency-key": `register-${Date.now()}` };
@@ -111,7 +107,7 @@ describe("an unauthenticated caller cannot find out who has an account", () => {
     }
   });
 
-  it("signing in with the registered password does not tell whether the address had an account", () =>
+  it("signing in with the registered password does not show whether the address had an account", () =>
     expectAlike(async (email) => {
       await expectOk(server.call("POST /api/v1/iam/auth/register", { body: registration(email) }));
       return server.call("POST /api/v1/iam/auth/login", { body: { email, password: registration(email).password } });

@@ -1,9 +1,10 @@
 /** Attack 48 of docs/security/attacks.md. */
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
-import { inLanes, times } from "@gatehouse/testing/ask.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { inLanes, times } from "@gatehouse/testing/lanes.ts";
 import {
   joinAs,
+  newInternalRole,
   newOrganization,
   newPerson,
   type OrganizationOf,
@@ -12,147 +13,146 @@ import {
   signIn,
   unique,
 } from "@gatehouse/testing/people.ts";
-import { compare, Scene } from "@gatehouse/testing/scene.ts";
+import { compare } from "@gatehouse/testing/references.ts";
 import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-let scene: Scene;
+const world = World.ofSuite(["admin", "member"]);
 beforeAll(async () => {
-  scene = await Scene.open();
-  await scene.define("Lesson", "Lesson.Read", "Lesson.Write");
+  await world.define("Lesson", "Lesson.Read", "Lesson.Write");
 });
-afterAll(() => scene.close());
 
 const refused = async (work: () => Promise<AnyBody>, status: number, code: string, field?: string) =>
-  expectError(await withoutTrace(scene.server, work), status, code, field);
+  expectError(await withoutTrace(world.server, work), status, code, field);
 
 /** Members of an organization by user, with their memberships. */
 async function memberships({ id, owner }: OrganizationOf): Promise<ReadonlyMap<string, string>> {
-  const { body } = await scene.send(`GET organizations/${id}/memberships?limit=100`, owner.token);
+  const { body } = await world.send(`GET organizations/${id}/memberships?limit=100`, owner.token);
   return new Map(body.items.map((item: AnyBody) => [item.userId, item.id]));
 }
 
 /** An organization whose only owner also holds a role that others hold. */
 async function sharedRole() {
-  const organization = await newOrganization(scene.server);
-  const roles = await rolesOf(scene.server, organization);
-  const team = await scene.role([], organization);
+  const organization = await newOrganization(world.server);
+  const roles = await rolesOf(world.server, organization);
+  const team = await world.role([], organization);
   const membership = (await memberships(organization)).get(organization.owner.id) as string;
   const at = `PUT organizations/${organization.id}/memberships/${membership}`;
   const owner = roles["Owner"] as string;
-  const giveOwner = (...roleIds: string[]) => scene.send(at, organization.owner.token, { roleIds });
+  const giveOwner = (...roleIds: string[]) => world.send(at, organization.owner.token, { roleIds });
   expectWritten(await giveOwner(owner, team), 200);
-  const manager = await newPerson(scene.server, "manager");
-  const keeping = await scene.role(["Organization.ManageRoles", "Organization.ReadRoles"], organization);
-  await joinAs(scene.server, organization, manager, keeping);
-  const reads = () => scene.send(`GET organizations/${organization.id}`, organization.owner.token);
+  const manager = await newPerson(world.server, "manager");
+  const keeping = await world.role(["Organization.ManageRoles", "Organization.ReadRoles"], organization);
+  await joinAs(world.server, organization, manager, keeping);
+  const reads = () => world.send(`GET organizations/${organization.id}`, organization.owner.token);
   return { organization, roles, team, owner, manager, giveOwner, reads };
 }
 
 /** Another owner of the organization. */
 async function secondOwner({ organization, roles }: Awaited<ReturnType<typeof sharedRole>>): Promise<Person> {
-  const person = await newPerson(scene.server, "second");
-  await joinAs(scene.server, organization, person, roles["Owner"] as string);
+  const person = await newPerson(world.server, "second");
+  await joinAs(world.server, organization, person, roles["Owner"] as string);
   return person;
 }
 
-describe("a denial reaches nobody above", () => {
-  it("who may manage roles takes nothing from an owner by a role that they share, under no condition", async () => {
+describe("denials of more privileged members", () => {
+  it("a manager of roles cannot deny an owner anything by a role that they share, under any condition", async () => {
     const { team, manager, reads, organization } = await sharedRole();
-    expectWritten(await scene.rule(team, "Lesson.Write", {}, organization.owner.token), 200);
+    expectWritten(await world.rule(team, "Lesson.Write", {}, organization.owner.token), 200);
     for (const permission of ["Organization", "Organization.Read", "Lesson.Write", "Lesson.Read"])
       for (const condition of [undefined, compare("$request.any", "equals", "x")]) {
         const rule = { effect: "deny", ...(condition ? { condition } : {}) };
-        await refused(() => scene.rule(team, permission, rule, manager.token), 403, "access.holders_above", "roleId");
+        await refused(() => world.rule(team, permission, rule, manager.token), 403, "access.holders_above", "roleId");
       }
-    // A condition on what they have, and the end of it, take as much.
-    const holds = await scene.role(["Lesson.Write"], organization);
-    const writer = await newPerson(scene.server, "writer");
-    await joinAs(scene.server, organization, writer, holds);
-    const remove = (role: string) => scene.send(`DELETE roles/${role}/permissions`, manager.token, { permissions: ["Lesson.Write"] });
+    // Adding a condition to a permission and removing it need the same permission.
+    const holds = await world.role(["Lesson.Write"], organization);
+    const writer = await newPerson(world.server, "writer");
+    await joinAs(world.server, organization, writer, holds);
+    const remove = (role: string) => world.send(`DELETE roles/${role}/permissions`, manager.token, { permissions: ["Lesson.Write"] });
     await refused(() => remove(holds), 403, "access.holders_above");
     await refused(() => remove(team), 403, "access.holders_above");
     expectRead(await reads());
   });
 
-  it("an administrator of the organization who is no owner does not either", async () => {
+  it("an admin who is no owner cannot deny an owner anything", async () => {
     const { team, roles, organization } = await sharedRole();
-    const admin = await newPerson(scene.server, "admin");
-    await joinAs(scene.server, organization, admin, roles["Admin"] as string);
-    await refused(() => scene.rule(team, "Lesson.Read", { effect: "deny" }, admin.token), 403, "access.holders_above");
+    const admin = await newPerson(world.server, "admin");
+    await joinAs(world.server, organization, admin, roles["Admin"] as string);
+    await refused(() => world.rule(team, "Lesson.Read", { effect: "deny" }, admin.token), 403, "access.holders_above");
   });
 
-  it("from those who hold no more than themselves they may", async () => {
+  it("a manager of roles can deny members who hold no more than they do", async () => {
     const { organization, manager, roles } = await sharedRole();
-    const lesser = await scene.role(["Organization.ReadRoles"], organization);
-    await joinAs(scene.server, organization, await newPerson(scene.server), lesser);
-    expectWritten(await scene.rule(lesser, "Lesson.Read", { effect: "deny" }, manager.token), 200);
-    const admin = await newPerson(scene.server, "admin");
-    await joinAs(scene.server, organization, admin, roles["Admin"] as string);
+    const lesser = await world.role(["Organization.ReadRoles"], organization);
+    await joinAs(world.server, organization, await newPerson(world.server), lesser);
+    expectWritten(await world.rule(lesser, "Lesson.Read", { effect: "deny" }, manager.token), 200);
+    const admin = await newPerson(world.server, "admin");
+    await joinAs(world.server, organization, admin, roles["Admin"] as string);
     const remove = { permissions: ["Organization.ReadRoles"] };
-    expectWritten(await scene.send(`DELETE roles/${lesser}/permissions`, admin.token, remove), 200);
+    expectWritten(await world.send(`DELETE roles/${lesser}/permissions`, admin.token, remove), 200);
   });
 
-  it("a clerk of the internal scope takes nothing from an administrator", async () => {
-    const administrator = scene.administrator;
+  it("a clerk of the internal scope cannot deny an administrator anything", async () => {
+    const administrator = world.administrator;
     const clerk = await internalMember("InternalRole.Manage", "InternalRole.Read");
     const shared = await internalRole();
     const top = await administratorRole();
-    const give = (roleIds: string[]) => scene.send(`PUT internal/memberships/${administrator.id}`, administrator.token, { roleIds });
+    const give = (roleIds: string[]) => world.send(`PUT internal/memberships/${administrator.id}`, administrator.token, { roleIds });
     expectWritten(await give([top, shared]), 200);
     for (const permission of ["Authorization", "InternalRole.Manage", "User.Read"])
-      await refused(() => scene.rule(shared, permission, { effect: "deny" }, clerk.token), 403, "access.holders_above");
-    // The only administrator does not do it either, nor takes a role on that does.
-    await refused(() => scene.rule(shared, "User.Read", { effect: "deny" }, administrator.token), 409, "access.last_holder");
+      await refused(() => world.rule(shared, permission, { effect: "deny" }, clerk.token), 403, "access.holders_above");
+    // The only administrator cannot do it either, nor assign themselves such a role.
+    await refused(() => world.rule(shared, "User.Read", { effect: "deny" }, administrator.token), 409, "access.last_holder");
     const denying = await internalRole();
-    expectWritten(await scene.rule(denying, "User.Read", { effect: "deny" }, administrator.token), 200);
+    expectWritten(await world.rule(denying, "User.Read", { effect: "deny" }, administrator.token), 200);
     await refused(() => give([top, denying]), 409, "tenancy.last_administrator");
     expectWritten(await give([top]), 200);
   });
 });
 
-describe("an owner who can undo everything is left", () => {
-  it("the only owner is under no denial by their own hand", async () => {
+describe("the last unrestricted owner", () => {
+  it("the only owner cannot deny themselves a permission of the product", async () => {
     const { team, owner, giveOwner, organization, reads } = await sharedRole();
     const deny = (role: string, rule = {}) =>
-      scene.rule(role, "Organization.ReadGrants", { effect: "deny", ...rule }, organization.owner.token);
+      world.rule(role, "Organization.ReadGrants", { effect: "deny", ...rule }, organization.owner.token);
     await refused(() => deny(team), 409, "access.last_holder", "roleId");
     await refused(() => deny(team, { condition: compare("$request.any", "equals", "x") }), 409, "access.last_holder");
-    const denying = await scene.role([], organization);
+    const denying = await world.role([], organization);
     expectWritten(await deny(denying), 200);
     await refused(() => giveOwner(owner, denying), 409, "tenancy.last_owner");
     expectRead(await reads());
   });
 
-  it("of an application's permission they may be, and take it back themselves", async () => {
+  it("the only owner can deny themselves an application's permission, and undo it", async () => {
     const { team, organization } = await sharedRole();
     const { token } = organization.owner;
-    expectWritten(await scene.rule(team, "Lesson.Read", { effect: "deny" }, token), 200);
+    expectWritten(await world.rule(team, "Lesson.Read", { effect: "deny" }, token), 200);
     const body = { userId: organization.owner.id, tenantId: organization.id, actionType: "Lesson.Read" };
-    const may = async () => (await scene.send("POST authorization/check", token, body)).body.isAuthorized;
+    const may = async () => (await world.send("POST authorization/check", token, body)).body.isAuthorized;
     expect(await may()).toBe(false);
-    expectWritten(await scene.send(`DELETE roles/${team}/permissions`, token, { permissions: ["Lesson.Read"] }), 200);
+    expectWritten(await world.send(`DELETE roles/${team}/permissions`, token, { permissions: ["Lesson.Read"] }), 200);
     expect(await may()).toBe(true);
   });
 
-  it("of two owners one may be denied something, and the other takes it back", async () => {
+  it("one of two owners can be denied a permission, and the other can undo it", async () => {
     const shared = await sharedRole();
     const { team, organization, owner, giveOwner } = shared;
     const second = await secondOwner(shared);
-    expectWritten(await scene.rule(team, "Organization.ReadGrants", { effect: "deny" }, second.token), 200);
-    // Who is denied something does not count: the second is the last one now.
+    expectWritten(await world.rule(team, "Organization.ReadGrants", { effect: "deny" }, second.token), 200);
+    // A restricted owner does not count, so the second one is the last.
     const of = (await memberships(organization)).get(second.id);
     const at = `organizations/${organization.id}/memberships/${of}`;
-    await refused(() => scene.send(`DELETE ${at}`, second.token), 409, "tenancy.last_owner");
+    await refused(() => world.send(`DELETE ${at}`, second.token), 409, "tenancy.last_owner");
     expect((await giveOwner(owner)).status).toBe(403);
     const remove = { permissions: ["Organization.ReadGrants"] };
-    expectWritten(await scene.send(`DELETE roles/${team}/permissions`, second.token, remove), 200);
-    expectWritten(await scene.send(`DELETE ${at}`, second.token), 204);
+    expectWritten(await world.send(`DELETE roles/${team}/permissions`, second.token, remove), 200);
+    expectWritten(await world.send(`DELETE ${at}`, second.token), 204);
   });
 
-  it("who is suspended does not count", async () => {
+  it("a suspended owner does not count as an unrestricted owner", async () => {
     const shared = await sharedRole();
     const { organization, owner, team, giveOwner } = shared;
     const second = await secondOwner(shared);
@@ -160,10 +160,10 @@ describe("an owner who can undo everything is left", () => {
     await setStatus(second, "Suspended");
     await refused(() => giveOwner(member), 409, "tenancy.last_owner", "membershipId");
     const at = (await memberships(organization)).get(organization.owner.id);
-    const leave = () => scene.send(`DELETE organizations/${organization.id}/memberships/${at}`, organization.owner.token);
+    const leave = () => world.send(`DELETE organizations/${organization.id}/memberships/${at}`, organization.owner.token);
     await refused(leave, 409, "tenancy.last_owner", "membershipId");
     await refused(
-      () => scene.rule(team, "Organization.ReadGrants", { effect: "deny" }, organization.owner.token),
+      () => world.rule(team, "Organization.ReadGrants", { effect: "deny" }, organization.owner.token),
       409,
       "access.last_holder",
     );
@@ -173,81 +173,81 @@ describe("an owner who can undo everything is left", () => {
   });
 });
 
-describe("a helpdesk takes no administrator's access", () => {
-  it("who may suspend users suspends nobody who holds more than they do, nor lets them in again", async () => {
+describe("suspension of more privileged users", () => {
+  it("a helpdesk can neither suspend nor reactivate a user who holds more than they do", async () => {
     const helpdesk = await internalMember("User.SetStatus");
     const officer = await internalMember("User.SetStatus", "User.Read");
     const set = (whom: Person, status: string, by = helpdesk) =>
-      scene.server.call(`PATCH /api/v1/users/${whom.id}`, { token: by.token, body: { status } });
-    await refused(() => set(scene.administrator, "Suspended"), 403, "access.permission_not_held");
+      world.server.call(`PATCH /api/v1/users/${whom.id}`, { token: by.token, body: { status } });
+    await refused(() => set(world.administrator, "Suspended"), 403, "access.permission_not_held");
     await refused(() => set(officer, "Suspended"), 403, "access.permission_not_held");
     await setStatus(officer, "Suspended");
     await refused(() => set(officer, "Active"), 403, "access.permission_not_held");
     await setStatus(officer, "Active");
     expectWritten(await set(helpdesk, "Suspended", await signedInAgain(officer)), 200);
     await setStatus(helpdesk, "Active");
-    // A user without internal roles is below everybody there, an owner of an organization as well.
+    // A user without internal roles holds less than any internal member; so does an owner of an organization.
     const { organization } = await sharedRole();
     const again = await signedInAgain(helpdesk);
     expectWritten(await set(organization.owner, "Suspended", again), 200);
     expectWritten(await set(organization.owner, "Active", again), 200);
   });
 
-  it("the last active administrator stays active, whoever asks", async () => {
+  it("the last active administrator cannot be suspended by any caller", async () => {
     const defined = await permissions("Internal");
     const roots = defined.filter((one) => one.parent === null).map(({ value }) => value);
     const equal = await internalMember(...roots);
     const set = () =>
-      scene.server.call(`PATCH /api/v1/users/${scene.administrator.id}`, { token: equal.token, body: { status: "Suspended" } });
+      world.server.call(`PATCH /api/v1/users/${world.administrator.id}`, { token: equal.token, body: { status: "Suspended" } });
     await refused(set, 409, "tenancy.last_administrator", "userId");
-    const gone = () => scene.send(`DELETE internal/memberships/${scene.administrator.id}`, equal.token);
+    const gone = () => world.send(`DELETE internal/memberships/${world.administrator.id}`, equal.token);
     await refused(gone, 409, "tenancy.last_administrator");
   });
 });
 
-describe("a requirement of the model shuts nobody out", () => {
+describe("requirements of the model", () => {
   const requirements = (values: object) => ({ model: { requirements: values } });
-  const put = (values: object, token = scene.administrator.token) => scene.send("PUT authorization/model", token, requirements(values));
+  const put = (values: object, token = world.administrator.token) => world.send("PUT authorization/model", token, requirements(values));
 
-  it("the product's own operations decide with the caller's session, as the check does", async () => {
+  it("the product's own operations evaluate the caller's session, as a check does", async () => {
     const { organization } = await sharedRole();
     const person = organization.owner;
     const make = (token: string) =>
-      scene.send("POST roles", token, { name: `Role ${unique()}`, scope: "Organization", organizationId: organization.id });
+      world.send("POST roles", token, { name: `Role ${unique()}`, scope: "Organization", organizationId: organization.id });
     const check = async (token: string) => {
       const body = { userId: person.id, tenantId: organization.id, actionType: "Organization.ManageRoles" };
-      return (await scene.send("POST authorization/check", token, body)).body;
+      return (await world.send("POST authorization/check", token, body)).body;
     };
     expectWritten(await put({ "Organization.ManageRoles": { session: { maxAgeSeconds: 900 } } }), 200);
-    const fresh = await signIn(scene.server, person.email);
+    const fresh = await signIn(world.server, person.email);
     expect((await check(fresh)).isAuthorized).toBe(true);
     expectWritten(await make(fresh), 201);
-    scene.server.clock.advance(901);
+    world.server.clock.advance(901);
     expect(await check(fresh)).toMatchObject({ isAuthorized: false, reasonCode: "session_strength" });
-    const stale = await withoutTrace(scene.server, () => make(fresh));
+    const stale = await withoutTrace(world.server, () => make(fresh));
     expectError(stale, 403, "auth.permission_denied");
     expect(stale.body.error.details).toEqual([{ rule: "session_strength", permission: "Organization.ManageRoles" }]);
-    expectWritten(await make(await signIn(scene.server, person.email)), 201);
-    expectWritten(await put({}, await signIn(scene.server, scene.administrator.email)), 200);
+    expectWritten(await make(await signIn(world.server, person.email)), 201);
+    expectWritten(await put({}, await signIn(world.server, world.administrator.email)), 200);
   });
 
   it("a condition on the request is met by the request itself", async () => {
     const condition = compare("$request.ip", "in_network", "10.9.0.0/16");
-    const role = await scene.roleWith("Organization.ManageRoles", { condition });
-    const person = await scene.person(role);
+    const role = await world.roleWith("Organization.ManageRoles", { condition });
+    const person = await world.person(role);
     const make = (from: string) =>
-      scene.server.call("POST /api/v1/iam/roles", {
+      world.server.call("POST /api/v1/iam/roles", {
         token: person.token,
         from,
-        body: { name: `Role ${unique()}`, scope: "Organization", organizationId: scene.organization.id },
+        body: { name: `Role ${unique()}`, scope: "Organization", organizationId: world.organization.id },
       });
     expectWritten(await make("10.9.1.1"), 201);
     await refused(() => make("10.8.1.1"), 403, "auth.permission_denied");
   });
 
-  it("questions about others need what the model requires of asking", async () => {
-    const body = { checks: [{ userId: scene.member.id, tenantId: scene.organization.id, actionType: "Organization.Read" }] };
-    const ask = () => scene.send("POST authorization/check-batch", scene.administrator.token, body);
+  it("checks about other users need what the model requires of the check permission", async () => {
+    const body = { checks: [{ userId: world.member.id, tenantId: world.organization.id, actionType: "Organization.Read" }] };
+    const ask = () => world.send("POST authorization/check-batch", world.administrator.token, body);
     expectRead(await ask());
     expectWritten(await put({ "Authorization.Check": { session: { anyMethod: ["hwk"] } } }), 200);
     expectError(await ask(), 403, "auth.permission_denied");
@@ -255,7 +255,7 @@ describe("a requirement of the model shuts nobody out", () => {
     expectRead(await ask());
   });
 
-  it("whoever may replace the model can always meet what it requires", async () => {
+  it("a caller who may replace the model can always meet its requirements", async () => {
     for (const permission of ["Authorization.ManageModel", "Authorization"])
       for (const requirement of [
         { session: { anyMethod: ["hwk"] } },
@@ -267,20 +267,20 @@ describe("a requirement of the model shuts nobody out", () => {
         await refused(() => put({ [permission]: requirement }), 400, "common.validation_failed", field);
       }
     expectWritten(await put({ "Authorization.ManageModel": { session: { maxAgeSeconds: 900 } } }), 200);
-    scene.server.clock.advance(901);
+    world.server.clock.advance(901);
     expectError(await put({}), 403, "auth.permission_denied");
-    expectWritten(await put({}, await signIn(scene.server, scene.administrator.email)), 200);
+    expectWritten(await put({}, await signIn(world.server, world.administrator.email)), 200);
   });
 
-  it("a model of an earlier release that shuts everybody out is replaced all the same", async () => {
-    const { owner } = scene.server.application.platform.database;
+  it("a model of an earlier release that denies every caller can still be replaced", async () => {
+    const { owner } = world.server.application.platform.database;
     const document = { requirements: { "Authorization.ManageModel": { session: { anyMethod: ["hwk"] } } } };
     const { rows } = await sql<{ version: number }>`insert into authorization_models (version, document, created_at)
       select max(version) + 1, ${JSON.stringify(document)}::jsonb, now() from authorization_models returning version`.execute(owner);
-    await asOperator(scene.server, "decisions.repairProjection", { keys: ["iam:policy"] });
-    const token = await signIn(scene.server, scene.administrator.email);
-    const body = { userId: scene.administrator.id, actionType: "Authorization.ManageModel" };
-    await expect.poll(async () => (await scene.send("POST authorization/check", token, body)).body.reasonCode).toBe("session_strength");
+    await asOperator(world.server, "decisions.repairProjection", { keys: ["iam:policy"] });
+    const token = await signIn(world.server, world.administrator.email);
+    const body = { userId: world.administrator.id, actionType: "Authorization.ManageModel" };
+    await expect.poll(async () => (await world.send("POST authorization/check", token, body)).body.reasonCode).toBe("session_strength");
     const clerk = await internalMember("Authorization.Check");
     expectError(await put({}, clerk.token), 403, "auth.permission_denied");
     const replaced = await put({}, token);
@@ -289,40 +289,40 @@ describe("a requirement of the model shuts nobody out", () => {
   });
 });
 
-describe("other ways by which rights could end", () => {
-  it("a grant that bans, of or later than before, reaches nobody above", async () => {
+describe("other ways to take permissions away", () => {
+  it("a grant that bans cannot affect more privileged members", async () => {
     const relations = { viewer: { subjects: ["user"] }, banned: { subjects: ["user", "user:*", "role"] } };
-    await scene.model({ resourceTypes: { Room: { relations, permissions: { "Lesson.Read": { allow: "viewer", deny: "banned" } } } } });
-    const bouncer = await scene.person(await scene.role(["Organization.ManageGrants", "Lesson.Read"]));
-    const reader = await scene.person(await scene.role(["Lesson.Read"]));
+    await world.model({ resourceTypes: { Room: { relations, permissions: { "Lesson.Read": { allow: "viewer", deny: "banned" } } } } });
+    const bouncer = await world.person(await world.role(["Organization.ManageGrants", "Lesson.Read"]));
+    const reader = await world.person(await world.role(["Lesson.Read"]));
     const room = `Room:${unique()}`;
-    const { Owner } = scene.roles as { Owner: string };
-    for (const subject of [`user:${scene.owner.id}`, `user:${scene.admin.id}`, `role:${Owner}`])
-      await refused(() => scene.grant(room, "banned", subject, {}, bouncer.token), 403, "access.holders_above", "subject");
-    const ban = await scene.granted(room, "banned", `user:${scene.owner.id}`, { expiresAt: "2090-01-01T00:00:00.000Z" }, scene.owner.token);
-    const longer = () => scene.send(`PUT grants/${ban.id}`, bouncer.token, { condition: null, expiresAt: null });
+    const { Owner } = world.roles as { Owner: string };
+    for (const subject of [`user:${world.owner.id}`, `user:${world.admin.id}`, `role:${Owner}`])
+      await refused(() => world.grant(room, "banned", subject, {}, bouncer.token), 403, "access.holders_above", "subject");
+    const ban = await world.granted(room, "banned", `user:${world.owner.id}`, { expiresAt: "2090-01-01T00:00:00.000Z" }, world.owner.token);
+    const longer = () => world.send(`PUT grants/${ban.id}`, bouncer.token, { condition: null, expiresAt: null });
     await refused(longer, 403, "access.holders_above");
-    await scene.granted(room, "banned", `user:${reader.id}`, {}, bouncer.token);
-    expect(await scene.mayOn(reader, "Lesson.Read", room)).toBe(false);
-    // A grant decides nothing about the product's own operations: the owner takes any ban back.
-    await scene.granted(room, "banned", "user:*", {}, bouncer.token);
+    await world.granted(room, "banned", `user:${reader.id}`, {}, bouncer.token);
+    expect(await world.mayOn(reader, "Lesson.Read", room)).toBe(false);
+    // Grants do not affect the product's own operations, so the owner can remove any ban.
+    await world.granted(room, "banned", "user:*", {}, bouncer.token);
     expectWritten(
-      await scene.send("POST grants/revoke", scene.owner.token, {
-        organizationId: scene.organization.id,
+      await world.send("POST grants/revoke", world.owner.token, {
+        organizationId: world.organization.id,
         resource: { type: "Room", id: room.slice(5) },
       }),
       200,
     );
-    expect(await scene.mayOn(scene.owner, "Lesson.Read", room)).toBe(true);
+    expect(await world.mayOn(world.owner, "Lesson.Read", room)).toBe(true);
   });
 
-  it("who notes attributes triggers no denial of somebody above", async () => {
+  it("a manager of attributes cannot trigger a denial of a more privileged member", async () => {
     const shared = await sharedRole();
     const { team, organization } = shared;
     await secondOwner(shared);
-    const clerk = await newPerson(scene.server, "clerk");
-    await joinAs(scene.server, organization, clerk, await scene.role(["Organization.ManageAttributes"], organization));
-    const note = (attributes: object, of: string) => scene.send(`PUT organizations/${organization.id}/${of}`, clerk.token, { attributes });
+    const clerk = await newPerson(world.server, "clerk");
+    await joinAs(world.server, organization, clerk, await world.role(["Organization.ManageAttributes"], organization));
+    const note = (attributes: object, of: string) => world.send(`PUT organizations/${organization.id}/${of}`, clerk.token, { attributes });
     const owners = `members/${organization.owner.id}/attributes`;
     expectWritten(await note({ barred: "no" }, owners), 200);
     expectWritten(await note({ barred: "no" }, "attributes"), 200);
@@ -331,60 +331,60 @@ describe("other ways by which rights could end", () => {
       ["Lesson.Write", "$tenant"],
     ] as const) {
       const condition = compare(`${root}.barred`, "equals", "yes");
-      expectWritten(await scene.rule(team, permission, { effect: "deny", condition }, organization.owner.token), 200);
+      expectWritten(await world.rule(team, permission, { effect: "deny", condition }, organization.owner.token), 200);
     }
     await refused(() => note({ barred: "yes" }, owners), 403, "access.holders_above", "attributes");
     await refused(() => note({ barred: "yes" }, "attributes"), 403, "access.holders_above", "attributes");
   });
 
-  it("the product's own permissions are neither removed nor moved, and no role of the product changed", async () => {
+  it("permissions and roles of the product cannot be deleted, moved or changed", async () => {
     const defined = [...(await permissions("Organization")), ...(await permissions("Internal"))];
-    const token = scene.administrator.token;
+    const token = world.administrator.token;
     for (const value of ["Organization.ManageRoles", "Authorization.ManageModel"]) {
       const { id } = defined.find((one) => one.value === value) as { id: string };
-      await refused(() => scene.send(`DELETE permissions/${id}`, token), 409, "access.system_permission");
-      await refused(() => scene.send(`PUT permissions/${id}`, token, { parent: null }), 409, "access.system_permission");
+      await refused(() => world.send(`DELETE permissions/${id}`, token), 409, "access.system_permission");
+      await refused(() => world.send(`PUT permissions/${id}`, token, { parent: null }), 409, "access.system_permission");
     }
-    for (const role of [scene.roles["Owner"] as string, await administratorRole()]) {
-      const by = role === scene.roles["Owner"] ? scene.owner.token : token;
-      const permission = role === scene.roles["Owner"] ? "Organization.Read" : "User.Read";
-      await refused(() => scene.rule(role, permission, { effect: "deny" }, by), 409, "access.system_role");
-      await refused(() => scene.send(`DELETE roles/${role}`, by), 409, "access.system_role");
+    for (const role of [world.roles["Owner"] as string, await administratorRole()]) {
+      const by = role === world.roles["Owner"] ? world.owner.token : token;
+      const permission = role === world.roles["Owner"] ? "Organization.Read" : "User.Read";
+      await refused(() => world.rule(role, permission, { effect: "deny" }, by), 409, "access.system_role");
+      await refused(() => world.send(`DELETE roles/${role}`, by), 409, "access.system_role");
     }
   });
 });
 
-describe("the command line gives access back", () => {
-  it("to an administrator and to an owner, whatever was taken from them", async () => {
+describe("recovery by the command line", () => {
+  it("the command line restores an administrator's and an owner's access after any denial", async () => {
     const shared = await sharedRole();
     const { team, organization, reads } = shared;
     const second = await secondOwner(shared);
-    expectWritten(await scene.rule(team, "Organization", { effect: "deny" }, second.token), 200);
+    expectWritten(await world.rule(team, "Organization", { effect: "deny" }, second.token), 200);
     await setStatus(organization.owner, "Suspended");
     await setStatus(second, "Suspended");
     const { email } = organization.owner;
-    const restored = await asOperator(scene.server, "tenancy.restoreOwner", { organizationId: organization.id, email });
+    const restored = await asOperator(world.server, "tenancy.restoreOwner", { organizationId: organization.id, email });
     expect(restored).toMatchObject({ userId: organization.owner.id, roles: [{ id: shared.owner }] });
     const again = { ...organization, owner: await signedInAgain(organization.owner) };
-    expectRead(await scene.send(`GET organizations/${organization.id}`, again.owner.token));
+    expectRead(await world.send(`GET organizations/${organization.id}`, again.owner.token));
     expect((await reads()).status).toBe(401);
-    // Somebody who is no member becomes one.
-    const newcomer = await newPerson(scene.server, "newcomer");
-    await asOperator(scene.server, "tenancy.restoreOwner", { organizationId: organization.id, email: newcomer.email });
-    expectRead(await scene.send(`GET organizations/${organization.id}`, newcomer.token));
+    // A non-member becomes a member.
+    const newcomer = await newPerson(world.server, "newcomer");
+    await asOperator(world.server, "tenancy.restoreOwner", { organizationId: organization.id, email: newcomer.email });
+    expectRead(await world.send(`GET organizations/${organization.id}`, newcomer.token));
 
     const clerk = await internalMember("User.Read");
     await setStatus(clerk, "Suspended");
-    await asOperator(scene.server, "tenancy.restoreAdministrator", { email: clerk.email.toUpperCase() });
-    const token = await signIn(scene.server, clerk.email);
-    expectRead(await scene.send("GET internal/memberships", token));
-    expectWritten(await scene.send(`DELETE internal/memberships/${clerk.id}`, scene.administrator.token), 204);
-    const unknown = asOperator(scene.server, "tenancy.restoreAdministrator", { email: `nobody-${unique()}@example.com` });
+    await asOperator(world.server, "authentication.restoreAdministrator", { email: clerk.email.toUpperCase() });
+    const token = await signIn(world.server, clerk.email);
+    expectRead(await world.send("GET internal/memberships", token));
+    expectWritten(await world.send(`DELETE internal/memberships/${clerk.id}`, world.administrator.token), 204);
+    const unknown = asOperator(world.server, "authentication.restoreAdministrator", { email: `nobody-${unique()}@example.com` });
     await expect(unknown).rejects.toThrow("There is no such user.");
   });
 
-  it("and to nobody else: no caller from outside reaches it", async () => {
-    const names = scene.server.application.kernel.catalogue.operations.filter(({ name }) => name.startsWith("tenancy.restore"));
+  it("no remote caller can call the recovery operations", async () => {
+    const names = world.server.application.kernel.catalogue.operations.filter(({ name }) => /\.restore(Administrator|Owner)$/.test(name));
     expect(names.map(({ http, allow }) => [http, allow.kind])).toEqual([
       [undefined, "operator"],
       [undefined, "operator"],
@@ -392,14 +392,14 @@ describe("the command line gives access back", () => {
   });
 });
 
-describeOnPostgresql("owners who deny each other something at once", () => {
-  let races: Scene;
+describeOnPostgresql("owners who deny each other a permission concurrently", () => {
+  let races: World;
   beforeAll(async () => {
-    races = await Scene.open();
+    races = await World.open();
   });
   afterAll(() => races.close());
 
-  it("leave one whom nothing is denied, 60 rounds", { timeout: 180_000 }, async () => {
+  it("concurrent denials leave one owner without a denial, 60 rounds", { timeout: 180_000 }, async () => {
     const pairs = await Promise.all(
       times(3).map(async () => {
         const one = await newOrganization(races.server);
@@ -423,11 +423,11 @@ describeOnPostgresql("owners who deny each other something at once", () => {
         index % 2 === 0 ? deny(held[0] as string, people[1]) : demote(),
         deny(held[1] as string, people[0]),
       ]);
-      const told = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
-      expect(answers.filter(({ status }) => status === 200).length, told).toBe(1);
+      const outcomes = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
+      expect(answers.filter(({ status }) => status === 200).length, outcomes).toBe(1);
       expect(
         answers.every(({ status }) => [200, 403, 409].includes(status)),
-        told,
+        outcomes,
       ).toBe(true);
       const undo = { permissions: ["Organization.ReadGrants"] };
       if (answers[1]?.status === 200) expectWritten(await races.send(`DELETE roles/${held[1]}/permissions`, people[0].token, undo), 200);
@@ -438,34 +438,28 @@ describeOnPostgresql("owners who deny each other something at once", () => {
 });
 
 async function permissions(scope: string): Promise<readonly { id: string; value: string; parent: string | null }[]> {
-  const { body } = await scene.send(`GET permissions?scope=${scope}&limit=100`, scene.administrator.token);
+  const { body } = await world.send(`GET permissions?scope=${scope}&limit=100`, world.administrator.token);
   return body.items;
 }
 
-const signedInAgain = async (person: Person): Promise<Person> => ({ ...person, token: await signIn(scene.server, person.email) });
+const signedInAgain = async (person: Person): Promise<Person> => ({ ...person, token: await signIn(world.server, person.email) });
 
 async function setStatus(person: Person, status: "Active" | "Suspended"): Promise<void> {
-  const { token } = await signedInAgain(scene.administrator);
-  expectWritten(await scene.server.call(`PATCH /api/v1/users/${person.id}`, { token, body: { status } }), 200);
+  const { token } = await signedInAgain(world.administrator);
+  expectWritten(await world.server.call(`PATCH /api/v1/users/${person.id}`, { token, body: { status } }), 200);
 }
 
 async function administratorRole(): Promise<string> {
-  const { body } = await scene.send("GET roles", scene.administrator.token);
+  const { body } = await world.send("GET roles", world.administrator.token);
   return body.items.find((role: AnyBody) => role.name === "Administrator").id;
 }
 
-async function internalRole(...permissions: string[]): Promise<string> {
-  const made = await scene.send("POST roles", scene.administrator.token, { name: `Clerk ${unique()}`, scope: "Internal" });
-  expectWritten(made, 201);
-  if (permissions.length > 0)
-    expectWritten(await scene.send(`POST roles/${made.body.id}/permissions`, scene.administrator.token, { permissions }), 200);
-  return made.body.id;
-}
+const internalRole = (...permissions: string[]) => newInternalRole(world.server, world.administrator, permissions);
 
-/** Somebody of the internal scope with one role that gives these permissions. */
+/** An internal member with one role that gives these permissions. */
 async function internalMember(...permissions: string[]): Promise<Person> {
-  const person = await newPerson(scene.server, "clerk");
+  const person = await newPerson(world.server, "clerk");
   const roleId = await internalRole(...permissions);
-  expectWritten(await scene.send(`PUT internal/memberships/${person.id}`, scene.administrator.token, { roleId }), 200);
+  expectWritten(await world.send(`PUT internal/memberships/${person.id}`, world.administrator.token, { roleId }), 200);
   return person;
 }

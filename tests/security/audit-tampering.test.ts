@@ -4,7 +4,7 @@ import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
-import { type AttackedChain, attackedChain } from "./support/trail.ts";
+import { type AttackedChain, attackedChain } from "./support/attacked-chain.ts";
 
 let server: TestServer;
 let chain: AttackedChain;
@@ -14,17 +14,17 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** A chain of its own for each attack, with some records. */
+/** Each attack has its own chain with some records. */
 const records = 8;
 beforeEach(async () => {
   chain = await attackedChain(server, records);
 });
 
-describe("a chain", () => {
-  it("that nobody has touched verifies", async () => {
-    expect(await chain.told()).toEqual([]);
-    expect(await chain.whole()).toEqual([]);
-    expect(await chain.told([await chain.head()])).toEqual([]);
+describe("a chain of audit records", () => {
+  it("an unchanged chain verifies", async () => {
+    expect(await chain.findings()).toEqual([]);
+    expect(await chain.consistency()).toEqual([]);
+    expect(await chain.findings([await chain.head()])).toEqual([]);
   });
 
   it.each([
@@ -41,44 +41,44 @@ describe("a chain", () => {
     ["its personal data's hash", sql`personal_hashes = '{}'`],
     ["its hash", sql`hash = repeat('0', 64)`],
     ["what it stands on", sql`previous_hash = repeat('0', 64)`],
-  ])("of which a record was changed: %s", async (_what, change) => {
+  ])("verification finds a changed record: %s", async (_what, change) => {
     await chain.tamper(sql`update audit_records set ${change} where ${chain.here} and number = 4`);
-    expect(await chain.told()).toContain("changed 4-4");
-    expect((await chain.told()).every((one) => one.endsWith(" 4-4"))).toBe(true);
+    expect(await chain.findings()).toContain("changed 4-4");
+    expect((await chain.findings()).every((one) => one.endsWith(" 4-4"))).toBe(true);
   });
 
-  it("of which every changed record is named, not only the first", async () => {
+  it("verification names every changed record, not only the first", async () => {
     await chain.tamper(sql`update audit_records set action = 'Nothing' where ${chain.here} and number in (2, 5, 7)`);
-    expect(await chain.told()).toEqual(["changed 2-2", "changed 5-5", "changed 7-7"]);
+    expect(await chain.findings()).toEqual(["changed 2-2", "changed 5-5", "changed 7-7"]);
   });
 
-  it("of which records were deleted", async () => {
+  it("verification finds deleted records", async () => {
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number in (3, 4, 6)`);
-    expect(await chain.told()).toEqual(["deleted 3-4", "deleted 6-6"]);
+    expect(await chain.findings()).toEqual(["deleted 3-4", "deleted 6-6"]);
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number = 1`);
-    expect(await chain.told()).toContain("deleted 1-1");
+    expect(await chain.findings()).toContain("deleted 1-1");
   });
 
-  it("of which two records were put into each other's place", async () => {
+  it("verification finds two swapped records", async () => {
     await chain.tamper(sql`update audit_records set number = -number where ${chain.here} and number in (3, 5)`);
     await chain.tamper(sql`update audit_records set number = 8 + number where ${chain.here} and number in (-3, -5)`);
-    expect(await chain.told()).toEqual(["reordered 3-3", "reordered 5-5"]);
+    expect(await chain.findings()).toEqual(["reordered 3-3", "reordered 5-5"]);
   });
 
-  it("of which the newest were dropped", async () => {
+  it("verification finds that the newest records were deleted", async () => {
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number > ${records - 2}`);
-    expect(await chain.told()).toEqual([`missing_at_the_end ${records - 1}-${records}`]);
+    expect(await chain.findings()).toEqual([`missing_at_the_end ${records - 1}-${records}`]);
   });
 
-  it("of which the newest were dropped, and the head moved back", async () => {
+  it("verification finds that the newest records were deleted and the head was moved back", async () => {
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number = ${records}`);
     await chain.tamper(sql`update audit_chains set number = ${records - 1},
       hash = (select hash from audit_records where ${chain.here} and number = ${records - 1}) where ${chain.here}`);
-    expect(await chain.told()).toEqual([`wrong_signature ${records - 1}-${records - 1}`]);
-    expect(await chain.whole()).toContainEqual(expect.stringContaining("missing_at_the_end"));
+    expect(await chain.findings()).toEqual([`wrong_signature ${records - 1}-${records - 1}`]);
+    expect(await chain.consistency()).toContainEqual(expect.stringContaining("missing_at_the_end"));
   });
 
-  it("that was put back to an older state with its signed head, which a checkpoint that is kept elsewhere tells", async () => {
+  it("an external checkpoint shows that a chain was restored to an older state with its signed head", async () => {
     const old = await chain.head();
     await chain.rename(`Another name of ${chain.organization.id}`);
     await server.application.settled();
@@ -86,47 +86,49 @@ describe("a chain", () => {
     await chain.tamper(sql`delete from audit_records where ${chain.here} and number = ${kept.number}`);
     await chain.tamper(sql`update audit_chains set number = ${old.number}, hash = ${old.hash}, signature = ${old.signature},
       signed_at = ${new Date(old.signedAt)} where ${chain.here}`);
-    expect(await chain.told()).toEqual([]);
-    expect(await chain.told([kept])).toEqual([`other_history ${kept.number}-${kept.number}`]);
-    expect(await chain.told([{ ...kept, number: old.number, hash: old.hash }])).toContain(`wrong_signature ${old.number}-${old.number}`);
+    expect(await chain.findings()).toEqual([]);
+    expect(await chain.findings([kept])).toEqual([`other_history ${kept.number}-${kept.number}`]);
+    expect(await chain.findings([{ ...kept, number: old.number, hash: old.hash }])).toContain(
+      `wrong_signature ${old.number}-${old.number}`,
+    );
   });
 
-  it("that vanished as a whole", async () => {
+  it("verification finds that a whole chain was deleted", async () => {
     for (const table of ["audit_records", "audit_personal", "audit_chains"]) {
       await chain.tamper(sql`delete from ${sql.table(table)} where ${chain.here}`);
     }
-    const findings = await chain.whole();
+    const findings = await chain.consistency();
     expect(findings).toContainEqual(expect.stringMatching(/^missing_at_the_end: \d+ chains with \d+ records were appended/));
     expect(findings).toContainEqual(expect.stringContaining("is in the log of events, and in no chain"));
   });
 
-  it("to which a record was added behind the head", async () => {
+  it("verification finds a record that was added after the head", async () => {
     await chain.tamper(sql`insert into audit_records (organization_id, number, previous_hash, hash, id, transaction, occurred_at, recorded_at,
         source, operation, action, category, severity, result, actor_kind, trace_id, stands_for, details, personal_hashes)
       select organization_id, number + 1, hash, hash, gen_random_uuid(), transaction, occurred_at, recorded_at, source, operation, action,
         category, severity, result, actor_kind, trace_id, stands_for, details, personal_hashes
       from audit_records where ${chain.here} and number = ${records}`);
-    expect(await chain.told()).toEqual([`beyond_the_head ${records + 1}-${records + 1}`]);
+    expect(await chain.findings()).toEqual([`beyond_the_head ${records + 1}-${records + 1}`]);
   });
 
-  it("of which personal data was changed or deleted", async () => {
+  it("verification finds changed and deleted personal data", async () => {
     await chain.tamper(sql`update audit_personal set sealed = sealed || 'A' where ${chain.here} and number = 2`);
     await chain.tamper(sql`delete from audit_personal where ${chain.here} and number = 6`);
-    expect(await chain.told()).toEqual(["personal_data_changed 2-2", "personal_data_changed 6-6"]);
+    expect(await chain.findings()).toEqual(["personal_data_changed 2-2", "personal_data_changed 6-6"]);
   });
 
-  it("that was signed anew with a key of the attacker's", async () => {
+  it("verification finds a chain that was signed with an attacker's key", async () => {
     const { owner } = server.application.platform.database;
     const { rows } = await sql<{ public_key: string }>`select public_key from audit_signing_keys`.execute(owner);
     const { generateKeyPairSync } = await import("node:crypto");
     const foreign = generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "pem" }) as string;
     await chain.tamper(sql`update audit_signing_keys set public_key = ${foreign}`);
-    expect(await chain.told()).toContain(`wrong_signature ${records}-${records}`);
-    expect(await chain.whole()).toContainEqual(expect.stringContaining("was not made here, or was replaced"));
+    expect(await chain.findings()).toContain(`wrong_signature ${records}-${records}`);
+    expect(await chain.consistency()).toContainEqual(expect.stringContaining("was not made here, or was replaced"));
     await chain.tamper(sql`update audit_signing_keys set public_key = ${rows[0]?.public_key}`);
   });
 
-  it("cannot be changed or shortened by the application itself", async () => {
+  it("the application's login cannot change or delete records", async () => {
     const { database } = server.application.platform;
     await asOperator(server, "audit.signCheckpoints", {});
     for (const statement of [
@@ -141,16 +143,16 @@ describe("a chain", () => {
       const tried = database.transact(everyTenant, (tx) => statement.execute(tx));
       await expect(tried).rejects.toThrow(/only added to|permission denied/);
     }
-    expect(await chain.told()).toEqual([]);
+    expect(await chain.findings()).toEqual([]);
   });
 });
 
-// The sealer is kept from its lock by another connection; embedded storage has one.
-describeOnPostgresql("an entry that is not sealed yet", () => {
-  it("and is taken away is told by the command's events", async () => {
+// Another connection holds the appender's lock; embedded storage has one connection.
+describeOnPostgresql("an audit entry that is not yet in the chain", () => {
+  it("verification finds a deleted audit entry by the events of its command", async () => {
     const { database } = server.application.platform;
-    const before = (await chain.whole()).length;
-    // Held by another, the sealer does not get to the entry.
+    const before = (await chain.consistency()).length;
+    // While another connection holds the lock, the appender does not process the entry.
     await database.owner.transaction().execute(async (tx) => {
       await sql`select 1 from audit_progress for update`.execute(tx);
       await chain.rename(`Taken away of ${chain.organization.id}`);
@@ -160,7 +162,7 @@ describeOnPostgresql("an entry that is not sealed yet", () => {
     });
     await chain.rename(`After it of ${chain.organization.id}`);
     await server.application.settled();
-    expect(await chain.told()).toEqual([]);
-    expect((await chain.whole()).length).toBe(before + 1);
+    expect(await chain.findings()).toEqual([]);
+    expect((await chain.consistency()).length).toBe(before + 1);
   });
 });

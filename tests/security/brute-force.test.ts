@@ -1,24 +1,22 @@
 /** Attack 29 of docs/security/attacks.md. */
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
-import { newPerson, password } from "@gatehouse/testing/people.ts";
-import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, mailedToken } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-/** As authentication/attempts.ts has them: for one account from one address, and from anywhere. */
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
+import { address, mailedToken, newPerson, password } from "@gatehouse/testing/people.ts";
+import { type AnyBody, startTestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { describe, expect, it } from "vitest";
+
+/** The limits of authentication/attempts.ts: for an account from one address, and from all addresses. */
 const triesOfAnAddress = 10;
 const triesOfAll = 100;
-/** As login.ts has it: attempts of one address on whatever account. */
+/** The limit of login.ts: attempts of one address on any account. */
 const callsOfAnAddress = 300;
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 let next = 0;
-/** An address that nobody has called from. */
+/** An unused client address. */
 const newAddress = (): string => {
   next += 1;
   return `198.18.${next >> 8}.${next & 255}`;
@@ -48,9 +46,9 @@ async function guessFromEverywhere(email: string, count: number) {
   return answers;
 }
 
-/** How many of the answers are of a password that was looked at. */
+/** The number of answers to passwords that were verified. */
 const tried = (answers: readonly { readonly status: number }[]): number =>
-  // Of a wave, what finds no place among the sign-ins is refused with 503, and its password is not looked at either.
+  // Sign-ins without a bulkhead permit are refused with 503, and their passwords are not verified either.
   answers.filter(({ status }) => status !== 429 && status !== 503).length;
 
 function expectWaits(answers: readonly { status: number; body: AnyBody; headers: AnyBody }[]): void {
@@ -62,7 +60,7 @@ function expectWaits(answers: readonly { status: number; body: AnyBody; headers:
 }
 
 describe("guessing passwords", () => {
-  it("is ended for one account and address, at one after the other and at 50 at once, known or not", async () => {
+  it("guesses at one account from one address are limited, sequential or 50 at once, known or not", async () => {
     const { email } = await newPerson(server, "target");
     for (const target of [email, address("nobody")]) {
       const from = newAddress();
@@ -78,7 +76,7 @@ describe("guessing passwords", () => {
     }
   });
 
-  it("is not helped by another spelling of the address", async () => {
+  it("another spelling of the email address does not reset the limit", async () => {
     const { email } = await newPerson(server, "target");
     const from = newAddress();
     const spellings = [email, email.toUpperCase(), email.replace("target", "Target"), email.replace("example", "EXAMPLE")];
@@ -86,7 +84,7 @@ describe("guessing passwords", () => {
     expect(tried(answers)).toBe(triesOfAnAddress);
   });
 
-  it("is not helped by a spoofed X-Forwarded-For, X-Real-IP or Forwarded", async () => {
+  it("a spoofed X-Forwarded-For, X-Real-IP or Forwarded does not reset the limit", async () => {
     const { email } = await newPerson(server, "target");
     const from = newAddress();
     const answers = await Promise.all(
@@ -98,7 +96,7 @@ describe("guessing passwords", () => {
     expect(tried(answers)).toBe(triesOfAnAddress);
   });
 
-  it("from many addresses is ended for the account, and its owner still signs in from known addresses", async () => {
+  it("guesses from many addresses are limited for the account, and its owner still signs in from known addresses", async () => {
     const target = await newPerson(server, "target");
     const home = newAddress();
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
@@ -107,14 +105,14 @@ describe("guessing passwords", () => {
     expectWaits(answers);
     expect((await signIn({ email: target.email, from: newAddress(), password })).status).toBe(429);
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
-    // The owner's mistakes are counted apart from the attackers'.
+    // The owner's mistakes are counted separately.
     for (const _ of times(3)) expect((await signIn({ email: target.email, from: home })).status).toBe(401);
     expect((await signIn({ email: target.email, from: home, password })).status).toBe(200);
-    // And their session is not ended.
+    // Their session stays valid.
     expect((await server.call("GET /api/v1/iam/users/me", { token: target.token })).status).toBe(200);
   });
 
-  it("does not lock the owner out for good: a new password is a way in, from anywhere", async () => {
+  it("a limited account is not locked: its owner signs in with a new password from any address", async () => {
     const target = await newPerson(server, "target");
     await guessFromEverywhere(target.email, triesOfAll + 20);
     const away = newAddress();
@@ -126,7 +124,7 @@ describe("guessing passwords", () => {
     expect((await signIn({ email: target.email, from: away, password: fresh })).status).toBe(200);
   });
 
-  it("of one password at many accounts is ended for the address", { timeout: 60_000 }, async () => {
+  it("guesses of one password at many accounts are limited for the address", { timeout: 60_000 }, async () => {
     const from = newAddress();
     const answers = await Promise.all(times(callsOfAnAddress + 30).map((index) => signIn({ email: `nobody-${index}@example.com`, from })));
     expect(tried(answers)).toBeLessThanOrEqual(callsOfAnAddress);
@@ -134,7 +132,7 @@ describe("guessing passwords", () => {
     expect(tried([await signIn({ email: "nobody-else@example.com", from: newAddress() })])).toBe(1);
   });
 
-  it("of tokens is ended for the address", async () => {
+  it("guesses of tokens are limited for the address", async () => {
     for (const [route, body, limit] of [
       ["verify-email", {}, 60],
       ["reset-password", { password }, 60],
@@ -151,7 +149,7 @@ describe("guessing passwords", () => {
 });
 
 describe("behind a proxy", () => {
-  it("that adds to X-Forwarded-For, what the client wrote there is no address", async () => {
+  it("an X-Forwarded-For of the client is ignored behind a proxy that adds to it", async () => {
     const proxied = await startTestServer({ TRUST_PROXY: "true" });
     try {
       const email = address("nobody");
@@ -170,7 +168,7 @@ describe("behind a proxy", () => {
     }
   });
 
-  it("two clients are two addresses", async () => {
+  it("two clients behind a proxy are two addresses", async () => {
     const proxied = await startTestServer({ TRUST_PROXY: "true" });
     try {
       const guess = (client: string) =>

@@ -1,20 +1,15 @@
 /** Attack 33 of docs/security/attacks.md. */
-import { expectOk, issueOf } from "@gatehouse/testing/ask.ts";
-import { newPerson, unique } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
+import { joinAs, newMember, newPerson, unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
-import { join, makeWorld, newRole, type World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
+import { describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants);
+const { server } = world;
 
 const ask = (question: Record<string, unknown>, token = world.administrator.token): Promise<Answer<AnyBody>> =>
   server.call(`POST ${iam}/authorization/check`, { token, body: question });
@@ -42,15 +37,15 @@ const separators = [
   "__proto__",
 ];
 
-/** Asks the question by itself and among others, first when nothing is in memory and then again. */
+/** Evaluates the request by itself and in batches, first uncached and then cached. */
 async function answersTo(question: Record<string, unknown>): Promise<boolean[]> {
   const single = async () => (await expectOk(ask(question))).isAuthorized as boolean;
   const batch = async () => (await expectOk(askAll([question, question]))).results.map((one: AnyBody) => one.isAuthorized as boolean);
   return [await single(), await single(), ...(await batch()), await single()];
 }
 
-describe("each question has its own answer", () => {
-  it("whatever its context and resource are called, known or new", async () => {
+describe("cache keys of decisions", () => {
+  it("requests with other names of context and resource have their own decisions, cached or not", async () => {
     const { own, other } = world;
     const contexts = [
       null,
@@ -79,7 +74,7 @@ describe("each question has its own answer", () => {
     expect(decisions.size).toBe(2 * contexts.length * (separators.length + 3));
   });
 
-  it("in whatever order many are asked at once", async () => {
+  it("requests of a batch have their own decisions in any order", async () => {
     const { own, other } = world;
     const people = [own.owner, own.member, other.owner, other.member, world.administrator, world.both.person];
     const questions = people.flatMap(({ id: userId }) =>
@@ -93,7 +88,7 @@ describe("each question has its own answer", () => {
       const { results } = await expectOk(askAll(order));
       expect(results.map((one: AnyBody) => one.isAuthorized)).toEqual(order.map((question) => singly[questions.indexOf(question)]));
     }
-    // Each person may read where they belong and nowhere else.
+    // Each person may read where they belong and unknownId else.
     const may = questions
       .filter((_, index) => singly[index])
       .map(({ userId, tenantId, actionType }) => `${userId} ${tenantId} ${actionType}`);
@@ -111,7 +106,7 @@ describe("each question has its own answer", () => {
     );
   });
 
-  it("for permissions whose names are alike but for their separators", async () => {
+  it("permissions whose names differ only in separators have their own decisions", async () => {
     const { own, administrator } = world;
     const stem = `Doc${unique()}`;
     const names = [stem, `${stem}:Read`, `${stem}.Read`, `${stem}-Read`, `${stem}_Read`, `${stem}.Read:x`, `${stem}:Read.x`, `${stem}Read`];
@@ -121,10 +116,7 @@ describe("each question has its own answer", () => {
       );
     }
     for (const given of names) {
-      const role = await newRole(server, own.owner.token, own.id);
-      await expectOk(server.call(`POST ${iam}/roles/${role.id}/permissions`, { token: own.owner.token, body: { permissions: [given] } }));
-      const person = await newPerson(server, "reader");
-      await join(server, { organizationId: own.id, token: own.owner.token, roleId: role.id }, person);
+      const person = await newMember(server, own.organization, [given], "reader");
       for (const actionType of names) {
         const answers = await answersTo({ userId: person.id, tenantId: own.id, actionType });
         expect(new Set(answers), `${given} given, ${actionType} asked`).toEqual(new Set([actionType === given]));
@@ -170,10 +162,10 @@ describe("each question has its own answer", () => {
     contextData,
   });
 
-  it("for resources and groups whose ids are alike but for their separators, granted and asked through the API", async () => {
+  it("resources and groups whose ids differ only in separators have their own decisions", async () => {
     const { own } = world;
     const person = await newPerson(server, "viewer");
-    await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
+    await joinAs(server, own.organization, person, own.roles["Member"] as string);
     for (const by of ["themselves", "their group"]) {
       const ids = [...alike(`i${unique()}`), by === "themselves" ? "__proto__" : "constructor"];
       // Asked before anything is granted, so that memory holds the denial.
@@ -209,10 +201,10 @@ describe("each question has its own answer", () => {
     }
   });
 
-  it("for the same subject, action and resource with another context, cached or not", async () => {
+  it("requests with another context have their own decisions, cached or not", async () => {
     const { own } = world;
     const person = await newPerson(server, "viewer");
-    await join(server, { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string }, person);
+    await joinAs(server, own.organization, person, own.roles["Member"] as string);
     const id = `school ${unique()}`;
     const condition = { operator: "equals", left: "$request.channel", right: "a|b" };
     await expectOk(
@@ -235,7 +227,7 @@ describe("each question has its own answer", () => {
     }
   });
 
-  it("and no grant is made with a NUL or half a character in an id: 400", async () => {
+  it("a grant with a NUL or half a character in an id is refused with 400", async () => {
     const { own } = world;
     const user = { type: "user", id: own.member.id };
     for (const id of ["a\u0000b", "\u0000", "\ud800", "a\udc00"]) {
@@ -248,7 +240,7 @@ describe("each question has its own answer", () => {
     }
   });
 
-  it("and none with an id that is put together, or with a NUL: 400", async () => {
+  it("a check with a composed id or a NUL is refused with 400", async () => {
     const { own } = world;
     const good = { userId: own.owner.id, tenantId: own.id, actionType: "Organization.Read" };
     const bad: Record<string, unknown>[] = [];
@@ -280,7 +272,7 @@ describe("each question has its own answer", () => {
     }
   });
 
-  it("and an action that nobody has defined is a mistake, and stays one", async () => {
+  it("a check of an undefined action is refused, cached or not", async () => {
     const { own } = world;
     for (const actionType of [
       "Organization.read",
@@ -298,7 +290,7 @@ describe("each question has its own answer", () => {
     }
   });
 
-  it("and one that is 100,000 deep, or has many fields, ends in time", async () => {
+  it("a request that is 100,000 levels deep or has many fields is answered in time", async () => {
     const { own } = world;
     const good = { userId: own.owner.id, tenantId: own.id, actionType: "Organization.Read" };
     const deep = (open: string, close: string, depth: number) => `${open.repeat(depth)}1${close.repeat(depth)}`;

@@ -1,23 +1,18 @@
 /** Attack 53 of docs/security/attacks.md. */
 import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
 import { unique } from "@gatehouse/testing/people.ts";
-import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { reservedSlugs } from "../../packages/server/src/modules/organization/tenancy/names.ts";
 import { checkNames } from "../../packages/server/src/runtime/cli/doctor/names.ts";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(["other"]);
+const { server } = world;
 
-/** Names that nobody can tell from `Payroll <end>`. */
+/** Names that look like `Payroll <end>`. */
 const alike = (end: string): readonly string[] => [
   `payroll ${end}`,
   `PAYROLL ${end.toUpperCase()}`,
@@ -56,7 +51,7 @@ describe.each(["organization", "role"] as const)("the name of an %s", (kind) => 
     expect(answer.body.error.details[0].rule).toBe("confusable");
   };
 
-  it("is one with all that look alike, when it is given and when it is changed", async () => {
+  it("a name conflicts with every name that looks alike, on creation and on change", async () => {
     const end = unique();
     const first = await create(`Payroll ${end}`);
     expectWritten(first, 201);
@@ -65,13 +60,13 @@ describe.each(["organization", "role"] as const)("the name of an %s", (kind) => 
       expectConfusable(await withoutTrace(server, () => create(name)));
       expectConfusable(await withoutTrace(server, () => rename(other.body.id, { name })));
     }
-    // Its own looks are nobody else's.
+    // A name does not conflict with itself.
     expectWritten(await rename(first.body.id, { name: `PAYROLL ${end}` }), 200);
     expectWritten(await rename(first.body.id, { name: `Payroll, renamed ${end}` }), 200);
     expectWritten(await create(`payroll ${end}`), 201);
   });
 
-  it("has something that one can see", async () => {
+  it("a name without a visible character is refused", async () => {
     const { id } = (await create(`Seen ${unique()}`)).body;
     for (const name of invisible) {
       expectError(await withoutTrace(server, () => create(name)), 400, "common.validation_failed", "name");
@@ -79,7 +74,7 @@ describe.each(["organization", "role"] as const)("the name of an %s", (kind) => 
     }
   });
 
-  it("that was there before it had to be one stays, and can be changed in all else", async () => {
+  it("an existing conflicting name stays, and other fields can be changed", async () => {
     const [end, table] = [unique(), kind === "organization" ? "organizations" : "roles"];
     const [first, later] = [await create(`Payroll ${end}`), await create(`Another ${end}`)];
     const { owner } = server.application.platform.database;
@@ -99,7 +94,7 @@ describe.each(["organization", "role"] as const)("the name of an %s", (kind) => 
 });
 
 describe("a role", () => {
-  it("is not called as one of the product's own looks, by cloning either; in another organization it may", async () => {
+  it("a role cannot be named like a system role, by cloning either, but like a role of another organization", async () => {
     const { owner, id, roles } = world.own;
     for (const name of ["OWNER", "Οwner", "Ｏｗｎｅｒ", "0wner", "Own\u200ber", "аdmin"]) {
       const make = { token: owner.token, body: { name, scope: "Organization", organizationId: id } };
@@ -135,7 +130,7 @@ describe("a slug", () => {
   const rename = (slug: string) =>
     server.call(`PUT /api/v1/iam/organizations/${world.own.id}`, { token: world.own.owner.token, body: { slug } });
 
-  it("is none that is reserved, nor one that looks like it", async () => {
+  it("a reserved slug and one that looks like it are refused", async () => {
     for (const slug of ["admin", "api", "www", "login", "support", "l0gin", "1ogin", "vvww", "adrnin", "r00t"]) {
       for (const attempt of [() => create(slug), () => rename(slug)]) {
         const answer = await withoutTrace(server, attempt);
@@ -145,8 +140,8 @@ describe("a slug", () => {
     }
   });
 
-  it("is reserved where the product answers at an address that begins so", async () => {
-    // The tree of routes: what stands right below the root.
+  it("a slug is reserved when a path of the product begins with it", async () => {
+    // The first path segments of all routes.
     const routes = server.http.printRoutes({ commonPrefix: false }).split("\n");
     const firsts = new Set(routes.flatMap((line) => /^ {4}[├└]── \.?([\w-]+)/.exec(line)?.[1] ?? []));
     expect(firsts.size).toBeGreaterThan(8);
@@ -168,7 +163,7 @@ describe("a slug", () => {
       expectError(await withoutTrace(server, () => create(slug)), 400, "common.validation_failed", "slug");
   });
 
-  it("that was taken before its word was reserved stays", async () => {
+  it("a slug that was taken before it was reserved stays valid", async () => {
     const { owner } = server.application.platform.database;
     await sql`update organizations set slug = 'status' where id = ${world.own.id}`.execute(owner);
     expectWritten(await rename("status"), 200);

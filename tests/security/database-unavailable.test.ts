@@ -1,27 +1,28 @@
 /** Attack 35 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
 import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
-import { newPerson, type Person } from "@gatehouse/testing/people.ts";
+import type { Person } from "@gatehouse/testing/people.ts";
 import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
-import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
-/** Half a second until the lease is over, and one until the last report of the others is; the rest is for the machine. */
+/** The lease expires after half a second and the peers' last report after one; the rest allows for a busy machine. */
 const knownMs = 10_000;
 const backMs = 20_000;
-/** A process gives up after 900 ms; the rest is for the machine that the tests share. */
+/** A process gives up after 900 ms; the rest allows for a busy machine. */
 const withinMs = 1_500;
-/** Long enough for several looks at the database and at the others. */
+/** Long enough for several probes of the database and the peers. */
 const whileMs = 2_000;
 
-describeOnPostgresql("a database that is away for everybody", () => {
-  if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
+describeOnPostgresql("an unavailable database", () => {
+  if (postgresqlPrograms() === undefined) return it.skip("PostgreSQL that a test can stop is not installed", () => {});
   let postgresql: OwnPostgresql;
   let redis: OwnRedis;
   let wire: Wire;
@@ -45,17 +46,12 @@ describeOnPostgresql("a database that is away for everybody", () => {
     };
     worker = await openTestServer({ ...environment, DATABASE_URL: postgresql.url });
     other = await openTestServer({ ...environment, DATABASE_URL: wire.url }, { worker: false });
-    world = await makeWorld(worker);
-    const member = async (): Promise<Person> => {
-      const person = await newPerson(worker, "member");
-      const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
-      await join(worker, by, person);
-      return person;
-    };
-    warm = await member();
-    bystander = await member();
+    world = await World.on(worker);
+    const role = world.roles["Member"] as string;
+    warm = await world.person(role);
+    bystander = await world.person(role);
     cold = [];
-    for (const _ of times(8)) cold.push(await member());
+    for (const _ of times(8)) cold.push(await world.person(role));
     await worker.application.settled();
     for (const server of [worker, other]) {
       await expectOk(ask(server, warm));
@@ -71,7 +67,7 @@ describeOnPostgresql("a database that is away for everybody", () => {
     await postgresql?.close();
   }, 60_000);
 
-  /** Asks with the administrator's session, which both processes have in memory. */
+  /** Checks with the administrator's session, which both processes have cached. */
   const ask = (server: TestServer, { id }: Person) =>
     server.call<AnyBody>(`POST ${iam}/authorization/check`, {
       token: world.administrator.token,
@@ -91,7 +87,7 @@ describeOnPostgresql("a database that is away for everybody", () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
-  /** Ends the database at a moment when every process has heard of all that was written. */
+  /** Crashes the database when every process has observed all writes. */
   async function crash(): Promise<void> {
     await worker.application.settled();
     for (const server of [worker, other]) if (server.application.platform.log.fresh) await server.application.platform.log.catchUp();
@@ -106,7 +102,7 @@ describeOnPostgresql("a database that is away for everybody", () => {
     }
   }
 
-  it("checks go on, warm from memory and cold from Redis; commands get 503; all of it is over when the database is back", {
+  it("without the database checks are answered from caches and Redis, and commands with 503, until it is back", {
     timeout: 90_000,
   }, async () => {
     await crash();
@@ -129,18 +125,20 @@ describeOnPostgresql("a database that is away for everybody", () => {
     expect((await ask(other, warm)).body.isAuthorized).toBe(true);
   });
 
-  it("is not for everybody where another process hears it: 503, though the address refuses", { timeout: 60_000 }, async () => {
+  it("a process whose database address refuses answers 503 when another process still reaches the database", {
+    timeout: 60_000,
+  }, async () => {
     await wire.cut();
     await settles(() => ask(other, warm), 503, knownMs);
     await stays(other, warm, 503);
     expect((await ask(worker, warm)).status).toBe(200);
-    // What is taken meanwhile is not given where it cannot be known.
+    // A process that cannot observe a revocation does not allow either.
     expect((await rename(worker)).status).toBe(200);
     await wire.mend();
     await settles(() => ask(other, warm), 200, backMs);
   });
 
-  it("decides nothing from what ended without a process having heard it from the database, and all the rest", {
+  it("without the database a process does not allow a user who was suspended without its knowledge, and decides about others", {
     timeout: 90_000,
   }, async () => {
     expect((await ask(other, bystander)).body.isAuthorized).toBe(true);
@@ -161,7 +159,7 @@ describeOnPostgresql("a database that is away for everybody", () => {
     for (const server of [worker, other]) expect((await ask(server, bystander)).body.isAuthorized).toBe(false);
   });
 
-  it("is not believed to be away where Redis is away, too: the process fails closed", { timeout: 90_000 }, async () => {
+  it("without the database and Redis the process fails closed", { timeout: 90_000 }, async () => {
     await crash();
     redisWire.hold();
     await settles(() => ask(worker, warm), 503, knownMs);
@@ -171,7 +169,7 @@ describeOnPostgresql("a database that is away for everybody", () => {
     await back();
   });
 
-  it("that hangs is answered with 503 within a second, whatever is asked", { timeout: 60_000 }, async () => {
+  it("a database that hangs is answered with 503 within a second", { timeout: 60_000 }, async () => {
     wire.hold();
     const stopwatch = startStopwatch();
     await settles(() => ask(other, warm), 503, knownMs);

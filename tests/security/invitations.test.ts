@@ -1,24 +1,18 @@
 /** Attack 22 of docs/security/attacks.md. */
 
-import { expectOk } from "@gatehouse/testing/ask.ts";
-import { newPerson } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { address, invite, newPerson } from "@gatehouse/testing/people.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
-import { address, invite, makeWorld, type Tenant, type World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Tenant } from "@gatehouse/testing/tenant.ts";
+import { World } from "@gatehouse/testing/world.ts";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(["other", "member"]);
+const { server } = world;
 
 const weekSeconds = 7 * 24 * 3_600;
 
-const inviteTo = (tenant: Tenant, email: string) =>
-  invite(server, { organizationId: tenant.id, token: tenant.owner.token, email, roleId: tenant.roles["Member"] as string });
+const inviteTo = (tenant: Tenant, email: string) => invite(server, tenant.organization, email, tenant.roles["Member"] as string);
 
 async function expectRefused(expected: string, id: string, token: string, as: string): Promise<void> {
   await leavesNoTrace(server, expected, async () => {
@@ -28,7 +22,7 @@ async function expectRefused(expected: string, id: string, token: string, as: st
 }
 
 describe("an invitation", () => {
-  it("is refused to another address, also to one that only looks alike", async () => {
+  it("an invitation is refused to another address, also to one that only looks alike", async () => {
     const guest = await newPerson(server, "guest");
     const { id, token } = await inviteTo(world.own, guest.email);
     for (const other of [world.own.member, world.other.owner, world.own.owner]) {
@@ -43,7 +37,7 @@ describe("an invitation", () => {
     await expectRefused("409 tenancy.invitation_accepted", id, token, guest.token);
   });
 
-  it("is refused without a session, and with a token that is nearly right", async () => {
+  it("an invitation is refused without a session, and with a token that is nearly right", async () => {
     const guest = await newPerson(server, "guest");
     const { id, token } = await inviteTo(world.own, guest.email);
     const anonymous = await server.call(`POST /api/v1/iam/invitations/${id}/accept`, { body: { token } });
@@ -61,7 +55,7 @@ describe("an invitation", () => {
     }
   });
 
-  it("that was revoked is refused", async () => {
+  it("a revoked invitation is refused", async () => {
     const guest = await newPerson(server, "guest");
     const { id, token } = await inviteTo(world.own, guest.email);
     expect((await server.call(`DELETE /api/v1/iam/invitations/${id}`, { token: world.own.owner.token })).status).toBe(204);
@@ -71,7 +65,7 @@ describe("an invitation", () => {
     });
   });
 
-  it("is refused with the token of another one, of this organization or of another", async () => {
+  it("an invitation is refused with the token of another one, of this organization or of another", async () => {
     const guest = await newPerson(server, "guest");
     const mine = await inviteTo(world.own, guest.email);
     const theirs = await inviteTo(world.other, guest.email);
@@ -82,7 +76,7 @@ describe("an invitation", () => {
     await expectRefused("403 tenancy.invitation_for_another", another.id, another.token, guest.token);
   });
 
-  it("of an organization that was suspended is refused, and of one that is active again accepted", async () => {
+  it("an invitation of a suspended organization is refused, and accepted once it is active again", async () => {
     const guest = await newPerson(server, "guest");
     const { id, token } = await inviteTo(world.other, guest.email);
     const set = (status: string) =>
@@ -93,7 +87,7 @@ describe("an invitation", () => {
     await expectOk(server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: guest.token, body: { token } }));
   });
 
-  it("that has expired is refused to the second, before and after it was marked, and cannot be revoked into life", async () => {
+  it("an expired invitation is refused to the second, before and after it is marked, and cannot be revived", async () => {
     const guest = await newPerson(server, "guest");
     const { id, token } = await inviteTo(world.own, guest.email);
     server.clock.advance(weekSeconds + 1);
@@ -104,12 +98,7 @@ describe("an invitation", () => {
       }),
     );
     await expectRefused("409 tenancy.invitation_expired", id, token, asGuest as string);
-    const invited = await invite(server, {
-      organizationId: world.own.id,
-      token: asOwner as string,
-      email: guest.email,
-      roleId: world.own.roles["Member"] as string,
-    });
+    const invited = await invite(server, world.organization, guest.email, world.roles["Member"] as string, { token: asOwner as string });
     await expectRefused("409 tenancy.invitation_expired", id, token, asGuest as string);
     await expectRefused("404 tenancy.invitation_not_found", invited.id, token, asGuest as string);
     await expectOk(

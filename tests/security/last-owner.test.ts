@@ -1,19 +1,22 @@
 /** Attack 24 of docs/security/attacks.md. */
-import { expectOk, inLanes, times, untilAvailable } from "@gatehouse/testing/ask.ts";
-import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newAdministrator, newOrganization, newPerson, type Person, signIn } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { join } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, expect, it } from "vitest";
 
-/** Two people who each hold the highest role, and the ways in which one can bring the other down and up again. */
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { inLanes, times } from "@gatehouse/testing/lanes.ts";
+import { joinAs, newAdministrator, newOrganization, newPerson, type Person, signIn } from "@gatehouse/testing/people.ts";
+import { untilAvailable } from "@gatehouse/testing/requests.ts";
+import type { Answer, AnyBody, Backend, TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { expect, it } from "vitest";
+
+/** Two people with the highest role, and the ways to remove and restore it. */
 interface Pair {
   readonly people: readonly [Person, Person];
   remove(by: Person, whom: Person): Promise<Answer<AnyBody>>;
   demote(by: Person, whom: Person): Promise<Answer<AnyBody>>;
-  /** Who holds the highest role, as the database has it. */
+  /** The holders of the highest role, from the database. */
   holders(): Promise<readonly string[]>;
-  /** Who may use it, as a decision has it. */
+  /** Whether a decision allows a person to use it. */
   mayRule(person: Person): Promise<boolean>;
   restore(by: Person, whom: Person): Promise<void>;
 }
@@ -22,23 +25,23 @@ type Move = (pair: Pair, by: Person, whom: Person) => Promise<Answer<AnyBody>>;
 const remove: Move = (pair, by, whom) => pair.remove(by, whom);
 const demote: Move = (pair, by, whom) => pair.demote(by, whom);
 
-/** What a loser of the race may be told: they are the last one, are no longer there, may no longer, or the target is gone. */
+/** Possible answers to the loser: last owner, no longer a member, no permission, or unknown target. */
 const refusals = [401, 403, 404, 409];
 
 async function round(pair: Pair, moves: readonly [Move, Move]): Promise<void> {
   const [one, other] = pair.people;
   const answers = await Promise.all([untilAvailable(() => moves[0](pair, one, other)), untilAvailable(() => moves[1](pair, other, one))]);
-  const told = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
-  expect(answers.filter(({ status }) => status < 300).length, told).toBe(1);
+  const outcomes = answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`).join(", ");
+  expect(answers.filter(({ status }) => status < 300).length, outcomes).toBe(1);
   expect(
     answers.every(({ status }) => status < 300 || refusals.includes(status)),
-    told,
+    outcomes,
   ).toBe(true);
   const left = await pair.holders();
-  expect(left.length, told).toBe(1);
+  expect(left.length, outcomes).toBe(1);
   const [survivor, loser] = left[0] === one.id ? [one, other] : [other, one];
   expect(left).toEqual([survivor.id]);
-  expect([await pair.mayRule(survivor), await pair.mayRule(loser)], told).toEqual([true, false]);
+  expect([await pair.mayRule(survivor), await pair.mayRule(loser)], outcomes).toEqual([true, false]);
   await pair.restore(survivor, loser);
 }
 
@@ -55,7 +58,7 @@ async function owners(server: TestServer): Promise<Pair> {
   const role = (name: string): string => items.find((item: AnyBody) => item.name === name).id;
   const memberships = new Map<string, string>();
   const enter = async (by: Person, whom: Person): Promise<void> => {
-    const joined = await join(server, { organizationId: id, token: by.token, roleId: role("Owner") }, whom);
+    const joined = await joinAs(server, { id, owner: by }, whom, role("Owner"));
     memberships.set(whom.id, joined.id);
   };
   await enter(one, other);
@@ -104,11 +107,7 @@ async function administrators(server: TestServer): Promise<Pair> {
 }
 
 function suite(backend: Backend, rounds: number): void {
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend);
-  });
-  afterAll(() => server.close());
+  const server = serverOfSuite({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend);
 
   const lanes = 4;
   const fight = async (make: (server: TestServer) => Promise<Pair>, width: number, moves: readonly [Move, Move]): Promise<void> => {
@@ -125,7 +124,7 @@ function suite(backend: Backend, rounds: number): void {
   it(`an owner who removes and one who takes the role leave one, ${rounds} rounds`, { timeout: 180_000 }, () =>
     fight(owners, lanes, [remove, demote]),
   );
-  // The internal scope is one, so these have one lane.
+  // There is one internal scope, so these rounds run one after the other.
   it(`two administrators who bring each other down at once leave one, ${rounds} rounds`, { timeout: 180_000 }, async () => {
     const pair = await administrators(server);
     const mixes = [
@@ -165,5 +164,5 @@ function suite(backend: Backend, rounds: number): void {
   });
 }
 
-describeOnPostgresql("two who bring each other down", () => suite("postgresql", 200));
-describeOnPglite("two who bring each other down", () => suite("pglite", 8));
+describeOnPostgresql("two owners or administrators who remove each other", () => suite("postgresql", 200));
+describeOnPglite("two owners or administrators who remove each other", () => suite("pglite", 8));

@@ -1,15 +1,16 @@
 /** Attack 45 of docs/security/attacks.md. */
+
 import { request } from "node:http";
 import type { AddressInfo } from "node:net";
-import { newPerson, password } from "@gatehouse/testing/people.ts";
+import { address, newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address } from "@gatehouse/testing/world.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-/** What shows tokens, or figures of all tenants, to whoever is on this machine. */
+/** Paths that show tokens, or figures of all tenants, to local callers. */
 const surfaces = ["/dev/inbox", "/dev/inbox.json", "/metrics"] as const;
 
-/** A request as it stands, its path unread by any client. */
+/** Sends a raw request, whose path no client normalizes. */
 const ask = (server: TestServer, path: string, headers: Readonly<Record<string, string>> = {}, method = "GET"): Promise<number> =>
   new Promise((resolve, reject) => {
     const { port } = server.http.server.address() as AddressInfo;
@@ -41,22 +42,22 @@ describe.each([
   });
   afterAll(() => server.close());
 
-  it.each(surfaces)("%s is there for nobody, and a start says so", async (path) => {
+  it.each(surfaces)("%s is not served to any caller, and a start says so", async (path) => {
     for (const headers of [local, proxied, { host: "id.example.com" }]) expect(await ask(server, path, headers)).toBe(404);
-    expect(server.configuration.warnings.join(" ")).toContain(`PUBLIC_URL is ${environment.PUBLIC_URL}, so callers of other machines`);
+    expect(server.configuration.warnings.join(" ")).toContain(`PUBLIC_URL is ${environment.PUBLIC_URL}, so callers on other machines`);
     expect(server.configuration.warnings.join(" ")).toContain("SMTP_URL is not set");
   });
 
-  it("a mail is sent all the same, and its token reaches nobody", async () => {
+  it("a mail is sent all the same, and no caller can read its token", async () => {
     const { email } = await newPerson(server, "reader");
-    const asked = await server.call("POST /api/v1/iam/auth/forgot-password", { body: { email }, headers: proxied });
-    expect(asked.status).toBe(202);
+    const reset = await server.call("POST /api/v1/iam/auth/forgot-password", { body: { email }, headers: proxied });
+    expect(reset.status).toBe(202);
     expect((await server.mail(email, "reset-password")).links).toHaveLength(1);
   });
 });
 
 describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }, { TRUST_PROXY: "127.0.0.1" }, { TRUST_PROXY: "2" }])(
-  "where a proxy may stand before a start on loopback: $TRUST_PROXY",
+  "a server on loopback behind a possible proxy: $TRUST_PROXY",
   (environment) => {
     let server: TestServer;
     beforeAll(async () => {
@@ -64,12 +65,12 @@ describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }, { TRUST_PROXY:
     });
     afterAll(() => server.close());
 
-    it.each(surfaces)("%s is there for callers on this machine, by whichever of its names", async (path) => {
+    it.each(surfaces)("%s is served to callers on this machine, by any of its names", async (path) => {
       for (const host of ["localhost", "LOCALHOST:8080", "localhost.", "127.0.0.1:8080", "[::1]:8080", "app.localhost"])
         expect(await ask(server, path, { host }), host).toBe(200);
     });
 
-    it.each(surfaces)("%s is not there for whoever came through a proxy", async (path) => {
+    it.each(surfaces)("%s is not served to callers through a proxy", async (path) => {
       for (const said of [
         { "x-forwarded-for": "203.0.113.77" },
         { "x-forwarded-for": "203.0.113.77, 10.0.0.1" },
@@ -88,14 +89,14 @@ describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }, { TRUST_PROXY:
         expect(await ask(server, path, { ...local, ...said } as never), JSON.stringify(said)).toBe(404);
     });
 
-    it.each(surfaces)("%s is not there for a name of somebody else's, however the path is written", async (path) => {
+    it.each(surfaces)("%s is not served under another host name, however the path is written", async (path) => {
       const encoded = path.replace("e", "%65").replace("/m", "/%6d");
       const evil = { host: "evil.example.net" };
       for (const target of [path, encoded, `${path}?x`, `http://evil.example.net${path}`, `http://evil.example.net${encoded}`]) {
         expect(await ask(server, target, evil), target).toBe(404);
         expect(await ask(server, target, evil, "HEAD"), target).toBe(404);
       }
-      // The target stands above the Host header (RFC 9112 §3.2.2).
+      // The request target takes precedence over the Host header (RFC 9112 §3.2.2).
       expect(await ask(server, `http://evil.example.net${path}`, local)).toBe(404);
       for (const host of [
         "localhost@evil.example.net",
@@ -121,14 +122,10 @@ describe("addresses that limits count", () => {
     const answers = await Promise.all(addresses.map((from) => forgot(server, from)));
     return answers.filter(({ status }) => status === 202).length;
   };
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTestServer({ TRUST_PROXY: "true" });
-  });
-  afterAll(() => server.close());
+  const server = serverOfSuite({ TRUST_PROXY: "true" });
   const many = (of: (index: number) => string, count = limit + 10) => Array.from({ length: count }, (_, index) => of(index));
 
-  it("are one with whatever port, and in the mapped form", async () => {
+  it("an address counts as one with any port and in the IPv4-mapped form", async () => {
     expect(
       await answered(
         server,
@@ -140,7 +137,7 @@ describe("addresses that limits count", () => {
     expect((await forgot(server, "198.51.100.2")).status).toBe(202);
   });
 
-  it("are one in a /64 of IPv6, and four shares in a /48", async () => {
+  it("IPv6 addresses of a /64 count as one, and a /48 has four times its share", async () => {
     expect(
       await answered(
         server,
@@ -158,7 +155,7 @@ describe("addresses that limits count", () => {
     expect((await forgot(server, "2001:db8:3::1")).status).toBe(202);
   });
 
-  it("are one where they are none", async () => {
+  it("malformed addresses count as one", async () => {
     expect(
       await answered(
         server,
@@ -167,7 +164,7 @@ describe("addresses that limits count", () => {
     ).toBe(limit);
   });
 
-  it("stand in the session and in the trail as addresses, or not at all", async () => {
+  it("sessions and the audit log contain valid addresses or none", async () => {
     const { email } = await newPerson(server, "traveller");
     for (const [from, known] of [
       ["198.51.100.9:5678", "198.51.100.9"],

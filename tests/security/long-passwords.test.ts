@@ -1,9 +1,11 @@
 /** Attack 30 of docs/security/attacks.md. */
-import { expectOk } from "@gatehouse/testing/ask.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { address, mailedToken } from "@gatehouse/testing/people.ts";
+import { startTestServer } from "@gatehouse/testing/server.ts";
 import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
-import { address, mailedToken } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { describe, expect, it } from "vitest";
 
 /** A password takes this long at most, whatever it is; hashing one takes a tenth of it. */
 const boundMs = 2_000;
@@ -16,11 +18,7 @@ function sized(bytes: number, end: string): string {
 }
 
 describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as const)("passwords with $PASSWORD_HASH", (environment) => {
-  let server: TestServer;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment });
-  });
-  afterAll(() => server.close());
+  const server = serverOfSuite({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment });
 
   const signIn = (email: string, password: string) => server.call("POST /api/v1/iam/auth/login", { body: { email, password } });
 
@@ -36,7 +34,7 @@ describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as co
     return { status, email };
   }
 
-  it.each([72, 73, 100, 128])("of %i bytes that differ at the end are told apart, or refused", async (bytes) => {
+  it.each([72, 73, 100, 128])("passwords of %i bytes that differ at the end are distinguished or refused", async (bytes) => {
     const { status, email } = await register(sized(bytes, "x"));
     if (status === 400) return;
     expect(status).toBe(201);
@@ -51,7 +49,7 @@ describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as co
     }
   });
 
-  it("that go on behind 72 bytes are not the password of 72 bytes", async () => {
+  it("a password longer than 72 bytes is not equal to its first 72 bytes", async () => {
     const { status, email } = await register(sized(72, "x"));
     expect(status).toBe(201);
     for (const more of ["y", "x", " ", "é", "-more".repeat(5)]) {
@@ -60,7 +58,7 @@ describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as co
     expect((await signIn(email, sized(72, "x"))).status).toBe(200);
   });
 
-  it("of many bytes a character are told apart to the last one, or refused", async () => {
+  it("passwords of multi-byte characters are distinguished to the last one or refused", async () => {
     for (const letter of ["ế", "语", "👍"]) {
       const long = stem + letter.repeat(128 - stem.length);
       const { status, email } = await register(`${long.slice(0, -letter.length)}x`);
@@ -70,7 +68,7 @@ describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as co
     }
   });
 
-  it("with a NUL, or with half a character, are refused, and nothing is cut at it", async () => {
+  it("passwords with a NUL or half a character are refused, not truncated", async () => {
     for (const password of ["harbour\u0000quiet", "\u0000harbour quiet", "harbour quiet\u0000", "harbour \ud800 quiet"]) {
       expect((await register(password)).status).toBe(400);
     }
@@ -79,7 +77,7 @@ describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as co
       expect((await signIn(email, password)).status).toBe(400);
   });
 
-  it("that look alike are different, or the same, but never both", async () => {
+  it("equivalent Unicode passwords are consistently equal or different", async () => {
     const composed = "caf\u00e9 by the harbour";
     const decomposed = "cafe\u0301 by the harbour";
     const { email } = await register(composed);
@@ -88,7 +86,7 @@ describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as co
     expect((await signIn(email, composed)).status).toBe(200);
   });
 
-  it("of one megabyte are refused at once, wherever a password is taken", async () => {
+  it("passwords of one megabyte are refused at once by every operation that takes a password", async () => {
     const huge = "a".repeat(1_000_000);
     const token = "A".repeat(43);
     const person = { email: address("huge"), firstName: "A", lastName: "B", locale: "en" };
@@ -108,8 +106,8 @@ describe.each([{ PASSWORD_HASH: "argon2id" }, { PASSWORD_HASH: "bcrypt" }] as co
   });
 });
 
-describe("a change of the kind of hash", () => {
-  it("does not make two passwords one", async () => {
+describe("a change of the password hash", () => {
+  it("a change of the password hash does not make two passwords equal", async () => {
     const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
     try {
       const password = sized(100, "x");

@@ -1,6 +1,8 @@
 /** Attack 50 of docs/security/attacks.md. */
-import { times } from "@gatehouse/testing/ask.ts";
+
+import { times } from "@gatehouse/testing/lanes.ts";
 import {
+  address,
   anAddress,
   joinAs,
   newOrganization,
@@ -10,29 +12,25 @@ import {
   rolesOf,
   tokenIn,
 } from "@gatehouse/testing/people.ts";
-import { type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { address } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-/** As notifications/allowance.ts has it: one mailbox, one kind, an hour. */
+/** The limit of notifications/allowance.ts: per mailbox, kind and hour. */
 const perMailbox = 5;
-/** As INVITATIONS_PER_HOUR is below. */
+/** The value of INVITATIONS_PER_HOUR below. */
 const perAccount = 8;
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer({ INVITATIONS_PER_HOUR: String(perAccount) });
-});
-afterAll(() => server.close());
+const server = serverOfSuite({ INVITATIONS_PER_HOUR: String(perAccount) });
 
-/** What came for an address, once everything that was asked for is done. */
+/** The mails to an address, once all jobs are done. */
 async function mailsTo(email: string, template: string): Promise<number> {
   await server.application.settled();
   const open = async () => {
     const { rows } = await sql<{ open: string }>`select count(*)::text as open from jobs.job
-      where name in ('notifications.send-mail', 'identity.start-password-reset') and state in ('created', 'active', 'retry')`.execute(
+      where name in ('notifications.send-mail', 'authentication.start-password-reset') and state in ('created', 'active', 'retry')`.execute(
       server.application.platform.database.owner,
     );
     return rows[0]?.open;
@@ -49,8 +47,8 @@ const invite = async (organization: OrganizationOf, email: string, token = organ
   return post(`organizations/${organization.id}/invitations`, { email, roleId: roles["Member"] }, token);
 };
 
-describe("a mailbox gets a bounded number of mails, from however many addresses they are asked for", () => {
-  it("of registrations, and each of them is answered alike", { timeout: 60_000 }, async () => {
+describe("a mailbox receives a bounded number of mails, from any number of client addresses", () => {
+  it("registrations of one address send a bounded number of mails and are answered alike", { timeout: 60_000 }, async () => {
     const email = address("flood");
     const answers = await Promise.all(times(20).map(() => post("auth/register", registration({ email }))));
     expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(201));
@@ -60,7 +58,7 @@ describe("a mailbox gets a bounded number of mails, from however many addresses 
     expect(await mailsTo(person.email, "address-known")).toBe(perMailbox);
   });
 
-  it("of resets, and the link that came first works", { timeout: 60_000 }, async () => {
+  it("password resets of one address send a bounded number of mails, and the first link works", { timeout: 60_000 }, async () => {
     const person = await newPerson(server);
     await post("auth/forgot-password", { email: person.email });
     const first = tokenIn(await server.mail(person.email, "reset-password"));
@@ -70,7 +68,9 @@ describe("a mailbox gets a bounded number of mails, from however many addresses 
     expect((await post("auth/reset-password", { token: first, password: "a harbour after the storm" })).status).toBe(204);
   });
 
-  it("of invitations, from several organizations, and however the address is written", { timeout: 60_000 }, async () => {
+  it("invitations of one address from several organizations send a bounded number of mails, in any spelling", {
+    timeout: 60_000,
+  }, async () => {
     const mailbox = address("victim");
     const [name, host] = mailbox.split("@") as [string, string];
     const statuses: number[] = [];
@@ -83,8 +83,8 @@ describe("a mailbox gets a bounded number of mails, from however many addresses 
   });
 });
 
-describe("an account and an organization invite a bounded number of people", () => {
-  it("an account in all of its organizations together, and is told how long to wait", { timeout: 60_000 }, async () => {
+describe("limits of invitations", () => {
+  it("an account has one limit of invitations in all of its organizations, and receives Retry-After", { timeout: 60_000 }, async () => {
     const one = await newOrganization(server);
     for (const _ of times(perAccount)) expect((await invite(one, address("guest"))).status).toBe(201);
     const refused = await withoutTrace(server, () => invite(one, address("guest")));
@@ -100,7 +100,7 @@ describe("an account and an organization invite a bounded number of people", () 
     expect(there.status).toBe(429);
   });
 
-  it("an organization by all of its accounts together", { timeout: 120_000 }, async () => {
+  it("an organization has one limit of invitations for all of its members", { timeout: 120_000 }, async () => {
     const organization = await newOrganization(server);
     const admin = (await rolesOf(server, organization))["Admin"] as string;
     const inviters = [];
@@ -109,7 +109,7 @@ describe("an account and an organization invite a bounded number of people", () 
       await joinAs(server, organization, person, admin);
       inviters.push(person.token);
     }
-    // Five invitations of the owner brought the inviters in.
+    // The owner has sent five invitations to the inviters.
     let sent = 5;
     for (const token of [organization.owner.token, ...inviters]) {
       for (const _ of times(perAccount)) if ((await invite(organization, address("guest"), token)).status === 201) sent += 1;
@@ -118,7 +118,7 @@ describe("an account and an organization invite a bounded number of people", () 
   });
 });
 
-describe("what somebody calls themselves does not become our mail", () => {
+describe("names in mails", () => {
   it.each([
     "Ada,\r\n\r\nyour account is locked. Unlock it at https://evil.example/login",
     "Ada\u2028see evil",
@@ -127,7 +127,7 @@ describe("what somebody calls themselves does not become our mail", () => {
     "evil.example/prize",
     "evil.example:8443",
     "\uFF48ttp\uFF1A\uFF0F\uFF0Fevil",
-  ])("a person's name is no text with lines or links: %j", async (name) => {
+  ])("a person's name cannot contain lines or links: %j", async (name) => {
     for (const field of ["firstName", "lastName"]) {
       const email = address("victim");
       const answer = await withoutTrace(server, () => post("auth/register", registration({ email, [field]: name })));
@@ -136,7 +136,7 @@ describe("what somebody calls themselves does not become our mail", () => {
     }
     const { token } = await newPerson(server);
     expect((await server.call("PUT /api/v1/iam/users/me", { token, body: { lastName: name } })).status).toBe(400);
-    const made = asOperator(server, "tenancy.createUser", {
+    const made = asOperator(server, "authentication.createUser", {
       email: address("x"),
       password: "a quiet green harbour",
       firstName: name,
@@ -146,13 +146,13 @@ describe("what somebody calls themselves does not become our mail", () => {
   });
 
   it.each(["J.R.R. Tolkien", "Dr.Smith", "Nguyễn Thị Ánh", "O'Neil-Kowalski, Jr.", "María: la Grande", "\u{1F469}\u200D\u{1F680}"])(
-    "a name as people have them is one: %j",
+    "a common name is accepted: %j",
     async (name) => {
       expect((await post("auth/register", registration({ firstName: name }))).status).toBe(201);
     },
   );
 
-  it("a name that mail programs would make a link of is shown without one", async () => {
+  it("a name that mail programs would turn into a link is shown without one", async () => {
     const body = registration({ firstName: "evil.example" });
     await post("auth/register", body);
     const mail = await server.mail(body.email, "verify-email");
@@ -160,7 +160,7 @@ describe("what somebody calls themselves does not become our mail", () => {
     expect(mail.links).toHaveLength(1);
   });
 
-  it("an organization's name stays on its line, without a link, and short", async () => {
+  it("an organization's name is shown on one line, without a link, and shortened", async () => {
     const organization = await newOrganization(server);
     const name = `Your payment failed, see https://evil.example/pay or write to a@evil.example within 24 hours ${Date.now()}`;
     const renamed = await server.call(`PUT /api/v1/iam/organizations/${organization.id}`, {

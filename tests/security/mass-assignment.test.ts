@@ -1,22 +1,18 @@
 /** Attack 25 of docs/security/attacks.md. */
 import { randomUUID } from "node:crypto";
-import { ask, issueOf, parametersOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { issueOf } from "@gatehouse/testing/answers.ts";
+import { parametersOf, routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { operationsWithoutSample, sampleOf } from "@gatehouse/testing/samples.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
+import { describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants);
+const { server } = world;
 
-/** What a row has and a caller must not set, in the API's words and in the database's. */
+/** Columns that a caller must not set, by their names in the API and in the database. */
 const smuggled: Readonly<Record<string, unknown>> = {
   id: randomUUID(),
   organizationId: randomUUID(),
@@ -52,21 +48,21 @@ const polluting: readonly string[] = [
   '{#"\\u005f_proto__":{"isSystemRole":true}}',
 ];
 
-/** AuthZEN has what it does not know ignored (10.1.1): its inputs are open, and what is smuggled into them must change nothing. */
+/** AuthZEN requires that unknown fields are ignored (10.1.1): its inputs are open, and unknown fields must change nothing. */
 const isOpen = (operation: Operation): boolean => (operation.input as AnyBody).additionalProperties === true;
 const isWrite = (operation: Operation): boolean => !operation.http?.startsWith("GET ") && !isOpen(operation);
 
-/** The request with `extra` in the body, where the operation does not take it itself. */
+/** The request with `extra` in the body, unless the operation declares it. */
 async function refused(operation: Operation, sample: Sample, extra: Readonly<Record<string, unknown>>): Promise<string | undefined> {
-  const answer = await ask(server, operation, { ...sample, input: { ...sample.input, ...extra } });
+  const answer = await sendRequest(server, operation, { ...sample, input: { ...sample.input, ...extra } });
   return complaint(answer, `with ${Object.keys(extra).join()}`);
 }
 
 function complaint(answer: Answer<AnyBody>, what: string): string | undefined {
-  const told = (answer.body?.error?.details ?? []).some((detail: AnyBody) =>
+  const isNamed = (answer.body?.error?.details ?? []).some((detail: AnyBody) =>
     ["unknown_field", "syntax", "prototype"].includes(detail.rule),
   );
-  const right = answer.status === 400 && answer.body.error.code === "common.validation_failed" && told;
+  const right = answer.status === 400 && answer.body.error.code === "common.validation_failed" && isNamed;
   return issueOf(answer) ?? (right ? undefined : `${what}: ${answer.status} ${JSON.stringify(answer.body)}`);
 }
 
@@ -83,11 +79,11 @@ function sendRaw(operation: Operation, sample: Sample, body: string): Promise<An
 }
 
 describe("fields that a caller must not set", () => {
-  it("has a sample request for every route", () => {
+  it("every route has a sample request", () => {
     expect(operationsWithoutSample(server)).toEqual([]);
   });
 
-  it("are refused with 400 and their names by every write, and nothing changes; without them the write passes", {
+  it("every write refuses undeclared fields with 400 and their names, and changes nothing", {
     timeout: 180_000,
   }, async () => {
     const wrong: string[] = [];
@@ -106,14 +102,14 @@ describe("fields that a caller must not set", () => {
           if (found) wrong.push(`${operation.http} ${found}`);
         }
       });
-      const answer = await ask(server, operation, sample);
+      const answer = await sendRequest(server, operation, sample);
       if (answer.status >= 300) wrong.push(`${operation.http}: a valid request got ${answer.status} ${JSON.stringify(answer.body)}`);
     }
     expect(wrong.join("\n")).toBe("");
     expect(({} as Record<string, unknown>)["isSystemRole"]).toBeUndefined();
   });
 
-  it("in a body are refused where the address has said them", async () => {
+  it("fields of the path are refused in a body", async () => {
     const wrong: string[] = [];
     for (const operation of routesOf(server).filter((one) => isWrite(one) && parametersOf(one).length > 0)) {
       const sample = await sampleOf(world, operation.name);
@@ -129,7 +125,7 @@ describe("fields that a caller must not set", () => {
     expect(wrong.join("\n")).toBe("");
   });
 
-  it("are ignored where a standard has them ignored, and pollute nothing", async () => {
+  it("undeclared fields are ignored where a standard requires it, and pollute no prototype", async () => {
     const open = routesOf(server).filter(isOpen);
     expect(open.map(({ http }) => http.split(" ")[1])).toSatisfy((paths: string[]) =>
       paths.every((path) => path.startsWith("/access/v1/")),
@@ -138,11 +134,11 @@ describe("fields that a caller must not set", () => {
     const wrong: string[] = [];
     for (const operation of open) {
       const sample = await sampleOf(world, operation.name);
-      const { status, body } = await ask(server, operation, sample);
+      const { status, body } = await sendRequest(server, operation, sample);
       const expected = JSON.stringify([status, body]);
       if (status !== 200) wrong.push(`${operation.http}: a valid request got ${expected}`);
       const input = { ...sample.input, ...smuggled, subject: { ...smuggled, ...(sample.input["subject"] as object) } };
-      const answer = await ask(server, operation, { ...sample, input });
+      const answer = await sendRequest(server, operation, { ...sample, input });
       if (JSON.stringify([answer.status, answer.body]) !== expected) wrong.push(`${operation.http}: ${JSON.stringify(answer.body)}`);
       for (const text of rawBodies(operation, sample)) {
         const polluted = await sendRaw(operation, sample, text);
@@ -155,12 +151,12 @@ describe("fields that a caller must not set", () => {
     expect(({} as Record<string, unknown>)["isSystemRole"]).toBeUndefined();
   });
 
-  it("in a query are refused by every read", async () => {
+  it("every read refuses undeclared query parameters", async () => {
     const wrong: string[] = [];
     for (const operation of routesOf(server).filter((one) => !isWrite(one) && !isOpen(one))) {
       const sample = await sampleOf(world, operation.name);
       for (const name of ["isSystemRole", "userId_", "__proto__", "constructor", "toString", "id"]) {
-        const answer = await ask(server, operation, {
+        const answer = await sendRequest(server, operation, {
           ...sample,
           input: Object.defineProperty({ ...sample.input }, name, { value: "true", enumerable: true }),
         });
@@ -171,12 +167,12 @@ describe("fields that a caller must not set", () => {
     expect(wrong.join("\n")).toBe("");
   });
 
-  it("deep in a body are refused too", async () => {
-    const operation = routesOf(server).find(({ name }) => name === "access.checkBatch") as Operation;
+  it("undeclared fields deep in a body are refused", async () => {
+    const operation = routesOf(server).find(({ name }) => name === "decisions.checkBatch") as Operation;
     const sample = await sampleOf(world, operation.name);
     const [check] = sample.input["checks"] as Record<string, unknown>[];
     for (const extra of ["isAuthorized", "roles", "constructor"]) {
-      const answer = await ask(server, operation, { ...sample, input: { checks: [{ ...check, [extra]: true }] } });
+      const answer = await sendRequest(server, operation, { ...sample, input: { checks: [{ ...check, [extra]: true }] } });
       expect(complaint(answer, extra)).toBeUndefined();
     }
   });

@@ -1,6 +1,6 @@
 /** Attack 47 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
-import { times } from "@gatehouse/testing/ask.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
 import { newOrganization, newPerson, type OrganizationOf, type Person, password } from "@gatehouse/testing/people.ts";
 import { type AnyBody, distributed, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { listens, services } from "@gatehouse/testing/services.ts";
@@ -14,10 +14,10 @@ const iam = "/api/v1/iam";
 const possible = distributed && (await listens("nats"));
 
 /**
- * Somebody who may publish and subscribe everywhere on NATS, and has no key: two sets of roles answer, each in processes' worth of its
+ * An attacker who may publish and subscribe everywhere on NATS and has no key. Two sets of roles answer, each role in a process of its
  * own (TEST_TOPOLOGY=distributed).
  */
-describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing and does nothing twice", () => {
+describe.runIf(possible)("an attacker on NATS", () => {
   const prefix = `hostile-${randomBytes(6).toString("hex")}`;
   let server: TestServer;
   let beside: TestServer;
@@ -29,7 +29,7 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
 
   beforeAll(async () => {
     server = await startTestServer({ NATS_PREFIX: prefix, GATEHOUSE_SIGN_IN_LIMIT: "off" });
-    beside = await server.beside();
+    beside = await server.startAnother();
     organization = await newOrganization(server);
     victim = organization.owner;
     nonMember = await newPerson(server);
@@ -72,7 +72,7 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
     }
   };
 
-  it("who reads along finds no password, token, address or answer in what goes by", async () => {
+  it("messages on NATS contain no readable password, token, address or answer", async () => {
     const before = seen.length;
     const { body } = await login();
     expect((await server.call(`GET ${iam}/users/me`, { token: body.sessionToken })).body.email).toBe(victim.email);
@@ -86,7 +86,7 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
       expect(texts.filter((text) => text.includes(secret))).toEqual([]);
   });
 
-  it("a made-up answer is not taken, nor a true one that answered another question", async () => {
+  it("a forged answer and an answer to another request are rejected", async () => {
     await check(victim);
     await eve.flush();
     const permits = seen.filter(({ subject }) => subject.startsWith("_INBOX.")).slice(-3);
@@ -103,13 +103,13 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
       for (const { data } of permits) message.respond(data);
     };
     const before = await distrusted("reply", "unsigned");
-    await withListener("rpc.query.access.check", answer, async () => {
+    await withListener("rpc.query.decisions.check", answer, async () => {
       for (const _ of times(20)) expect((await check(nonMember)).body.isAuthorized ?? false).toBe(false);
     });
     expect(before).toBe(0);
   });
 
-  it("a made-up revision is not waited for, and stops no later call", async () => {
+  it("a forged revision is not waited for, and blocks no later call", async () => {
     const sendInvalid = (message: Msg): void => {
       const given = headers();
       given.set("gatehouse-revision", "9".repeat(21));
@@ -123,7 +123,7 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
     expect((await server.call(`GET ${iam}/users/me`, { token: victim.token })).body.firstName).toBe("True");
   });
 
-  it("a command that was heard and is sent again is done by no process, under its own subject or another", async () => {
+  it("a replayed command is executed by no process, under its own subject or another", async () => {
     expect((await login()).status).toBe(200);
     await eve.flush();
     const [message] = captured("rpc.command.authentication.login").slice(-1) as [Msg];
@@ -140,7 +140,7 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
     expect(await sessions()).toBe(before + 1);
   });
 
-  it("who says that nobody serves, while somebody does, makes no command be done twice", async () => {
+  it("a forged `no responders` answer does not execute a command twice", async () => {
     const before = await sessions();
     const deny = ({ reply }: Msg): void => eve.publish(reply as string, new Uint8Array(), { headers: headers(503, "No Responders") });
     const { status } = await withListener("rpc.command.authentication.login", deny, login);
@@ -149,7 +149,7 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
     expect((await sessions()) - before).toBeLessThanOrEqual(2);
   });
 
-  it("signs of life and news that are made up are not heard", async () => {
+  it("forged heartbeats and announcements are ignored", async () => {
     const sign = headers();
     sign.set("gatehouse-sign", "working");
     const stopwatch = startStopwatch();
@@ -158,19 +158,19 @@ describe.runIf(possible)("whoever is on NATS reads no secret, decides nothing an
     expect((await check(victim)).body).toMatchObject({ isAuthorized: true });
     expect(stopwatch.idleMs()).toBeLessThan(10_000);
     await expect.poll(() => distrusted("tell", "unsigned"), { timeout: 10_000 }).toBeGreaterThan(0);
-    const { reply } = captured("rpc.query.access.check").at(-1) as Msg;
+    const { reply } = captured("rpc.query.decisions.check").at(-1) as Msg;
     eve.publish(reply as string, new Uint8Array(), { headers: sign });
     await eve.flush();
   });
 
-  it("calls without a key are refused, and begin nothing", async () => {
+  it("calls without a valid signature are refused and start nothing", async () => {
     const ask = async (subject: string, call: object): Promise<AnyBody> =>
       (await eve.request(`${prefix}.rpc.${subject}`, JSON.stringify(call), { timeout: 10_000 })).json();
     const before = await sessions();
     const calls = [
       ["command.authentication.login", { input: { email: victim.email, password } }],
       ["query.identity.getMe", { input: {}, credential: { token: victim.token, from: "header" } }],
-      ["command.tenancy.createUser", { input: {}, principal: { kind: "operator" } }],
+      ["command.authentication.createUser", { input: {}, principal: { kind: "operator" } }],
       ["query.nothing", {}],
     ] as const;
     for (const [subject, call] of calls) expect((await ask(subject, call)).error.code).toBe("common.service_call_refused");

@@ -2,13 +2,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ask, inLanes, issueOf, parametersOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { issueOf } from "@gatehouse/testing/answers.ts";
 import { inForm, isLong } from "@gatehouse/testing/forms.ts";
+import { inLanes } from "@gatehouse/testing/lanes.ts";
+import { parametersOf, routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { operationsWithoutSample, sampleOf, samples } from "@gatehouse/testing/samples.ts";
-import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { type Answer, type AnyBody, backend } from "@gatehouse/testing/server.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 import { nameKey } from "../../packages/server/src/platform/names/name-key.ts";
 
@@ -50,15 +52,15 @@ const ownStrings: readonly string[] = [
   "{{7*7}}",
 ];
 
-/** Some fields get one string in this many, each for a reason. */
-const oneIn = 12;
+/** Fields that do not get every string get one in this many: in the short form all of them, else some, each for a reason. */
+const oneIn = inForm({ short: 36, long: 12 });
 const sparing: Readonly<Record<string, readonly string[]>> = {
-  // Each accepted string is hashed with argon2, at 20 ms and more.
-  "identity.register": ["firstName", "lastName", "password"],
-  "identity.resetPassword": ["password", "token"],
-  "identity.verifyEmail": ["password", "newPassword", "token"],
+  // Each accepted string is hashed with argon2, which takes 20 ms and more.
+  "authentication.register": ["firstName", "lastName", "password"],
+  "authentication.resetPassword": ["password", "token"],
+  "authentication.verifyEmail": ["password", "newPassword", "token"],
   "authentication.login": ["password"],
-  "tenancy.setUp": ["firstName", "lastName", "password", "token"],
+  "authentication.setUp": ["firstName", "lastName", "password", "token"],
   // Each change of the permission tree recomputes what every role gives; descriptions of roles get every string.
   "access.createPermission": ["description"],
   "access.updatePermission": ["description"],
@@ -68,37 +70,37 @@ const sparing: Readonly<Record<string, readonly string[]>> = {
   "access.updateRole": ["name", "description"],
   "tenancy.createOrganization": ["name"],
   "access.cloneRole": ["name", "description"],
-  // Kept as createGrant keeps the resource's id, or only looked for.
+  // Stored as createGrant stores the resource's id, or only searched.
   "access.createGrant": ["relation", "resource.type", "subject.type", "subject.id", "subject.relation"],
-  // Texts of one schema, each kept as `entityId` and `userName` are, or only looked for.
+  // Texts of one schema, each stored like `entityId` and `userName`, or only searched.
   "audit.recordEvent": ["source", "action", "failureReason", "userId", "sessionId", "entityType", "timestamp", "ipAddress", "userAgent"],
   "audit.startExport": ["actorId", "principalId", "credentialId", "action", "entityType", "entityId", "traceId", "from", "to"],
   "audit.erasePerson": ["userId", "email"],
   "access.revokeGrants": ["resource.type", "resource.id", "subject.type", "subject.id", "subject.relation"],
 };
-/** Refused by the schema, whichever string it is, before anything else looks at it. */
+/** True if the schema refuses every string before any other check. */
 const isClosed = (schema: AnyBody): boolean =>
   schema.format === "uuid" ||
   schema.enum !== undefined ||
   (schema.anyOf ?? []).some(isClosed) ||
   (schema.items !== undefined && isClosed(schema.items));
 
-/** Every string of the list goes into these in the short form too: their columns are looked at afterwards. */
+/** Fields that get every string in the short form too, because their columns are compared afterwards. */
 const inEveryForm: ReadonlySet<string> = new Set(["access.createRole name", "access.createRole description"]);
 
-/** Where a valid request costs a mail or a sign-in before it can be sent, so that few are made. */
+/** Fields whose valid requests cost a mail or a sign-in, so that few are sent. */
 const lanes = 2;
 
-interface Place {
+interface Target {
   readonly field: string;
-  /** The schema in words: what it refuses at one place it refuses at every other. */
+  /** The schema as text: equal schemas refuse the same strings. */
   readonly schema: string;
   readonly put: (input: Sample["input"], text: string) => Sample["input"];
 }
 
 /** The string fields of an input, those in lists and in lists of objects too. */
-function placesOf(operation: Operation): Place[] {
-  const inside = (schema: AnyBody, field: string, put: Place["put"]): Place[] => {
+function targetsOf(operation: Operation): Target[] {
+  const inside = (schema: AnyBody, field: string, put: Target["put"]): Target[] => {
     if (schema.type === "string" || schema.anyOf?.some((one: AnyBody) => one.type === "string"))
       return [{ field, schema: JSON.stringify(schema), put }];
     if (schema.items) return inside(schema.items, `${field}.0`, (input, text) => put(input, [text] as never));
@@ -114,35 +116,31 @@ function placesOf(operation: Operation): Place[] {
   );
 }
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  // Thousands of things are made in one organization.
-  const quotas = {
-    GATEHOUSE_QUOTA_ORGANIZATIONS: "100000",
-    GATEHOUSE_QUOTA_ROLES: "100000",
-    GATEHOUSE_QUOTA_INVITATIONS: "100000",
-    GATEHOUSE_QUOTA_SERVICE_ACCOUNTS: "100000",
-  };
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...quotas });
-  world = await makeWorld(server);
-});
-afterAll(() => server.close());
+// The suite creates thousands of entities in one organization.
+const quotas = {
+  GATEHOUSE_QUOTA_ORGANIZATIONS: "100000",
+  GATEHOUSE_QUOTA_ROLES: "100000",
+  GATEHOUSE_QUOTA_INVITATIONS: "100000",
+  GATEHOUSE_QUOTA_SERVICE_ACCOUNTS: "100000",
+  GATEHOUSE_QUOTA_API_KEYS: "100000",
+};
+const world = World.ofSuite(twoTenants, quotas);
+const { server } = world;
 
 const isWrite = (operation: Operation): boolean => operation.kind === "command";
 const secrets = new Set(["password", "token"]);
-/** Kept in a form of their own: a locale in its canonical one. */
+/** Stored in a canonical form, such as a locale. */
 const canonical = new Set(["locale"]);
 
-/** What is wrong with the answer to `text` in `place`, or undefined: byte-exact, or refused. */
-function complaint(answer: Answer<AnyBody>, place: Place, text: string): string | undefined {
+/** Why the answer to `text` in `target` is wrong, or undefined: it must be stored to the byte or refused. */
+function complaint(answer: Answer<AnyBody>, target: Target, text: string): string | undefined {
   const issue = issueOf(answer);
   if (issue) return issue;
-  if (answer.status >= 400 || secrets.has(place.field) || canonical.has(place.field)) return undefined;
-  const kept = place.field.split(".").reduce((value, name) => value?.[name], answer.body);
+  if (answer.status >= 400 || secrets.has(target.field) || canonical.has(target.field)) return undefined;
+  const kept = target.field.split(".").reduce((value, name) => value?.[name], answer.body);
   // Open: PGlite's decoder drops a byte order mark at the beginning of each text that it reads; PostgreSQL's does not.
   if (backend === "pglite" && text.startsWith("\ufeff") && kept === text.slice(1)) return undefined;
-  return kept === undefined || kept === text || place.field.endsWith(".0") ? undefined : `kept ${JSON.stringify(kept)}`;
+  return kept === undefined || kept === text || target.field.endsWith(".0") ? undefined : `kept ${JSON.stringify(kept)}`;
 }
 
 /** What each schema has refused, by the schema: at further places with it, one in {@link oneIn} of these is tried again. */
@@ -154,30 +152,30 @@ const refusedBySchema = ({ status, body }: Answer<AnyBody>, field: string): bool
 /** Every string once in the field, in lanes that each have a request of their own. */
 async function tryStrings(
   operation: Operation & { http: string },
-  place: Place,
+  target: Target,
   strings: readonly string[],
   refused: Refused,
 ): Promise<{ readonly accepted: number; readonly wrong: string[] }> {
   let accepted = 0;
   const wrong: string[] = [];
-  const before = refused.get(place.schema);
+  const before = refused.get(target.schema);
   const here = new Set<string>();
   const fresh = new Map<number, Sample>();
   const tried = strings.filter((text, index) => index % oneIn === 0 || !before?.has(text));
   await inLanes(tried, lanes, async (text, lane) => {
-    if (parametersOf(operation).includes(place.field) && (!text.isWellFormed() || /^\.{0,2}$/.test(text))) return;
+    if (parametersOf(operation).includes(target.field) && (!text.isWellFormed() || /^\.{0,2}$/.test(text))) return;
     const sample = fresh.get(lane) ?? (await sampleOf(world, operation.name));
     fresh.set(lane, sample);
-    const answer = await ask(server, operation, { ...sample, input: place.put(sample.input, text) });
-    const issue = complaint(answer, place, text);
-    if (issue) wrong.push(`${operation.http} ${place.field} = ${JSON.stringify(text).slice(0, 200)}: ${issue}`);
-    if (refusedBySchema(answer, place.field)) here.add(text);
+    const answer = await sendRequest(server, operation, { ...sample, input: target.put(sample.input, text) });
+    const issue = complaint(answer, target, text);
+    if (issue) wrong.push(`${operation.http} ${target.field} = ${JSON.stringify(text).slice(0, 200)}: ${issue}`);
+    if (refusedBySchema(answer, target.field)) here.add(text);
     if (answer.status < 300) {
       accepted += 1;
       if (!samples[operation.name]?.again) fresh.delete(lane);
     }
   });
-  refused.set(place.schema, new Set([...(before ?? []), ...here]));
+  refused.set(target.schema, new Set([...(before ?? []), ...here]));
   return { accepted, wrong };
 }
 
@@ -188,24 +186,24 @@ async function kept(table: string, column: string): Promise<Set<string>> {
 }
 
 describe("naughty strings", () => {
-  it("has a sample request for every route", () => {
+  it("every route has a sample request", () => {
     expect(operationsWithoutSample(server)).toEqual([]);
   });
 
   async function everywhere(all: readonly string[]): Promise<void> {
     const wrong: string[] = [];
     let accepted = 0;
-    let placesBefore = 0;
+    let targetsBefore = 0;
     const refused: Refused = new Map();
     for (const operation of routesOf(server).filter(isWrite)) {
-      for (const place of placesOf(operation)) {
-        const closed = isClosed(operation.input.properties[place.field.split(".")[0] as string]);
-        const spared = closed || sparing[operation.name]?.includes(place.field) || !isLong;
-        const few = spared && all.length > 100 && !inEveryForm.has(`${operation.name} ${place.field}`);
-        // Each place gets others, so that every string is somewhere.
-        const strings = few ? all.filter((_, index) => (index + placesBefore) % oneIn === 0) : all;
-        placesBefore += 1;
-        const outcome = await tryStrings(operation, place, strings, refused);
+      for (const target of targetsOf(operation)) {
+        const closed = isClosed(operation.input.properties[target.field.split(".")[0] as string]);
+        const spared = closed || sparing[operation.name]?.includes(target.field) || !isLong;
+        const few = spared && all.length > 100 && !inEveryForm.has(`${operation.name} ${target.field}`);
+        // Each target gets other strings, so that every string is used.
+        const strings = few ? all.filter((_, index) => (index + targetsBefore) % oneIn === 0) : all;
+        targetsBefore += 1;
+        const outcome = await tryStrings(operation, target, strings, refused);
         accepted += outcome.accepted;
         wrong.push(...outcome.wrong);
       }
@@ -219,7 +217,7 @@ describe("naughty strings", () => {
     ];
     const storable = all.filter((text) => !text.includes("\u0000") && text.isWellFormed() && [...text].length <= 255);
     expect(storable.filter((text) => !descriptions.has(text) && !text.startsWith("\ufeff"))).toEqual([]);
-    // Of names that look alike the first is kept (53).
+    // Of names that look alike only the first is accepted (attack 53).
     const looks = new Set([...roles].map(nameKey));
     const named = storable.filter((text) => nameKey(text) !== "");
     expect(named.filter((text) => !looks.has(nameKey(text)))).toEqual([]);
@@ -229,16 +227,16 @@ describe("naughty strings", () => {
 
   // The strings of our own are tried on PostgreSQL, too; the list takes a minute, and is the same texts to both.
   it.skipIf(!found || backend === "postgresql")(
-    `of the list, in every string field of every write, are kept to the byte or refused${found ? "" : ` (skipped: ${reason})`}`,
+    `every string field of every write stores the strings of the list to the byte or refuses them${found ? "" : ` (skipped: ${reason})`}`,
     { timeout: 600_000 },
     () => everywhere([...new Set(JSON.parse(readFileSync(file, "utf8")) as string[])]),
   );
 
-  it("of our own, in every string field of every write, are kept to the byte or refused", { timeout: 240_000 }, () =>
+  it("every string field of every write stores our own strings to the byte or refuses them", { timeout: 240_000 }, () =>
     everywhere(ownStrings),
   );
 
-  it("that are no UTF-8 are refused, or kept as they are, never turned into something else", async () => {
+  it("strings that are not UTF-8 are refused or stored unchanged", async () => {
     for (const bytes of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf0, 0x9f], [0xc0, 0x80]]) {
       const name = Buffer.from(bytes);
       const payload = Buffer.concat([
@@ -257,7 +255,7 @@ describe("naughty strings", () => {
   });
 });
 
-/** Values for a schema: mostly what it asks for, now and then something else. */
+/** Values for a schema: mostly valid, sometimes not. */
 function valuesFor(schema: AnyBody, ids: readonly string[]): fc.Arbitrary<unknown> {
   const anything = fc.oneof(
     fc.jsonValue(),
@@ -290,7 +288,7 @@ function valuesFor(schema: AnyBody, ids: readonly string[]): fc.Arbitrary<unknow
 describe("generated requests", () => {
   // Schemas and validation are the same on every database.
   it.skipIf(backend === "postgresql")(
-    "from the schemas of every operation get an answer of ours, never a 5xx and never our inside",
+    "requests generated from the schema of every operation are never answered with 5xx or internals",
     {
       timeout: 180_000,
     },
@@ -309,10 +307,10 @@ describe("generated requests", () => {
       const wrong: string[] = [];
       const loggedBefore = server.logged.length;
       for (const operation of routesOf(server)) {
-        // Whoever may: each run needs somebody who is not suspended by the one before.
+        // Each run needs a user whom the one before has not suspended.
         const sample = await sampleOf(world, operation.name);
         const parameters = parametersOf(operation);
-        const hashes = operation.name in sparing || operation.name === "identity.setUserStatus";
+        const hashes = operation.name in sparing || operation.name === "tenancy.setUserStatus";
         await fc
           .assert(
             fc.asyncProperty(valuesFor(operation.input, ids) as fc.Arbitrary<Record<string, unknown>>, async (generated) => {
@@ -322,16 +320,16 @@ describe("generated requests", () => {
                 const text = String(input[name]);
                 if (input[name] === undefined || !text.isWellFormed()) input[name] = sample.input[name];
               }
-              // These would end the sessions that the run needs; they are tried with everything but a right id.
+              // These would end the sessions that the run needs, so they never get a valid id.
               if (operation.name === "sessions.logout") input["x"] = 1;
-              const answer = await ask(server, operation, { token: sample.token, input });
+              const answer = await sendRequest(server, operation, { token: sample.token, input });
               const issue = issueOf(answer);
               if (issue) wrong.push(`${operation.http} ${JSON.stringify(input)}: ${issue}`);
               return issue === undefined;
             }),
-            // The seed is fixed so that a failure can be seen again; FAST_CHECK_SEED tries others.
+            // The seed is fixed, so that failures are reproducible; FAST_CHECK_SEED sets another one.
             {
-              numRuns: hashes ? inForm({ short: 10, long: 40 }) : inForm({ short: 25, long: 100 }),
+              numRuns: hashes ? inForm({ short: 6, long: 40 }) : inForm({ short: 12, long: 100 }),
               seed: Number(process.env["FAST_CHECK_SEED"] ?? 20),
               endOnFailure: true,
               verbose: 0,

@@ -1,32 +1,24 @@
 /** Attack 23 of docs/security/attacks.md. */
-import { expectOk, times, untilAvailable } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPglite, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newPerson, signIn } from "@gatehouse/testing/people.ts";
-import { type AnyBody, type Backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
+import { invite, newPerson, signIn } from "@gatehouse/testing/people.ts";
+import { untilAvailable } from "@gatehouse/testing/requests.ts";
+import type { AnyBody, Backend } from "@gatehouse/testing/server.ts";
 import { quiet, rowsOf } from "@gatehouse/testing/stored-rows.ts";
-import { invite, makeWorld, type World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { World } from "@gatehouse/testing/world.ts";
+import { expect, it } from "vitest";
 
 const accepts = 50;
 
 function suite(backend: Backend): void {
-  let server: TestServer;
-  let world: World;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend);
-    world = await makeWorld(server);
-  });
-  afterAll(() => server.close());
+  const world = World.ofSuite([], {}, backend);
+  const { server } = world;
 
   it(`${accepts} accepts of one invitation at once make one membership`, async () => {
     const guest = await newPerson(server, "guest");
     const sessions = [guest.token, ...(await Promise.all(times(4).map(() => signIn(server, guest.email))))];
-    const { id, token } = await invite(server, {
-      organizationId: world.own.id,
-      token: world.own.owner.token,
-      email: guest.email,
-      roleId: world.own.roles["Member"] as string,
-    });
+    const { id, token } = await invite(server, world.organization, guest.email, world.roles["Member"] as string);
     await quiet(server);
     const before = await rowsOf(server);
     const answers = await Promise.all(
@@ -53,7 +45,7 @@ function suite(backend: Backend): void {
     const events = (after.get("public.events") ?? [])
       .filter((row) => !before.get("public.events")?.includes(row))
       .map((row) => JSON.parse(row).type);
-    expect(events.filter((type) => type !== "access.read_model_changed.v1").sort()).toEqual([
+    expect(events.filter((type) => type !== "decisions.projection_changed.v1").sort()).toEqual([
       "assignment.changed.v1",
       "invitation.accepted.v1",
       "membership.created.v1",

@@ -1,13 +1,12 @@
 /** Attack 28 of docs/security/attacks.md. */
-import { times } from "@gatehouse/testing/ask.ts";
-import { anAddress, newPerson, password } from "@gatehouse/testing/people.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
+import { address, anAddress, newPerson, password } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address } from "@gatehouse/testing/world.ts";
 import { hash as bcryptHash } from "@node-rs/bcrypt";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
-// Hashes of another kind than PASSWORD_HASH take several times as long.
+// Hashes of an algorithm other than PASSWORD_HASH take several times as long.
 
 let server: TestServer;
 const old: string[] = [];
@@ -30,7 +29,7 @@ afterAll(() => server.close());
 
 const median = (values: readonly number[]): number => [...values].sort((one, other) => one - other)[values.length >> 1] as number;
 
-/** Processor time, of all threads: hashing waits for nothing, and a busy machine changes little of it. */
+/** Processor time of all threads. Hashing never waits, so a busy machine hardly changes it. */
 async function timeOfWrongPassword(email: string): Promise<number> {
   const began = process.cpuUsage();
   const answer = await server.call("POST /api/v1/iam/auth/login", { body: { email, password: "wrong wrong wrong" }, from: anAddress() });
@@ -39,8 +38,8 @@ async function timeOfWrongPassword(email: string): Promise<number> {
   return user + system;
 }
 
-it("a wrong password takes as long for an account with a hash of another kind as for others and for nobody", {
-  // Not what it should take: 28 hashes of bcrypt one after the other, on a machine that other programs keep busy.
+it("a wrong password takes equally long for an account with an older hash, for others and for no account", {
+  // A busy machine takes this long for 28 sequential bcrypt hashes.
   timeout: 300_000,
 }, async () => {
   const measured = { old: [] as number[], current: [] as number[], unknown: [] as number[] };

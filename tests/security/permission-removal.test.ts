@@ -1,11 +1,12 @@
 /** Attack 32 of docs/security/attacks.md. */
 
-import { expectOk, inLanes, times } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newPerson } from "@gatehouse/testing/people.ts";
+import { inLanes, times } from "@gatehouse/testing/lanes.ts";
+import { joinAs, newPerson } from "@gatehouse/testing/people.ts";
 import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { installProbes, isShared, kinds, newProbe, type Probe, type ProbeNames } from "./support/probe.ts";
 
@@ -22,7 +23,7 @@ interface Subject {
   readonly membershipId: string;
 }
 
-describeOnPostgresql("a denial is seen", () => {
+describeOnPostgresql("denials on another process", () => {
   let processes: Processes;
   let world: World;
   let names: ProbeNames;
@@ -30,12 +31,14 @@ describeOnPostgresql("a denial is seen", () => {
   beforeAll(async () => {
     processes = await startProcesses(2, 1);
     const server = processes.all[0] as TestServer;
-    world = await makeWorld(server);
+    world = await World.on(server, twoTenants);
     names = await installProbes(server, world);
     for (const _ of times(lanes)) {
       const person = await newPerson(server, "subject");
-      const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Admin"] as string };
-      subjects.push({ userId: person.id, membershipId: (await join(server, by, person)).id });
+      subjects.push({
+        userId: person.id,
+        membershipId: (await joinAs(server, world.own.organization, person, world.own.roles["Admin"] as string)).id,
+      });
     }
   });
   afterAll(() => processes?.close());
@@ -55,7 +58,7 @@ describeOnPostgresql("a denial is seen", () => {
       body: { userId, tenantId: world.own.id, actionType: action, ...(minRevision === undefined ? {} : { minRevision }) },
     });
 
-  it(`a denial is seen with its revision on another process at once: ${rounds} rounds`, { timeout: 240_000 }, async () => {
+  it(`a denial is decided at its revision by another process at once: ${rounds} rounds`, { timeout: 240_000 }, async () => {
     const allowed: string[] = [];
     const unanswered: string[] = [];
     await inLanes(times(rounds), lanes, async (round, lane) => {
@@ -74,7 +77,7 @@ describeOnPostgresql("a denial is seen", () => {
     expect(unanswered).toEqual([]);
   });
 
-  it(`a denial without a revision is seen within the bound and never undone: ${roundsWithoutRevision} rounds`, {
+  it(`a denial is decided without a revision within the bound and never undone: ${roundsWithoutRevision} rounds`, {
     timeout: 60_000,
   }, async () => {
     await inLanes(times(roundsWithoutRevision), 4, async (_round, lane) => {
@@ -89,7 +92,7 @@ describeOnPostgresql("a denial is seen", () => {
   });
 
   it.each(kinds)(
-    `a denial of %s is seen with its revision on another process at once: ${policyRounds} rounds`,
+    `a denial of %s is decided at its revision by another process at once: ${policyRounds} rounds`,
     { timeout: 120_000 },
     async (kind) => {
       const server = processes.all[0] as TestServer;
@@ -113,13 +116,13 @@ describeOnPostgresql("a denial is seen", () => {
           if (status !== 200 || body.isAuthorized !== allowed) wrong.push(`round ${round}, ${allowed}: ${status} ${JSON.stringify(body)}`);
         }
       });
-      // The model is left as the other probes need it.
+      // Restores the model for the other probes.
       await probes[0]?.allow(server);
       expect(wrong).toEqual([]);
     },
   );
 
-  it("a revision that no write has had yet is no answer: 503, and not a guess", async () => {
+  it("a check at a revision that no write has reached is answered with 503", async () => {
     const answer = await check(processes.all[1] as TestServer, subjects[0] as Subject, "9000000000000000000");
     expect([answer.status, answer.body.error?.code]).toEqual([503, "common.revision_not_reached"]);
     await expectOk(check(processes.all[1] as TestServer, subjects[0] as Subject));

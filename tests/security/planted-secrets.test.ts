@@ -1,27 +1,22 @@
 /** Attack 40 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
-import { ask, routesOf } from "@gatehouse/testing/ask.ts";
+import { routesOf, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
-import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { quiet } from "@gatehouse/testing/stored-rows.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { secretMark } from "../../packages/server/src/operation/declaration/schema.ts";
+import { describe, expect, it } from "vitest";
+import { secretKeyword } from "../../packages/server/src/operation/declaration/schema.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_AUDIT_FORWARD: "on" });
-  world = await makeWorld(server);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants, { GATEHOUSE_AUDIT_FORWARD: "on" });
+const { server } = world;
 
 const secretFieldsOf = (schema: AnyBody): string[] =>
-  Object.entries(schema.properties ?? {}).flatMap(([name, field]) => ((field as AnyBody)[secretMark] === true ? [name] : []));
+  Object.entries(schema.properties ?? {}).flatMap(([name, field]) => ((field as AnyBody)[secretKeyword] === true ? [name] : []));
 
-/** Something that nobody writes by chance, and that is found in JSON and in text as it stands. */
+/** A random text that has the same form in JSON and in plain text. */
 const planted = (): string => `planted${randomBytes(20).toString("hex")}`;
 
 /** Every row of every table as text, jobs included. */
@@ -41,7 +36,9 @@ async function everyRow(): Promise<string> {
 }
 
 describe("planted secrets", () => {
-  it("never appear in an answer, in the logs, in events, jobs, the trail or any other table", { timeout: 180_000 }, async () => {
+  it("planted secrets never appear in an answer, in the logs, in events, jobs, the audit log or any other table", {
+    timeout: 180_000,
+  }, async () => {
     const secrets: string[] = [];
     const answers: string[] = [];
     const remember = (): string => {
@@ -55,10 +52,10 @@ describe("planted secrets", () => {
       for (const field of secretFieldsOf(operation.input)) {
         const sample = await sampleOf(world, operation.name);
         // Wrong, and so refused; and where it may be anything, as a password, right and so kept as a hash.
-        const { body } = await ask(server, operation, { ...sample, input: { ...sample.input, [field]: remember() } });
+        const { body } = await sendRequest(server, operation, { ...sample, input: { ...sample.input, [field]: remember() } });
         answers.push(JSON.stringify(body));
         const invalid = { ...sample.input, [field]: remember(), nonsense: remember() };
-        answers.push(JSON.stringify((await ask(server, operation, { ...sample, input: invalid })).body));
+        answers.push(JSON.stringify((await sendRequest(server, operation, { ...sample, input: invalid })).body));
       }
     }
     // As credentials of a request, and where the schema ends.
@@ -72,7 +69,7 @@ describe("planted secrets", () => {
     await quiet(server);
     const places = { rows: await everyRow(), logs: JSON.stringify(server.logged), answers: answers.join("\n") };
     const logs = await server.call(`GET /api/v1/audit/logs?limit=200`, { token: world.administrator.token });
-    const found = Object.entries({ ...places, trail: JSON.stringify(logs.body) }).flatMap(([place, text]) =>
+    const found = Object.entries({ ...places, auditLog: JSON.stringify(logs.body) }).flatMap(([place, text]) =>
       secrets.filter((secret) => text.includes(secret)).map((secret) => `${place}: ${secret}`),
     );
     expect(found).toEqual([]);

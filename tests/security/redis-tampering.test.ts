@@ -1,16 +1,17 @@
 /** Attack 47 of docs/security/attacks.md. */
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
 import { newPerson, type Person } from "@gatehouse/testing/people.ts";
 import { type Processes, startProcesses } from "@gatehouse/testing/processes.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import type { TestServer } from "@gatehouse/testing/server.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { revocationBoundMs } from "../../packages/server/src/platform/log/follower.ts";
 
-/** Somebody who may write to Redis whatever they like, and has no key. */
-describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's", () => {
+/** An attacker who may write to Redis and has no key. */
+describeOnPostgresql("an attacker who writes to Redis", () => {
   let processes: Processes;
   let redis: OwnRedis;
   let world: World;
@@ -21,7 +22,7 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
     redis = await startRedis();
     processes = await startProcesses(2, 1, { REDIS_URL: redis.url });
     const [server] = processes.all as [TestServer];
-    world = await makeWorld(server);
+    world = await World.on(server, twoTenants);
     mallory = await newPerson(server);
     await expectOk(users(server, world.administrator));
     await server.application.settled();
@@ -32,12 +33,12 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
   }, 60_000);
 
   const users = (server: TestServer, by: Person) => server.call("GET /api/v1/users", { token: by.token });
-  const generation = async (): Promise<string> => ((await redis.raw.get("iam:read-model:mark")) ?? "").split(" ")[0] as string;
+  const generation = async (): Promise<string> => ((await redis.raw.get("iam:projection:watermark")) ?? "").split(" ")[0] as string;
   const own = () => `iam:membership:user:${mallory.id}:internal`;
   const administrators = () => `iam:membership:user:${world.administrator.id}:internal`;
-  /** Of a process that has nothing of it in memory. */
-  const asked = async (by: Person): Promise<readonly number[]> => {
-    const fresh = await (processes.all[0] as TestServer).beside();
+  /** The statuses of a process without caches. */
+  const statusesOf = async (by: Person): Promise<readonly number[]> => {
+    const fresh = await (processes.all[0] as TestServer).startAnother();
     try {
       const statuses: number[] = [];
       for (const server of [...processes.all, fresh]) for (const _ of times(2)) statuses.push((await users(server, by)).status);
@@ -61,21 +62,21 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
       "the administrator's entry with another version",
       async () => ((await redis.raw.get(administrators())) as string).replace(/^(\S+) \d+ /, "$1 99999999 "),
     ],
-  ])("by %s", { timeout: 60_000 }, async (_what, text) => {
+  ])("%s gives no permission", { timeout: 60_000 }, async (_what, text) => {
     await users(processes.all[1] as TestServer, world.administrator);
     const written = await text();
     expect(written).not.toBe("null");
     await redis.raw.set(own(), written);
-    expect(await asked(mallory)).toEqual([403]);
+    expect(await statusesOf(mallory)).toEqual([403]);
   });
 
-  it("nobody gains a right by putting back an entry that was genuine before the right was taken", { timeout: 60_000 }, async () => {
+  it("a replayed Redis entry does not restore a revoked permission", { timeout: 60_000 }, async () => {
     const [server, other] = processes.all as [TestServer, TestServer];
     const assign = (roleId: string) =>
       expectOk(server.call(`PUT /api/v1/iam/internal/memberships/${mallory.id}`, { token: world.administrator.token, body: { roleId } }));
     await redis.raw.del(own());
     await assign(world.administratorRoleId);
-    const fresh = await server.beside();
+    const fresh = await server.startAnother();
     await expect.poll(() => users(fresh, mallory).then(({ status }) => status), { timeout: 10_000 }).toBe(200);
     await expect.poll(() => redis.raw.get(own()), { timeout: 10_000 }).toContain(world.administratorRoleId);
     const genuine = (await redis.raw.get(own())) as string;
@@ -92,20 +93,20 @@ describeOnPostgresql("whoever writes to Redis gains no right, and takes nobody's
     await fresh.close();
   });
 
-  it("nobody gains a right by a made-up watermark and values of a made-up generation", { timeout: 60_000 }, async () => {
-    await redis.raw.set("iam:read-model:mark", "mine 999999");
+  it("a forged watermark and values of a forged generation give no permission", { timeout: 60_000 }, async () => {
+    await redis.raw.set("iam:projection:watermark", "mine 999999");
     await redis.raw.set(own(), `mine 1 ${roles()}`);
-    expect(await asked(mallory)).toEqual([403]);
+    expect(await statusesOf(mallory)).toEqual([403]);
   });
 
-  it("nobody gains a right by made-up rules of a role, a status or a policy", { timeout: 60_000 }, async () => {
+  it("forged role rules, statuses and policies give no permission", { timeout: 60_000 }, async () => {
     const now = await generation();
     for (const key of await redis.raw.keys("iam:*")) {
       const value = await redis.raw.get(key).catch(() => null);
       if (value?.includes("{")) await redis.raw.set(key, `${now} 99999999 {"status":"active","roleIds":[],"permissions":[],"model":{}}`);
     }
-    expect(await asked(mallory)).toEqual([403]);
-    expect(await asked(world.administrator)).toEqual([200]);
+    expect(await statusesOf(mallory)).toEqual([403]);
+    expect(await statusesOf(world.administrator)).toEqual([200]);
   });
 
   it("tampering with Redis is counted and logged", () => {

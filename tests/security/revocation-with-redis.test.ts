@@ -1,20 +1,21 @@
 /** Attack 31 of docs/security/attacks.md. */
 
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newPerson } from "@gatehouse/testing/people.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
+import { joinAs, newPerson } from "@gatehouse/testing/people.ts";
 import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import { type Wire, wireTo } from "@gatehouse/testing/proxy.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import { join, makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
 const rounds = 6;
 const action = "Organization.InviteMember";
 
-describeOnPostgresql("what is taken is refused on each of three processes that share a cache, also with the cache away", () => {
+describeOnPostgresql("revocation on three processes that share a Redis snapshot", () => {
   let processes: Processes;
   let redis: OwnRedis;
   let wire: Wire;
@@ -25,10 +26,12 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
     wire = await wireTo(redis.url);
     processes = await startProcesses(3, 2, { REDIS_URL: wire.url });
     const server = processes.all[0] as TestServer;
-    world = await makeWorld(server);
+    world = await World.on(server);
     const person = await newPerson(server, "subject");
-    const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Admin"] as string };
-    subject = { userId: person.id, membershipId: (await join(server, by, person)).id };
+    subject = {
+      userId: person.id,
+      membershipId: (await joinAs(server, world.own.organization, person, world.own.roles["Admin"] as string)).id,
+    };
     for (const each of processes.all) await expectOk(check(each));
   }, 180_000);
   afterAll(async () => {
@@ -51,7 +54,7 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
     });
   const decided = (server: TestServer) => check(server).then(({ body }) => body.isAuthorized === true);
 
-  /** Given, seen everywhere, taken, and refused everywhere within the bound and from then on, with `fault` in between. */
+  /** Grants, expects access everywhere, injects `fault`, revokes, and expects refusal everywhere within the bound and afterwards. */
   async function expectTaken(issue: (round: number) => Promise<void>): Promise<void> {
     for (const round of times(rounds)) {
       const writer = processes.all[round % processes.all.length] as TestServer;
@@ -68,7 +71,7 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
 
   it("a revoked right is refused within the bound while Redis is there", { timeout: 120_000 }, async () => {
     await expectTaken(async () => {});
-    const { generation } = await mark();
+    const { generation } = await watermark();
     expect(generation).toBeTruthy();
   });
 
@@ -97,16 +100,16 @@ describeOnPostgresql("what is taken is refused on each of three processes that s
 
   it("a restored Redis snapshot comes to the database's revision by itself, in one generation", { timeout: 60_000 }, async () => {
     const number = async (): Promise<boolean> => {
-      const one = await mark();
+      const one = await watermark();
       await new Promise((resolve) => setTimeout(resolve, 100));
-      const other = await mark();
+      const other = await watermark();
       return one.generation !== undefined && one.generation === other.generation;
     };
     await expect.poll(number, { timeout: 20_000 }).toBe(true);
   });
 
-  async function mark(): Promise<{ readonly generation: string | undefined; readonly number: number }> {
-    const [generation, number] = ((await redis.raw.get("iam:read-model:mark")) ?? "").split(" ");
+  async function watermark(): Promise<{ readonly generation: string | undefined; readonly number: number }> {
+    const [generation, number] = ((await redis.raw.get("iam:projection:watermark")) ?? "").split(" ");
     return { generation: generation || undefined, number: Number(number) };
   }
 });

@@ -1,23 +1,24 @@
 /** Attack 31 of docs/security/attacks.md. */
-import { expectOk, times } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newPerson, type Person, password, signIn } from "@gatehouse/testing/people.ts";
+import { times } from "@gatehouse/testing/lanes.ts";
+import { type Member, mailedToken, newMember, newPerson, type Person, password, signIn } from "@gatehouse/testing/people.ts";
 import { type Processes, refusedWithin, startProcesses } from "@gatehouse/testing/processes.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import { join, mailedToken, makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { installModel, installProbes, kinds, newProbe, type ProbeNames } from "./support/probe.ts";
 
 const iam = "/api/v1/iam";
 const rounds = 5;
 
-describeOnPostgresql("what is taken is refused on each of three processes within the bound", () => {
+describeOnPostgresql("revocation on three processes", () => {
   let processes: Processes;
   let world: World;
   let names: ProbeNames;
   beforeAll(async () => {
     processes = await startProcesses(3);
-    world = await makeWorld(processes.all[0] as TestServer);
+    world = await World.on(processes.all[0] as TestServer, twoTenants);
     names = await installProbes(processes.all[0] as TestServer, world);
   });
   afterAll(() => processes?.close());
@@ -25,24 +26,24 @@ describeOnPostgresql("what is taken is refused on each of three processes within
   const writer = (round: number): TestServer => processes.all[round % processes.all.length] as TestServer;
 
   interface Case {
-    /** Somebody with a right, and a request that needs it. */
+    /** A person with a permission, and a request that needs it. */
     readonly person: Person;
     readonly use: (server: TestServer) => Promise<Answer<AnyBody>>;
     readonly take: (server: TestServer) => Promise<Answer<AnyBody>>;
     readonly refusal: readonly number[];
   }
 
-  /** The right works on every process; then it is taken on one of them; from then on it is refused on all, and stays so. */
+  /** Expects that a permission works in every process, is revoked in one, and is then refused in all of them for good. */
   async function expectTaken(name: string, make: () => Promise<Case>): Promise<void> {
     for (const round of times(rounds)) {
       const { use, take, refusal } = await make();
       for (const server of processes.all) {
-        // Twice, so that every memory holds it.
+        // Twice, so that every cache has it.
         expect((await use(server)).status).toBe(200);
         expect((await use(server)).status).toBe(200);
       }
       expect((await take(writer(round))).status).toBeLessThan(300);
-      // The process that took it knows at once.
+      // The revoking process refuses immediately.
       expect(refusal, `${name}: where it was taken`).toContain((await use(writer(round))).status);
       await Promise.all(
         processes.all.map((server, index) =>
@@ -55,26 +56,20 @@ describeOnPostgresql("what is taken is refused on each of three processes within
     }
   }
 
-  const member = async (roleName: string): Promise<{ person: Person; membershipId: string }> => {
-    const { own } = world;
-    const person = await newPerson(processes.all[0] as TestServer, "member");
-    const by = { organizationId: own.id, token: own.owner.token, roleId: own.roles[roleName] as string };
-    const { id } = await join(processes.all[0] as TestServer, by, person);
-    return { person, membershipId: id };
-  };
+  const member = (roleName: string): Promise<Member> => world.person(world.roles[roleName] as string);
   const readOwn = (person: Person) => (server: TestServer) =>
     server.call(`GET ${iam}/organizations/${world.own.id}`, { token: person.token });
   const readMe = (token: string) => (server: TestServer) => server.call(`GET ${iam}/auth/session`, { token });
 
-  it("a role that was changed for a lower one", () =>
+  it("a member with a lower role is refused in every process within the bound", () =>
     expectTaken("the admin's role", async () => {
-      const { person, membershipId } = await member("Admin");
+      const person = await member("Admin");
       const { id, owner, roles } = world.own;
       return {
         person,
         use: (server) => server.call(`GET ${iam}/organizations/${id}/invitations`, { token: person.token }),
         take: (server) =>
-          server.call(`PUT ${iam}/organizations/${id}/memberships/${membershipId}`, {
+          server.call(`PUT ${iam}/organizations/${id}/memberships/${person.membershipId}`, {
             token: owner.token,
             body: { roleId: roles["Member"] },
           }),
@@ -82,39 +77,35 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("a permission that was taken from a role", () =>
+  it("a permission that a role lost is refused in every process within the bound", () =>
     expectTaken("the role's permission", async () => {
       const server = processes.all[0] as TestServer;
-      const { id, owner } = world.own;
-      const body = { name: `Reader ${Math.random()}`, scope: "Organization", organizationId: id };
-      const role = await expectOk(server.call(`POST ${iam}/roles`, { token: owner.token, body }));
+      const { id, organization, owner } = world.own;
       const permissions = ["Organization.InviteMember"];
-      await expectOk(server.call(`POST ${iam}/roles/${role.id}/permissions`, { token: owner.token, body: { permissions } }));
-      const person = await newPerson(server, "reader");
-      await join(server, { organizationId: id, token: owner.token, roleId: role.id }, person);
+      const person = await newMember(server, organization, permissions, "reader");
       return {
         person,
         use: (at) => at.call(`GET ${iam}/organizations/${id}/invitations`, { token: person.token }),
-        take: (at) => at.call(`DELETE ${iam}/roles/${role.id}/permissions`, { token: owner.token, body: { permissions } }),
+        take: (at) => at.call(`DELETE ${iam}/roles/${person.roleId}/permissions`, { token: owner.token, body: { permissions } }),
         refusal: [403],
       };
     }));
 
-  it("a membership", () =>
+  it("a removed member is refused in every process within the bound", () =>
     expectTaken("the membership", async () => {
-      const { person, membershipId } = await member("Member");
+      const person = await member("Member");
       const { id, owner } = world.own;
       return {
         person,
         use: readOwn(person),
-        take: (server) => server.call(`DELETE ${iam}/organizations/${id}/memberships/${membershipId}`, { token: owner.token }),
+        take: (server) => server.call(`DELETE ${iam}/organizations/${id}/memberships/${person.membershipId}`, { token: owner.token }),
         refusal: [404],
       };
     }));
 
-  it("a user who was suspended", () =>
+  it("a suspended user is refused in every process within the bound", () =>
     expectTaken("the suspended user's session", async () => {
-      const { person } = await member("Member");
+      const person = await member("Member");
       return {
         person,
         use: readOwn(person),
@@ -124,9 +115,9 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("a suspended user, in what others ask about them", () =>
+  it("checks about a suspended user are denied in every process within the bound", () =>
     expectTaken("the decision about the suspended user", async () => {
-      const { person } = await member("Member");
+      const person = await member("Member");
       const body = { userId: person.id, tenantId: world.own.id, actionType: "Organization.Read" };
       return {
         person,
@@ -140,7 +131,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("an organization that was suspended", () =>
+  it("members of a suspended organization are refused in every process within the bound", () =>
     expectTaken("the suspended organization", async () => {
       const { other, administrator } = world;
       const set = (server: TestServer, status: string) =>
@@ -155,9 +146,9 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("a changed password, for every session that began before", () =>
+  it("sessions from before a password change are refused in every process within the bound", () =>
     expectTaken("the session of the old password", async () => {
-      const { person } = await member("Member");
+      const person = await member("Member");
       const server = processes.all[0] as TestServer;
       await expectOk(server.call(`POST ${iam}/auth/forgot-password`, { body: { email: person.email } }));
       const token = await mailedToken(server, person.email, "reset-password");
@@ -169,10 +160,10 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("a session that was ended elsewhere, and one that signed out", () =>
+  it("an ended session and a signed-out one are refused in every process within the bound", () =>
     expectTaken("the ended session", async () => {
       const server = processes.all[0] as TestServer;
-      const { person } = await member("Member");
+      const person = await member("Member");
       const second = await signIn(server, person.email);
       const { session } = await expectOk(server.call(`GET ${iam}/auth/session`, { token: second }));
       const ended = Math.random() < 0.5;
@@ -187,7 +178,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it("an internal role", () =>
+  it("a revoked internal role is refused in every process within the bound", () =>
     expectTaken("the internal role", async () => {
       const { administrator, administratorRoleId } = world;
       const server = processes.all[0] as TestServer;
@@ -202,7 +193,7 @@ describeOnPostgresql("what is taken is refused on each of three processes within
       };
     }));
 
-  it.each(kinds)("%s, in what is decided", (kind) =>
+  it.each(kinds)("a change of %s is decided by every process within the bound", (kind) =>
     expectTaken(kind, async () => {
       const server = processes.all[0] as TestServer;
       const { person, question, allow, deny } = await newProbe(server, world, names, kind);

@@ -1,28 +1,25 @@
 import { randomUUID } from "node:crypto";
-import { ask, expectOk, issueOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
+import { routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
-import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, backend } from "@gatehouse/testing/server.ts";
+import { newServiceAccount } from "@gatehouse/testing/service-accounts.ts";
 import { leavesNoTrace } from "@gatehouse/testing/stored-rows.ts";
 import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
-import { makeWorld, newServiceAccount, type World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
+import { describe, expect, it } from "vitest";
 import type { Rule } from "../../packages/server/src/operation/declaration/authorization.ts";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 
 const tokens = new TokenAuthenticator();
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend, { modules: [tokens.module] });
-  world = await makeWorld(server);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants, {}, backend, { modules: [tokens.module] });
+const { server } = world;
 
 /** One permission of organizations and one of the internal scope. */
 const twoScopes = ["Organization.ReadRoles", "User.Read"];
 
-/** A credential of a service, with an API key as the credential. */
-const credentialOf = (id: string, scopes?: readonly string[]): string =>
+/** An API key of a service. */
+const apiKeyOf = (id: string, scopes?: readonly string[]): string =>
   tokens.issue({
     kind: "service",
     id,
@@ -30,27 +27,27 @@ const credentialOf = (id: string, scopes?: readonly string[]): string =>
     credential: { kind: "apiKey", id: randomUUID(), authenticatedAt: Date.now(), methods: [], ...(scopes ? { scopes } : {}) },
   });
 
-const twins = new Map<string, string>();
-/** A service account with the roles of a user of the world; of everybody else's a member of `own`. */
-async function twinOf(userId: string): Promise<string> {
-  const known = twins.get(userId);
+const servicesByUser = new Map<string, string>();
+/** A service account with the roles of the administrator or the owner; for every other user, with the role Member. */
+async function serviceOf(userId: string): Promise<string> {
+  const known = servicesByUser.get(userId);
   if (known !== undefined) return known;
   const { own, administrator, administratorRoleId } = world;
   const { id } =
     userId === administrator.id
       ? await newServiceAccount(server, administrator.token, null, [administratorRoleId])
       : await newServiceAccount(server, own.owner.token, own.id, [own.roles[userId === own.owner.id ? "Owner" : "Member"] as string]);
-  twins.set(userId, id);
+  servicesByUser.set(userId, id);
   return id;
 }
 
-const serviceLike = async (userId: string, scopes?: readonly string[]): Promise<string> => credentialOf(await twinOf(userId), scopes);
+const serviceToken = async (userId: string, scopes?: readonly string[]): Promise<string> => apiKeyOf(await serviceOf(userId), scopes);
 
-/** Operations that ask in their handlers who may ask about whom: the samples ask about a user. */
+/** Operations whose handlers authorize requests about other users; the samples are about a user. */
 const asksAboutUsers = (operation: Operation): boolean =>
-  operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "access.getMyPermissions";
+  operation.allow.kind === "identified" && operation.allow.appliesScopes && operation.name !== "decisions.getMyPermissions";
 
-/** Whether a service that holds everything that the rule names is let in, within its scopes. */
+/** Whether a service with every permission of the rule is allowed, within its scopes. */
 function lets(rule: Rule, input: Sample["input"], scopes: readonly string[] | undefined): boolean {
   const covers = (permission: string) => scopes === undefined || scopes.includes(permission);
   switch (rule.kind) {
@@ -75,7 +72,7 @@ function lets(rule: Rule, input: Sample["input"], scopes: readonly string[] | un
 }
 
 const userIds = new Map<string, string>();
-/** Whose session a sample is sent with. */
+/** The user whose session a sample is sent with. */
 async function userOf(token: string): Promise<string> {
   const known = userIds.get(token) ?? (await expectOk(server.call("GET /api/v1/iam/users/me", { token }))).id;
   userIds.set(token, known);
@@ -87,17 +84,18 @@ const isRefusal = ({ status }: Answer<AnyBody>): boolean => status === 403 || st
 describe("a service with a credential of its own", () => {
   const restricted = () => routesOf(server).filter(({ allow }) => allow.kind !== "anyone");
 
-  it("is refused what no scope covers, on every route, and leaves no trace", { timeout: 300_000 }, async () => {
+  it("a service is refused on every route that no scope covers, and leaves no trace", { timeout: 300_000 }, async () => {
     const wrong: string[] = [];
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
       const userId = await userOf(sample.token as string);
-      await twinOf(userId);
+      // Created before the comparison of stored rows.
+      await serviceOf(userId);
       await leavesNoTrace(server, operation.name, async () => {
         for (const scopes of [[], twoScopes]) {
           const isRefused = asksAboutUsers(operation) || !lets(operation.allow, sample.input, scopes);
           if (!isRefused) continue;
-          const answer = await ask(server, operation, { ...sample, token: await serviceLike(userId, scopes) });
+          const answer = await sendRequest(server, operation, { ...sample, token: await serviceToken(userId, scopes) });
           const issue = issueOf(answer);
           if (issue !== undefined || !isRefusal(answer))
             wrong.push(`${operation.name} with [${scopes}]: ${issue ?? answer.status} ${JSON.stringify(answer.body)}`);
@@ -107,31 +105,31 @@ describe("a service with a credential of its own", () => {
     expect(wrong.join("\n")).toBe("");
   });
 
-  it("does what its two scopes cover as a member with its roles does", { timeout: 120_000 }, async () => {
+  it("a service does what its two scopes cover as a member with its roles does", { timeout: 120_000 }, async () => {
     const covered: string[] = [];
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
       if (asksAboutUsers(operation) || !lets(operation.allow, sample.input, twoScopes)) continue;
       const userId = await userOf(sample.token as string);
-      const answer = await ask(server, operation, { ...sample, token: await serviceLike(userId, twoScopes) });
+      const answer = await sendRequest(server, operation, { ...sample, token: await serviceToken(userId, twoScopes) });
       expect({ operation: operation.name, body: answer.body, ok: answer.status < 300 }).toMatchObject({ ok: true });
       covered.push(operation.name);
     }
     expect(covered.toSorted()).toEqual([
-      "access.getMyPermissions",
       "access.getRole",
       "access.listRoles",
+      "decisions.getMyPermissions",
       "identity.getUser",
       "identity.listUsers",
     ]);
   });
 
-  it("without scopes does what its roles allow, and nothing that is a user's own", { timeout: 300_000 }, async () => {
+  it("a service without scopes does what its roles allow, and nothing that only users may", { timeout: 300_000 }, async () => {
     const wrong: string[] = [];
     for (const operation of restricted()) {
       const sample = await sampleOf(world, operation.name);
-      const token = await serviceLike(await userOf(sample.token as string));
-      const answer = await ask(server, operation, { ...sample, token });
+      const token = await serviceToken(await userOf(sample.token as string));
+      const answer = await sendRequest(server, operation, { ...sample, token });
       const isExpected = lets(operation.allow, sample.input, undefined) ? answer.status < 300 : isRefusal(answer);
       const issue = issueOf(answer);
       if (issue !== undefined || !isExpected) wrong.push(`${operation.name}: ${issue ?? answer.status} ${JSON.stringify(answer.body)}`);
@@ -139,11 +137,11 @@ describe("a service with a credential of its own", () => {
     expect(wrong.join("\n")).toBe("");
   });
 
-  it("is told that only a user may, where nothing else is in the way", async () => {
-    const token = await serviceLike(world.own.owner.id);
+  it("a service receives the rule `principal` where only a user may call", async () => {
+    const token = await serviceToken(world.own.owner.id);
     for (const operation of restricted().filter(({ allow }) => allow.kind === "signedIn")) {
       const sample = await sampleOf(world, operation.name);
-      const answer = await ask(server, operation, { ...sample, token });
+      const answer = await sendRequest(server, operation, { ...sample, token });
       expect({ operation: operation.name, status: answer.status, details: answer.body.error.details }).toEqual({
         operation: operation.name,
         status: 403,
@@ -152,28 +150,28 @@ describe("a service with a credential of its own", () => {
     }
   });
 
-  it("with the id of a user holds nothing of theirs: it neither leaves for them nor asks about itself as them", async () => {
+  it("a service with the id of a user has none of the user's rights", async () => {
     const { id, member, membershipIds } = world.own;
     for (const user of [member, world.own.owner]) {
-      const token = credentialOf(user.id);
+      const token = apiKeyOf(user.id);
       const membership = `DELETE /api/v1/iam/organizations/${id}/memberships/${membershipIds.member}`;
       expect((await server.call(membership, { token })).status).toBe(404);
-      const question = { userId: user.id, tenantId: id, actionType: "Organization.Read" };
-      const asked = await server.call("POST /api/v1/iam/authorization/check", { token, body: question });
-      expect(asked.body).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member", applicableEntitlements: {} });
-      const batch = await server.call("POST /api/v1/iam/authorization/check-batch", { token, body: { checks: [question] } });
+      const check = { userId: user.id, tenantId: id, actionType: "Organization.Read" };
+      const decision = await server.call("POST /api/v1/iam/authorization/check", { token, body: check });
+      expect(decision.body).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member", applicableEntitlements: {} });
+      const batch = await server.call("POST /api/v1/iam/authorization/check-batch", { token, body: { checks: [check] } });
       expect(batch.body.results).toMatchObject([{ isAuthorized: false, reasonCode: "not_a_member" }]);
-      expect((await server.call("POST /api/v1/iam/authorization/explain", { token, body: question })).status).toBe(404);
+      expect((await server.call("POST /api/v1/iam/authorization/explain", { token, body: check })).status).toBe(404);
     }
   });
 
-  it("does not leave for the users whose roles it has", async () => {
+  it("a service cannot leave or check itself as a user with the same roles", async () => {
     const { id, member, membershipIds } = world.own;
-    const token = await serviceLike(member.id);
+    const token = await serviceToken(member.id);
     expect((await server.call(`DELETE /api/v1/iam/organizations/${id}/memberships/${membershipIds.member}`, { token })).status).toBe(403);
-    const question = { userId: member.id, tenantId: id, actionType: "Organization.Read" };
+    const check = { userId: member.id, tenantId: id, actionType: "Organization.Read" };
     for (const route of ["check", "explain"]) {
-      const { status } = await server.call(`POST /api/v1/iam/authorization/${route}`, { token, body: question });
+      const { status } = await server.call(`POST /api/v1/iam/authorization/${route}`, { token, body: check });
       expect([route, status]).toEqual([route, 403]);
     }
   });

@@ -1,225 +1,227 @@
-/** What may be used once is used once, by sixteen calls on two processes. */
-import { expectOk, inLanes, issueOf, times } from "@gatehouse/testing/ask.ts";
+/** Sixteen concurrent calls on two processes use each single-use thing once. */
+import { expectOk, issueOf } from "@gatehouse/testing/answers.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { newPerson, password, unique } from "@gatehouse/testing/people.ts";
+import { inLanes, times } from "@gatehouse/testing/lanes.ts";
+import { address, invite, joinAs, mailedToken, newPerson, newRole, password, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, invite, join, mailedToken, makeWorld, newRole, openSetUp, type World } from "@gatehouse/testing/world.ts";
+import { openSetUp } from "@gatehouse/testing/set-up.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
-/** CONTRIBUTING: single-use things die once, also when this many come for them at the same moment. */
+/** The number of concurrent calls that CONTRIBUTING.md requires. */
 const ways = 16;
-/** A race that is lost one time in ten is seen in this many rounds. */
+/** Enough rounds to see a race that is lost one time in ten. */
 const rounds = 10;
 const iam = "/api/v1/iam";
 
-describeOnPostgresql("single use under race", () => {
+describeOnPostgresql("single use in races", () => {
   let server: TestServer;
-  let beside: TestServer;
+  let second: TestServer;
   let world: World;
   beforeAll(async () => {
     server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, "postgresql");
-    beside = await server.beside();
-    world = await makeWorld(server);
+    second = await server.startAnother();
+    world = await World.on(server, twoTenants);
   });
   afterAll(async () => {
-    await beside?.close();
+    await second?.close();
     await server?.close();
   });
 
   type Call = Parameters<TestServer["call"]>;
 
-  /** Sends every call at the same moment, by turns to two processes, and returns `status code` of each. */
-  async function race(calls: readonly Call[]): Promise<{ readonly told: string[]; readonly answers: readonly Answer<AnyBody>[] }> {
-    const answers = await Promise.all(calls.map(([route, options], index) => (index % 2 ? beside : server).call(route, options)));
+  /** Sends every call concurrently, by turns to two processes, and returns `status code` of each. */
+  async function race(calls: readonly Call[]): Promise<{ readonly outcomes: string[]; readonly answers: readonly Answer<AnyBody>[] }> {
+    const answers = await Promise.all(calls.map(([route, options], index) => (index % 2 ? second : server).call(route, options)));
     const issues = answers.map(issueOf).filter((issue) => issue !== undefined);
     expect(issues).toEqual([]);
-    return { answers, told: answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`.trim()) };
+    return { answers, outcomes: answers.map(({ status, body }) => `${status} ${body?.error?.code ?? ""}`.trim()) };
   }
 
   const same = (...call: Call): Call[] => times(ways).map(() => call);
 
-  /** One of them succeeded, and each other one was told one of `refusals`. */
-  function expectOne(told: readonly string[], ...refusals: string[]): void {
+  /** Expects that one call succeeded and each other one got one of `refusals`. */
+  function expectOne(outcomes: readonly string[], ...refusals: string[]): void {
     expect(
-      told.filter((one) => one.startsWith("2")),
-      told.join(", "),
+      outcomes.filter((one) => one.startsWith("2")),
+      outcomes.join(", "),
     ).toHaveLength(1);
-    for (const one of told) if (!one.startsWith("2")) expect(refusals, told.join(", ")).toContain(one);
+    for (const one of outcomes) if (!one.startsWith("2")) expect(refusals, outcomes.join(", ")).toContain(one);
   }
 
   const registration = (email: string) => ({ email, password, firstName: "A", lastName: "B", locale: "en" });
 
-  it("a link that confirms an address", async () => {
+  it("one of many concurrent confirmations of an address succeeds", async () => {
     for (const _ of times(rounds)) {
       const email = address("new");
       await expectOk(server.call(`POST ${iam}/auth/register`, { body: registration(email) }));
       const token = await mailedToken(server, email);
-      const { told } = await race(same(`POST ${iam}/auth/verify-email`, { body: { token } }));
-      expectOne(told, "400 identity.token_invalid", "400 identity.token_expired");
+      const { outcomes } = await race(same(`POST ${iam}/auth/verify-email`, { body: { token } }));
+      expectOne(outcomes, "400 identity.token_invalid", "400 identity.token_expired");
     }
   });
 
-  it("a link that resets a password: one password wins", async () => {
+  it("one of many concurrent resets of a password succeeds", async () => {
     for (const _ of times(4)) {
       const { email } = await newPerson(server, "forgetful");
       await expectOk(server.call(`POST ${iam}/auth/forgot-password`, { body: { email } }));
       const token = await mailedToken(server, email);
       const chosen = times(ways).map((index) => `harbour number ${index}`);
-      const { told } = await race(chosen.map((own) => [`POST ${iam}/auth/reset-password`, { body: { token, password: own } }]));
-      expectOne(told, "400 identity.token_invalid", "400 identity.token_expired");
+      const { outcomes } = await race(chosen.map((own) => [`POST ${iam}/auth/reset-password`, { body: { token, password: own } }]));
+      expectOne(outcomes, "400 identity.token_invalid", "400 identity.token_expired");
       const signIns = await Promise.all(chosen.map((own) => server.call(`POST ${iam}/auth/login`, { body: { email, password: own } })));
-      const winner = told.findIndex((one) => one.startsWith("2"));
+      const winner = outcomes.findIndex((one) => one.startsWith("2"));
       expect(signIns.flatMap(({ status }, index) => (status === 200 ? [index] : []))).toEqual([winner]);
     }
   });
 
-  it("an address that many register at once", async () => {
+  it("concurrent registrations of one address create one user", async () => {
     for (const _ of times(4)) {
       const email = address("wanted");
-      const { told } = await race(
+      const { outcomes } = await race(
         times(ways).map((index) => [`POST ${iam}/auth/register`, { body: registration(index % 3 ? email : email.toUpperCase()) }]),
       );
-      expect(new Set(told)).toEqual(new Set(["201"]));
+      expect(new Set(outcomes)).toEqual(new Set(["201"]));
       const { owner } = server.application.platform.database;
       const rows = await owner.selectFrom("users").select("email").where("email", "in", [email, email.toUpperCase()]).execute();
       expect(rows).toHaveLength(1);
     }
   });
 
-  it("the set-up link", async () => {
+  it("one of many concurrent uses of the set-up link succeeds", async () => {
     for (const _ of times(4)) {
       const token = await openSetUp(server);
-      const { told } = await race(
+      const { outcomes } = await race(
         times(ways).map((index) => [
           `POST ${iam}/setup`,
           { body: { token, email: address(`admin${index}`), password, firstName: "A", lastName: "B" } },
         ]),
       );
-      expectOne(told, "403 tenancy.set_up_token_invalid", "409 tenancy.set_up_done");
+      expectOne(outcomes, "403 tenancy.set_up_token_invalid", "409 tenancy.set_up_done");
     }
   });
 
   const inviteNew = async () => {
     const guest = await newPerson(server, "guest");
-    const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
-    return { guest, ...(await invite(server, { ...by, email: guest.email })) };
+    return { guest, ...(await invite(server, world.own.organization, guest.email, world.own.roles["Member"] as string)) };
   };
 
-  it("an invitation that is accepted, or revoked, or both", async () => {
+  it("an invitation is either accepted or revoked, once", async () => {
     for (const _ of times(rounds)) {
       const { guest, id, token } = await inviteNew();
       const accept: Call = [`POST ${iam}/invitations/${id}/accept`, { token: guest.token, body: { token } }];
       const revoke: Call = [`DELETE ${iam}/invitations/${id}`, { token: world.own.owner.token }];
-      const { told } = await race(times(ways).map((index) => (index % 4 < 2 ? accept : revoke)));
-      expectOne(told, "409 tenancy.invitation_accepted", "409 tenancy.invitation_revoked");
+      const { outcomes } = await race(times(ways).map((index) => (index % 4 < 2 ? accept : revoke)));
+      expectOne(outcomes, "409 tenancy.invitation_accepted", "409 tenancy.invitation_revoked");
       const { items } = await expectOk(
         server.call(`GET ${iam}/organizations/${world.own.id}/memberships?limit=200`, { token: world.own.owner.token }),
       );
-      expect(items.some((item: AnyBody) => item.userId === guest.id)).toBe(told.includes("200"));
+      expect(items.some((item: AnyBody) => item.userId === guest.id)).toBe(outcomes.includes("200"));
     }
   });
 
-  it("an invitation of one address", async () => {
+  it("concurrent invitations of one address create one invitation", async () => {
     for (const _ of times(rounds)) {
       const body = { email: address("guest"), roleId: world.own.roles["Member"] };
-      const { told } = await race(same(`POST ${iam}/organizations/${world.own.id}/invitations`, { token: world.own.owner.token, body }));
-      expectOne(told, "409 tenancy.invitation_exists");
+      const { outcomes } = await race(
+        same(`POST ${iam}/organizations/${world.own.id}/invitations`, { token: world.own.owner.token, body }),
+      );
+      expectOne(outcomes, "409 tenancy.invitation_exists");
     }
   });
 
-  it("a removal of a member, and a session's end", async () => {
+  it("one of many concurrent removals of a member or a session succeeds", async () => {
     for (const _ of times(4)) {
       const leaver = await newPerson(server, "leaver");
-      const by = { organizationId: world.own.id, token: world.own.owner.token, roleId: world.own.roles["Member"] as string };
-      const { id } = await join(server, by, leaver);
+      const { id } = await joinAs(server, world.own.organization, leaver, world.own.roles["Member"] as string);
       const removal = await race(same(`DELETE ${iam}/organizations/${world.own.id}/memberships/${id}`, { token: world.own.owner.token }));
-      expectOne(removal.told, "404 tenancy.membership_not_found");
+      expectOne(removal.outcomes, "404 tenancy.membership_not_found");
       const { items } = await expectOk(server.call(`GET ${iam}/auth/sessions`, { token: leaver.token }));
       const ends = await race(same(`DELETE ${iam}/auth/sessions/${items[0].id}`, { token: leaver.token }));
-      expectOne(ends.told, "404 sessions.session_not_found", "401 auth.credential_invalid");
+      expectOne(ends.outcomes, "404 sessions.session_not_found", "401 auth.credential_invalid");
     }
   });
 
-  it("an Idempotency-Key: one write, and every retry gets its answer", async () => {
+  it("an Idempotency-Key makes one write, and every retry gets its answer", async () => {
     for (const _ of times(rounds)) {
       const body = { name: `Once ${unique()}`, slug: `once-${unique()}`, country: "VN" };
       const options = { token: world.own.owner.token, body, headers: { "idempotency-key": `key-${unique()}` } };
-      const { told, answers } = await race(same(`POST ${iam}/organizations`, options));
-      expect(new Set(told)).toEqual(new Set(["201"]));
+      const { outcomes, answers } = await race(same(`POST ${iam}/organizations`, options));
+      expect(new Set(outcomes)).toEqual(new Set(["201"]));
       expect(new Set(answers.map(({ body: one }) => one.id)).size).toBe(1);
       expect(new Set(answers.map(({ headers }) => headers["x-gatehouse-revision"])).size).toBe(1);
       const other = await server.call(`POST ${iam}/organizations`, { ...options, body: { ...body, country: "DE" } });
       expect([other.status, other.body.error.code]).toEqual([409, "common.idempotency_key_reused"]);
-      // Another person's same key is another key.
+      // The same key of another person is another key.
       const { status } = await server.call(`POST ${iam}/organizations`, { ...options, token: world.other.owner.token });
       expect(status).toBe(409);
     }
   });
 
-  it("an Idempotency-Key of a write that fails is free again", async () => {
+  it("an Idempotency-Key can be reused after its write failed", async () => {
     const headers = { "idempotency-key": `key-${unique()}` };
     const body = { name: `Retry ${unique()}`, slug: `retry-${unique()}`, country: "VN" };
     const taken = { ...body, slug: world.own.organization.body.slug };
-    const { told } = await race(same(`POST ${iam}/organizations`, { token: world.own.owner.token, body: taken, headers }));
-    expect(new Set(told)).toEqual(new Set(["409 tenancy.slug_taken"]));
+    const { outcomes } = await race(same(`POST ${iam}/organizations`, { token: world.own.owner.token, body: taken, headers }));
+    expect(new Set(outcomes)).toEqual(new Set(["409 tenancy.slug_taken"]));
     expect((await server.call(`POST ${iam}/organizations`, { token: world.own.owner.token, body, headers })).status).toBe(201);
   });
 
-  it("the name of an organization, its slug, a role's name and a permission's value", async () => {
+  it("concurrent creations under one name create one organization, role or permission", async () => {
     for (const _ of times(rounds)) {
       const [name, slug, value] = [`Unique ${unique()}`, `unique-${unique()}`, `Unique${unique()}`];
       const { token } = world.own.owner;
       const names = await race(
         times(ways).map(() => [`POST ${iam}/organizations`, { token, body: { name, slug: `s-${unique()}`, country: "VN" } }]),
       );
-      expectOne(names.told, "409 tenancy.name_taken");
+      expectOne(names.outcomes, "409 tenancy.name_taken");
       const slugs = await race(
         times(ways).map(() => [`POST ${iam}/organizations`, { token, body: { name: `N ${unique()}`, slug, country: "VN" } }]),
       );
-      expectOne(slugs.told, "409 tenancy.slug_taken");
+      expectOne(slugs.outcomes, "409 tenancy.slug_taken");
       const roles = await race(same(`POST ${iam}/roles`, { token, body: { name, scope: "Organization", organizationId: world.own.id } }));
-      expectOne(roles.told, "409 access.role_name_taken");
+      expectOne(roles.outcomes, "409 access.role_name_taken");
       const permissions = await race(
         same(`POST ${iam}/permissions`, { token: world.administrator.token, body: { value, scope: "Organization" } }),
       );
-      expectOne(permissions.told, "409 access.permission_taken");
+      expectOne(permissions.outcomes, "409 access.permission_taken");
     }
   });
 
-  it("many changes of one thing are all made, each on the one before", async () => {
+  it("concurrent changes of one entity are all applied, each on the one before", async () => {
     const { token } = world.own.owner;
-    const { id } = await newRole(server, token, world.own.id);
+    const { id } = await newRole(server, world.organization);
     const before = await expectOk(server.call(`GET ${iam}/roles/${id}`, { token }));
-    const { told } = await race(
+    const { outcomes } = await race(
       times(ways).map((index) => [`PUT ${iam}/roles/${id}`, { token, body: { description: `number ${index}` } }]),
     );
-    expect(new Set(told)).toEqual(new Set(["200"]));
+    expect(new Set(outcomes)).toEqual(new Set(["200"]));
     expect((await expectOk(server.call(`GET ${iam}/roles/${id}`, { token }))).version).toBe(before.version + ways);
     const organization = await race(
       times(ways).map((index) => [`PUT ${iam}/organizations/${world.own.id}`, { token, body: { country: index % 2 ? "VN" : "DE" } }]),
     );
-    expect(new Set(organization.told)).toEqual(new Set(["200"]));
+    expect(new Set(organization.outcomes)).toEqual(new Set(["200"]));
   });
 
-  it("a version in If-Match", async () => {
+  it("one of many concurrent writes with the same If-Match succeeds", async () => {
     const { token } = world.own.owner;
     for (const _ of times(rounds)) {
-      const { id, version } = await newRole(server, token, world.own.id);
-      const { told } = await race(
+      const { id, version } = await newRole(server, world.organization);
+      const { outcomes } = await race(
         times(ways).map((index) => [
           `PUT ${iam}/roles/${id}`,
           { token, body: { description: `${index}` }, headers: { "if-match": `"${version}"` } },
         ]),
       );
-      expectOne(told, "412 common.version_conflict");
+      expectOne(outcomes, "412 common.version_conflict");
     }
   });
 
-  it("a role is deleted, or given and offered, never both", async () => {
+  it("a role is either deleted or assigned and offered, never both", async () => {
     const { own } = world;
     const { token } = own.owner;
     for (const round of times(rounds)) {
-      const { id } = await newRole(server, token, own.id);
+      const { id } = await newRole(server, own.organization);
       const give: Call = [`PUT ${iam}/organizations/${own.id}/memberships/${own.membershipIds.member}`, { token, body: { roleId: id } }];
       const remove: Call = [`DELETE ${iam}/roles/${id}`, { token }];
       const calls = times(ways).map((index): Call => {
@@ -228,13 +230,13 @@ describeOnPostgresql("single use under race", () => {
           ? give
           : [`POST ${iam}/organizations/${own.id}/invitations`, { token, body: { email: address("guest"), roleId: id } }];
       });
-      const { told, answers } = await race(calls);
-      const deleted = told.filter((one) => one === "204").length;
+      const { outcomes, answers } = await race(calls);
+      const deleted = outcomes.filter((one) => one === "204").length;
       const given = answers.filter(({ status }) => status === 200 || status === 201).length;
-      expect([deleted > 0, given > 0].filter(Boolean), told.join(", ")).toHaveLength(1);
+      expect([deleted > 0, given > 0].filter(Boolean), outcomes.join(", ")).toHaveLength(1);
       expect(deleted).toBeLessThanOrEqual(1);
       const known = ["200", "201", "204", "404 access.role_not_found", "404 tenancy.role_not_found", "409 access.role_in_use"];
-      for (const one of told) expect(known).toContain(one);
+      for (const one of outcomes) expect(known).toContain(one);
       await expectOk(server.call(give[0], { token, body: { roleId: own.roles["Member"] } }));
     }
   });
@@ -247,41 +249,41 @@ describeOnPostgresql("single use under race", () => {
       }),
     );
 
-  it("a permission is deleted, or held by a role, or stands above another, never both", async () => {
+  it("a permission is either deleted or used by a role or a child, never both", async () => {
     const { token } = world.own.owner;
     const admin = world.administrator.token;
     for (const round of times(rounds)) {
-      const roles = await Promise.all(times(4).map(() => newRole(server, token, world.own.id)));
+      const roles = await Promise.all(times(4).map(() => newRole(server, world.organization)));
       const { id, value } = await newPermission();
       const calls = times(ways).map((index): Call => {
         if (index % 2 === round % 2) return [`DELETE ${iam}/permissions/${id}`, { token: admin }];
-        if (index % 4 < 2) return [`POST ${iam}/roles/${roles[index % 4].id}/permissions`, { token, body: { permissions: [value] } }];
+        if (index % 4 < 2) return [`POST ${iam}/roles/${roles[index % 4]?.id}/permissions`, { token, body: { permissions: [value] } }];
         return [`POST ${iam}/permissions`, { token: admin, body: { value: `Below${unique()}`, scope: "Organization", parent: value } }];
       });
-      const { told, answers } = await race(calls);
-      const deleted = told.includes("204");
+      const { outcomes, answers } = await race(calls);
+      const deleted = outcomes.includes("204");
       const used = answers.some(({ status }) => status === 200 || status === 201);
-      expect([deleted, used].filter(Boolean), told.join(", ")).toHaveLength(1);
+      expect([deleted, used].filter(Boolean), outcomes.join(", ")).toHaveLength(1);
       const known = ["200", "201", "204", "404 access.permission_not_found", "404 access.parent_not_found", "409 access.permission_in_use"];
       // A caller who reads the definition before it is deleted and their permissions after it no longer holds it.
       known.push("403 access.permission_not_held");
-      for (const one of told) expect(known).toContain(one);
+      for (const one of outcomes) expect(known).toContain(one);
     }
   });
 
-  it("moves in the permission tree never meet in a circle", async () => {
+  it("concurrent moves in the permission tree never make a cycle", async () => {
     const token = world.administrator.token;
     for (const _ of times(3)) {
       const nodes = await Promise.all(times(ways).map(() => newPermission()));
-      // Each under the next: all of them together would be a circle.
-      const { told } = await race(
+      // Each below the next: all moves together would make a cycle.
+      const { outcomes } = await race(
         nodes.map((node, index) => [`PUT ${iam}/permissions/${node.id}`, { token, body: { parent: nodes[(index + 1) % ways].value } }]),
       );
       expect(
-        told.filter((one) => one === "409 access.parent_cycle"),
-        told.join(", "),
+        outcomes.filter((one) => one === "409 access.parent_cycle"),
+        outcomes.join(", "),
       ).toHaveLength(1);
-      expect(told.filter((one) => one === "200")).toHaveLength(ways - 1);
+      expect(outcomes.filter((one) => one === "200")).toHaveLength(ways - 1);
       const { owner } = server.application.platform.database;
       const rows = await owner.selectFrom("permission_definitions").select(["id", "parent_permission_id"]).execute();
       const parentOf = new Map(rows.map((row) => [row["id"] as string, row["parent_permission_id"] as string | null]));
@@ -293,31 +295,24 @@ describeOnPostgresql("single use under race", () => {
     }
   });
 
-  it("one person enters many organizations and leaves them at the same moment", async () => {
+  it("one person joins and leaves many organizations concurrently", async () => {
     const person = await newPerson(server, "busy");
     const { own, other } = world;
     await inLanes(times(rounds), 1, async () => {
       const offers = await Promise.all(
-        [own, other].map((tenant) =>
-          invite(server, {
-            organizationId: tenant.id,
-            token: tenant.owner.token,
-            email: person.email,
-            roleId: tenant.roles["Member"] as string,
-          }),
-        ),
+        [own, other].map((tenant) => invite(server, tenant.organization, person.email, tenant.roles["Member"] as string)),
       );
-      const { told, answers } = await race(
+      const { outcomes, answers } = await race(
         offers.map(({ id, token }) => [`POST ${iam}/invitations/${id}/accept`, { token: person.token, body: { token } }]),
       );
-      expect(told).toEqual(["200", "200"]);
+      expect(outcomes).toEqual(["200", "200"]);
       const left = await race(
         answers.map(({ body }) => [
           `DELETE ${iam}/organizations/${body.organizationId}/memberships/${body.id}`,
           { token: (body.organizationId === own.id ? own : other).owner.token },
         ]),
       );
-      expect(left.told).toEqual(["204", "204"]);
+      expect(left.outcomes).toEqual(["204", "204"]);
     });
   });
 });

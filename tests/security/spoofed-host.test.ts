@@ -1,14 +1,13 @@
 /** Attack 27 of docs/security/attacks.md. */
-import { expectOk } from "@gatehouse/testing/ask.ts";
-import { newPerson, password } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { address, makeWorld, type World } from "@gatehouse/testing/world.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { address, newPerson, password } from "@gatehouse/testing/people.ts";
+import { World } from "@gatehouse/testing/world.ts";
+import { describe, expect, it } from "vitest";
 
 const publicUrl = "https://id.example.com";
 const evil = "evil.example.net";
 
-/** Every way in which a request can claim that it came to another host. */
+/** Every way in which a request can claim another host. */
 const spoofed: Readonly<Record<string, string>> = {
   host: evil,
   "x-forwarded-host": evil,
@@ -26,13 +25,8 @@ const spoofed: Readonly<Record<string, string>> = {
 };
 
 describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }])("a spoofed host, $TRUST_PROXY", (environment) => {
-  let server: TestServer;
-  let world: World;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", PUBLIC_URL: publicUrl, ...environment });
-    world = await makeWorld(server);
-  });
-  afterAll(() => server.close());
+  const world = World.ofSuite([], { PUBLIC_URL: publicUrl, ...environment });
+  const { server } = world;
 
   async function expectOwnLinks(to: string, template: string): Promise<void> {
     const mail = await server.mail(to, template);
@@ -53,19 +47,19 @@ describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }])("a spoofed ho
     return answer;
   };
 
-  it("does not get into the link that confirms an address, nor into the answer", async () => {
+  it("a spoofed host is not in the link that confirms an address, nor in the answer", async () => {
     const email = address("newcomer");
     await send("POST /api/v1/iam/auth/register", { email, password, firstName: "A", lastName: "B", locale: "en" });
     await expectOwnLinks(email, "verify-email");
   });
 
-  it("does not get into the mail to a known address", async () => {
+  it("a spoofed host is not in the mail to a known address", async () => {
     const { email } = await newPerson(server, "known");
     await send("POST /api/v1/iam/auth/register", { email, password, firstName: "A", lastName: "B", locale: "en" });
     await expectOwnLinks(email, "address-known");
   });
 
-  it("does not get into the link that resets a password, nor into the mail that tells of it", async () => {
+  it("a spoofed host is not in the link that resets a password, nor in the mail that reports the reset", async () => {
     const { email } = await newPerson(server, "forgetful");
     await send("POST /api/v1/iam/auth/forgot-password", { email });
     await expectOwnLinks(email, "reset-password");
@@ -75,14 +69,14 @@ describe.each([{ TRUST_PROXY: "false" }, { TRUST_PROXY: "true" }])("a spoofed ho
     await expectOwnLinks(email, "password-changed");
   });
 
-  it("does not get into the link of an invitation", async () => {
+  it("a spoofed host is not in the link of an invitation", async () => {
     const email = address("guest");
     const { id, owner, roles } = world.own;
     await send(`POST /api/v1/iam/organizations/${id}/invitations`, { email, roleId: roles["Member"] }, owner.token);
     await expectOwnLinks(email, "invitation");
   });
 
-  it("does not get into errors, cookies or the API's description", async () => {
+  it("a spoofed host is not in errors, cookies or the OpenAPI document", async () => {
     const error = await server.call("GET /api/v1/iam/nothing", { headers: spoofed });
     expect(error.body.error.docs.startsWith(`${publicUrl}/errors/`)).toBe(true);
     const signedIn = await server.call("POST /api/v1/iam/auth/login", {

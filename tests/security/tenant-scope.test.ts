@@ -1,6 +1,6 @@
-/** A query that forgets its WHERE: whatever a use case reads, row-level security gives it no row of another tenant (docs/security/attacks.md, 20). */
+/** Attack 20 of docs/security/attacks.md: row-level security returns no row of another tenant, even to a query without WHERE. */
 import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
-import { Scene } from "@gatehouse/testing/scene.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { type RawBuilder, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { access } from "../../packages/server/src/modules/authorization/access/index.ts";
@@ -17,7 +17,7 @@ interface TenantRow {
   readonly tenant: string | null;
 }
 
-/** Statements without any filter, on tables that keep rows of several tenants. */
+/** Statements without a filter, on tables with rows of several tenants. */
 const unfiltered = {
   roles: sql<TenantRow>`select distinct organization_id as tenant from roles`,
   memberships: sql<TenantRow>`select distinct organization_id as tenant from memberships`,
@@ -47,13 +47,13 @@ const inPrepare = tenants.command("inPrepare", {
   prepare: ({ reading }) => reading((store) => store.ofRoles()),
   run: async (_context, _input, seen) => ({ tenants: seen }),
 });
-const inMemoryQuery = tenants.memoryQuery("inMemoryQuery", {
+const inMemoryQuery = tenants.inMemoryQuery("inMemoryQuery", {
   ...declared,
   input: InOrganization,
   run: async ({ reading }) => ({ tenants: await reading((store) => store.ofRoles()) }),
 });
 let seenByOwnerOf: readonly (string | null)[] = [];
-const inOwnerOf = tenants.memoryQuery("inOwnerOf", {
+const inOwnerOf = tenants.inMemoryQuery("inOwnerOf", {
   ...declared,
   allow: either(own("thing")),
   input: InOrganization,
@@ -70,13 +70,13 @@ const ofNoTenant = tenants.command("ofNoTenant", {
   prepare: ({ reading }) => reading((store) => store.ofMemberships()),
   run: async (_context, _input, seen) => ({ tenants: seen }),
 });
-const anonymously = tenants.memoryQuery("anonymously", {
+const anonymously = tenants.inMemoryQuery("anonymously", {
   ...declared,
   allow: anyone("nothing is seen"),
   input: Type.Object({}),
   run: async ({ reading }) => ({ tenants: await reading((store) => store.ofMemberships()) }),
 });
-const throughApi = tenants.memoryQuery("throughApi", {
+const throughApi = tenants.inMemoryQuery("throughApi", {
   summary: "What a role gives, asked from within another organization.",
   allow: signedIn(),
   input: Type.Object({ organizationId: Uuid, ofOrganization: Uuid, roleId: Uuid }),
@@ -85,12 +85,12 @@ const throughApi = tenants.memoryQuery("throughApi", {
     permissions: [...(await reading((_store, uses) => uses.access.permissionsGivenBy(ofOrganization, [roleId])))],
   }),
 });
-const named = tenants.memoryQuery("named", {
+const named = tenants.inMemoryQuery("named", {
   ...declared,
   input: Type.Object({ of: nullable(Uuid) }),
   run: async ({ readingTenant }, { of }) => ({ tenants: await readingTenant(of, (store) => store.ofRoles()) }),
 });
-const ofEveryTenant = tenants.memoryQuery("ofEveryTenant", {
+const ofEveryTenant = tenants.inMemoryQuery("ofEveryTenant", {
   ...declared,
   input: InOrganization,
   run: async ({ readingEveryTenant }) => ({
@@ -105,7 +105,7 @@ const declaredForAll = tenants.command("declaredForAll", {
   prepare: ({ reading }) => reading((store) => store.ofRoles()),
   run: async (_context, _input, seen) => ({ tenants: seen }),
 });
-const beforeItsTenant = tenants.memoryQuery("beforeItsTenant", {
+const beforeItsTenant = tenants.inMemoryQuery("beforeItsTenant", {
   ...declared,
   input: Type.Object({}),
   async tenant(context) {
@@ -116,71 +116,71 @@ const beforeItsTenant = tenants.memoryQuery("beforeItsTenant", {
 });
 
 describe("rows that a use case reads without a filter", () => {
-  let scene: Scene;
+  let world: World;
   let other: OrganizationOf;
   let otherRole: string;
   let principal: Principal;
   let dispatch: ReturnType<typeof internalDispatch>;
 
   beforeAll(async () => {
-    scene = await Scene.open();
-    other = await newOrganization(scene.server);
+    world = await World.open();
+    other = await newOrganization(world.server);
     otherRole = (
-      await scene.server.call(`GET /api/v1/iam/roles?scope=Organization&organizationId=${other.id}`, { token: other.owner.token })
+      await world.server.call(`GET /api/v1/iam/roles?scope=Organization&organizationId=${other.id}`, { token: other.owner.token })
     ).body.items[0].id;
-    const { platform, authenticate, kernel: product } = scene.server.application;
+    const { platform, authenticate, kernel: product } = world.server.application;
     const operations = [
       ...[inPrepare, inMemoryQuery, inOwnerOf, ofNoTenant, anonymously, throughApi],
       ...[named, ofEveryTenant, declaredForAll, beforeItsTenant],
     ];
     const kernel = new Kernel(catalogue([{ module: tenants, operations, events: [], steps: [] }]), platform);
     kernel.authorizeWith(product.authorizer);
-    principal = (await authenticate(scene.owner.token)) as Principal;
+    principal = (await authenticate(world.owner.token)) as Principal;
     dispatch = internalDispatch(kernel.dispatch);
   });
-  afterAll(() => scene.close());
+  afterAll(() => world.close());
 
-  const id = () => scene.organization.id;
+  const id = () => world.organization.id;
 
-  it("are the tenant's alone in prepare, in a query from memory and in ownerOf", async () => {
+  it("a use case reads only the tenant's rows in prepare, in a cached query and in ownerOf", async () => {
     for (const operation of [inPrepare, inMemoryQuery, inOwnerOf]) {
       const { output } = await dispatch(operation, { organizationId: id() }, { principal });
       expect(output.tenants, operation.name).toEqual([id()]);
     }
   });
 
-  it("are those of the internal scope alone where the call acts there", async () => {
+  it("a use case of the internal scope reads only rows of the internal scope", async () => {
     for (const operation of [inPrepare, inMemoryQuery]) {
       const { output } = await dispatch(operation, { organizationId: null }, { principal });
       expect(output.tenants, operation.name).toEqual([null]);
     }
   });
 
-  it("are the caller's own where the call acts in no tenant, and none without a caller", async () => {
+  it("a use case without a tenant reads only the caller's rows, and none without a caller", async () => {
     expect((await dispatch(ofNoTenant, {}, { principal })).output.tenants).toEqual([id()]);
     expect((await dispatch(anonymously, {}, { principal: { kind: "anonymous" } })).output.tenants).toEqual([]);
   });
 
-  it("are the tenant's alone through the API of another module", async () => {
-    const asked = { ofOrganization: other.id, roleId: otherRole };
-    expect((await dispatch(throughApi, { ...asked, organizationId: id() }, { principal })).output.permissions).toEqual([]);
-    const { permissions } = (await dispatch(throughApi, { ...asked, organizationId: other.id }, { principal })).output;
+  it("a use case reads only the tenant's rows through the API of another module", async () => {
+    const request = { ofOrganization: other.id, roleId: otherRole };
+    expect((await dispatch(throughApi, { ...request, organizationId: id() }, { principal })).output.permissions).toEqual([]);
+    const { permissions } = (await dispatch(throughApi, { ...request, organizationId: other.id }, { principal })).output;
     expect(permissions.length).toBeGreaterThan(0);
   });
 
-  it("are those of a tenant that the use case names, and of no other", async () => {
+  it("a use case that names a tenant reads only its rows", async () => {
     expect((await dispatch(named, { of: other.id }, { principal })).output.tenants).toEqual([other.id]);
     expect((await dispatch(named, { of: null }, { principal })).output.tenants).toEqual([null]);
   });
 
-  it("are every tenant's only where the use case says why", async () => {
+  it("a use case reads every tenant's rows only where it states a reason", async () => {
     for (const operation of [ofEveryTenant, declaredForAll]) {
       const { output } = await dispatch(operation, { organizationId: id() }, { principal });
       expect(output.tenants, operation.name).toEqual(expect.arrayContaining([null, id(), other.id]));
     }
   });
 
-  it("are refused before the tenant of the call is resolved", async () => {
+  it("reads are refused before the tenant of the call is resolved", async () => {
     await expect(dispatch(beforeItsTenant, {}, { principal })).rejects.toThrow("before the tenant is resolved");
   });
 });

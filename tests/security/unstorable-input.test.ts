@@ -1,16 +1,17 @@
 /** Attack 43 of docs/security/attacks.md. */
-import { ask, issueOf, routesOf, type Sample } from "@gatehouse/testing/ask.ts";
+import { issueOf } from "@gatehouse/testing/answers.ts";
+import { routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
 import { sampleOf } from "@gatehouse/testing/samples.ts";
-import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { makeWorld, type World } from "@gatehouse/testing/world.ts";
+import { type Answer, type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
+import { twoTenants, World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Operation } from "../../packages/server/src/operation/declaration/operation.ts";
 import { timestampFormat } from "../../packages/server/src/operation/declaration/schema.ts";
 import { everyTenant } from "../../packages/server/src/platform/database/database.ts";
 import { readTimestamp } from "../../packages/server/src/platform/timestamp.ts";
 
-/** Times that a schema's format may let through and that JavaScript or PostgreSQL cannot hold, beside such as both can. */
+/** Times that a schema's format may accept and JavaScript or PostgreSQL cannot represent, and some that both can. */
 const times = [
   "2016-12-31T23:59:60Z",
   "2026-11-27T23:59:60Z",
@@ -34,14 +35,14 @@ const numbers = [-1, 1.5, 2 ** 31, 2 ** 53 + 2, 2 ** 63, 1e21, 1e308];
 const beyondDouble = "1e999";
 const depths = [64, 65, 4_000, 20_000];
 
-interface Place {
+interface Target {
   readonly field: string;
   readonly put: (input: Sample["input"], value: unknown) => Sample["input"];
 }
 
 /** The places of an input whose schema is `wanted`, also below objects. */
-function placesOf(operation: Operation, wanted: (schema: AnyBody) => boolean): Place[] {
-  const inside = (schema: AnyBody, field: string, put: Place["put"]): Place[] => {
+function targetsOf(operation: Operation, wanted: (schema: AnyBody) => boolean): Target[] {
+  const inside = (schema: AnyBody, field: string, put: Target["put"]): Target[] => {
     if (wanted(schema) || schema.anyOf?.some(wanted)) return [{ field, put }];
     return Object.entries(schema.properties ?? {}).flatMap(([name, inner]) =>
       inside(inner, `${field}.${name}`, (input, value) => put(input, { ...(input[field] as object), [name]: value })),
@@ -52,57 +53,52 @@ function placesOf(operation: Operation, wanted: (schema: AnyBody) => boolean): P
   );
 }
 
-let server: TestServer;
-let world: World;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  world = await makeWorld(server);
-});
-afterAll(() => server.close());
+const world = World.ofSuite(twoTenants);
+const { server } = world;
 
-/** Would end the sessions that the run needs. Its one time is of the type that the others have; sessions.test.ts tries it. */
+/** Would end the sessions that the run needs. sessions.test.ts covers its only time. */
 const endsEverySession = "sessions.endAllSessions";
 
 /** What is wrong with the answers to `values` at each place that is `wanted`. */
 async function everywhere(
   wanted: (schema: AnyBody) => boolean,
   values: readonly unknown[],
-  complaint: (answer: Answer<AnyBody>, place: Place, value: unknown) => string | undefined = issueOf,
-): Promise<{ readonly places: number; readonly wrong: string }> {
+  complaint: (answer: Answer<AnyBody>, target: Target, value: unknown) => string | undefined = issueOf,
+): Promise<{ readonly targets: number; readonly wrong: string }> {
   const wrong: string[] = [];
-  let places = 0;
+  let targets = 0;
   for (const operation of routesOf(server)) {
     if (operation.name === endsEverySession) continue;
-    for (const place of placesOf(operation, wanted)) {
-      places += 1;
+    for (const target of targetsOf(operation, wanted)) {
+      targets += 1;
       for (const value of values) {
         const sample = await sampleOf(world, operation.name);
-        const answer = await ask(server, operation, { ...sample, input: place.put(sample.input, value) });
-        const issue = complaint(answer, place, value);
-        if (issue) wrong.push(`${operation.http} ${place.field} = ${JSON.stringify(value)}: ${issue}`);
+        const answer = await sendRequest(server, operation, { ...sample, input: target.put(sample.input, value) });
+        const issue = complaint(answer, target, value);
+        if (issue) wrong.push(`${operation.http} ${target.field} = ${JSON.stringify(value)}: ${issue}`);
       }
     }
   }
-  return { places, wrong: wrong.join("\n") };
+  return { targets, wrong: wrong.join("\n") };
 }
 
-describe("what a schema could let through and nothing can hold", () => {
-  it("a time is held or refused with its field, in every input, and stops no queue", { timeout: 120_000 }, async () => {
+describe("input that a schema could accept and no column can store", () => {
+  it("every input stores a time or refuses it by field, and no queue stops", { timeout: 120_000 }, async () => {
     const isTime = (schema: AnyBody): boolean => schema.format === timestampFormat;
-    const complaint = (answer: Answer<AnyBody>, { field }: Place, value: unknown): string | undefined => {
+    const complaint = (answer: Answer<AnyBody>, { field }: Target, value: unknown): string | undefined => {
       const issue = issueOf(answer);
       if (issue) return issue;
       const refused = answer.status === 400 && answer.body.error.details.some((one: AnyBody) => one.field === field);
       if (readTimestamp(value as string) === undefined) return refused ? undefined : `status ${answer.status}, not refused`;
-      // It may still be refused by a rule, as an expiry in the past.
+      // A rule may still refuse it, such as an expiry in the past.
       return answer.status < 300 || answer.body.error.details.some((one: AnyBody) => one.field === field && one.rule !== "format:date-time")
         ? undefined
         : `status ${answer.status} ${JSON.stringify(answer.body)}`;
     };
-    const { places, wrong } = await everywhere(isTime, times, complaint);
+    const { targets, wrong } = await everywhere(isTime, times, complaint);
     expect(wrong).toBe("");
-    expect(places).toBeGreaterThan(5);
-    // What was accepted is in its chain, and read back as it was hashed.
+    expect(targets).toBeGreaterThan(5);
+    // Accepted values are in the chain, and are read as they were hashed.
     await server.application.settled();
     expect((await asOperator(server, "audit.verifyChain", { organizationId: world.own.id })).findings).toEqual([]);
     expect((await asOperator(server, "audit.verifyConsistency", {})).findings).toEqual([]);
@@ -112,11 +108,11 @@ describe("what a schema could let through and nothing can hold", () => {
     expect(rows).toEqual([]);
   });
 
-  it("a number is held or refused, in every input", { timeout: 120_000 }, async () => {
+  it("every input stores a number or refuses it", { timeout: 120_000 }, async () => {
     const isNumber = (schema: AnyBody): boolean => schema.type === "integer" || schema.type === "number";
-    const { places, wrong } = await everywhere(isNumber, numbers);
+    const { targets, wrong } = await everywhere(isNumber, numbers);
     expect(wrong).toBe("");
-    expect(places).toBeGreaterThan(5);
+    expect(targets).toBeGreaterThan(5);
   });
 
   const event = (details: string): Promise<Answer<AnyBody>> =>
@@ -125,7 +121,7 @@ describe("what a schema could let through and nothing can hold", () => {
       body: `{"organizationId":"${world.own.id}","source":"deep","action":"a.b","entityType":"t","entityId":"1","details":{"a":${details}}}`,
     });
 
-  it("a number beyond a double is refused, not kept as null", async () => {
+  it("a number beyond a double is refused, not stored as null", async () => {
     for (const number of [beyondDouble, `-${beyondDouble}`, "9".repeat(400)]) {
       const answer = await event(number);
       expect(answer.status).toBe(400);
@@ -133,7 +129,7 @@ describe("what a schema could let through and nothing can hold", () => {
     }
   });
 
-  it("depth is refused before any work, in a field of any shape", async () => {
+  it("a deep value is refused before any work, in a field of any shape", async () => {
     for (const depth of depths) {
       for (const deep of [`${"[".repeat(depth)}${"]".repeat(depth)}`, `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`]) {
         const answer = await event(deep);

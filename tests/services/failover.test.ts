@@ -4,24 +4,24 @@ import { describeOnPostgresql, spendTransactions } from "@gatehouse/testing/data
 import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
 import { type Person, password } from "@gatehouse/testing/people.ts";
 import { type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
-import { Scene } from "@gatehouse/testing/scene.ts";
 import { asOperator, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
-/** A promotion, connections that break, and one look at the log; the rest is for the machine. */
+/** Time for a promotion, reconnects and one read of the log; the rest allows for a busy machine. */
 const backMs = 30_000;
 
-// A failover is between servers: the one that crashes and the standby that had not received its last transactions.
+// The primary crashes, and the standby has not received its last transactions.
 describeOnPostgresql("a failover that loses the last transactions", () => {
-  if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
+  if (postgresqlPrograms() === undefined) return it.skip("PostgreSQL that a test can stop is not installed", () => {});
   let primary: OwnPostgresql;
   let standby: OwnStandby;
   let redis: OwnRedis;
   let server: TestServer;
   let other: TestServer;
-  let scene: Scene;
+  let world: World;
   let person: Person;
   let role: string;
   let environment: Readonly<Record<string, string>>;
@@ -37,10 +37,10 @@ describeOnPostgresql("a failover that loses the last transactions", () => {
     };
     server = await openTestServer(environment);
     other = await openTestServer(environment, { worker: false });
-    scene = await Scene.on(server);
-    await scene.define("Room", "Room.Read", "Room.Close");
-    role = await scene.role(["Room.Read"]);
-    person = await scene.person(role);
+    world = await World.on(server);
+    await world.define("Room", "Room.Read", "Room.Close");
+    role = await world.role(["Room.Read"]);
+    person = await world.person(role);
     await server.application.settled();
     standby = await primary.standby();
     await primary.replayedBy(standby);
@@ -55,13 +55,13 @@ describeOnPostgresql("a failover that loses the last transactions", () => {
   }, 60_000);
 
   const may = async (at: TestServer, actionType: string, token = person.token) => {
-    const body = { userId: person.id, tenantId: scene.organization.id, actionType };
+    const body = { userId: person.id, tenantId: world.organization.id, actionType };
     const { status, body: answer } = await at.call<{ isAuthorized?: boolean }>(`POST ${iam}/authorization/check`, { token, body });
     return answer.isAuthorized ?? status;
   };
 
-  it("leaves nothing in the memory of any process, nor in Redis, that no table holds", { timeout: 180_000 }, async () => {
-    await scene.send(`POST roles/${role}/permissions`, scene.owner.token, { permissions: ["Room.Close"] });
+  it("after a failover no process and no Redis snapshot caches what the database has lost", { timeout: 180_000 }, async () => {
+    await world.send(`POST roles/${role}/permissions`, world.owner.token, { permissions: ["Room.Close"] });
     const { body } = await server.call<{ sessionToken: string }>(`POST ${iam}/auth/login`, { body: { email: person.email, password } });
     const lost = body.sessionToken;
     for (const at of [server, other]) {
@@ -69,7 +69,7 @@ describeOnPostgresql("a failover that loses the last transactions", () => {
       expect((await at.call(`GET ${iam}/users/me`, { token: lost })).status).toBe(200);
     }
     await server.application.settled();
-    // The standby's next transactions have the numbers of the lost ones, and pass them before anybody looks.
+    // The standby's next transactions reuse the lost ids and pass them before a process reads the log.
     await primary.crash();
     await standby.promote(primary.port);
     await expect
@@ -96,17 +96,17 @@ describeOnPostgresql("a failover that loses the last transactions", () => {
     }
   });
 
-  it("is looked for in every process's caches by `projection verify`, which also makes them forget what differs", {
+  it("`projection verify` compares every process's caches with the database and invalidates what differs", {
     timeout: 120_000,
   }, async () => {
     for (const at of [server, other]) await expect.poll(() => may(at, "Room.Read"), { timeout: backMs }).toBe(true);
     const verified = () => runGatehouse(["projection", "verify"], { ...environment, DATABASE_URL: primary.url });
     const sound = await verified();
-    expect(sound, sound.output).toMatchObject({ code: 0, output: expect.stringContaining("all as the database has them") });
-    // Both servers of this test are one process of the machine: one of them tells.
-    expect(sound.output).toMatch(/1 running processes have answered/);
-    // Past the product: no event says that the entry has changed, as after a failover that nobody has noticed.
-    await sql`update access_read_model set value = '{"status": "Suspended"}' where key = ${`iam:user:id:${person.id}`}`.execute(
+    expect(sound, sound.output).toMatchObject({ code: 0, output: expect.stringContaining("all equal to the database") });
+    // Both servers of this test are in one process, so one of them reports.
+    expect(sound.output).toMatch(/1 running processes reported/);
+    // Changed by SQL, without an event, as after an unnoticed failover.
+    await sql`update projection_entries set value = '{"status": "Suspended"}' where key = ${`iam:user:id:${person.id}`}`.execute(
       server.application.platform.database.owner,
     );
     const found = await verified();
@@ -119,15 +119,15 @@ describeOnPostgresql("a failover that loses the last transactions", () => {
     for (const at of [server, other]) await expect.poll(() => may(at, "Room.Read"), { timeout: backMs }).toBe(true);
   });
 
-  it("goes on to work: what is written from then on is projected, handled and seen by every process", { timeout: 120_000 }, async () => {
+  it("after a failover new writes are projected, handled and visible in every process", { timeout: 120_000 }, async () => {
     await expect
-      .poll(async () => (await scene.send(`POST roles/${role}/permissions`, scene.owner.token, { permissions: ["Room.Close"] })).status, {
+      .poll(async () => (await world.send(`POST roles/${role}/permissions`, world.owner.token, { permissions: ["Room.Close"] })).status, {
         timeout: backMs,
       })
       .toBe(200);
     for (const at of [server, other]) await expect.poll(() => may(at, "Room.Close"), { timeout: backMs }).toBe(true);
     await server.application.settled();
-    const removed = await scene.send(`DELETE roles/${role}/permissions`, scene.owner.token, { permissions: ["Room.Close"] });
+    const removed = await world.send(`DELETE roles/${role}/permissions`, world.owner.token, { permissions: ["Room.Close"] });
     expect(removed.status).toBe(200);
     for (const at of [server, other]) await expect.poll(() => may(at, "Room.Close"), { timeout: backMs }).toBe(false);
   });

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { runGatehouse } from "@gatehouse/testing/command-line.ts";
-import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
+import { describeOnPostgresql, dropWithRole } from "@gatehouse/testing/databases.ts";
 import { found } from "@gatehouse/testing/own-services.ts";
 import { adminUrl } from "@gatehouse/testing/postgres.ts";
 import pg from "pg";
@@ -14,16 +14,6 @@ own.username = login;
 own.password = 'it\'s a "password" of :letters';
 own.pathname = `/${login}`;
 const admin = new URL(adminUrl);
-
-const asAdmin = async (...statements: readonly string[]): Promise<void> => {
-  const client = new pg.Client({ connectionString: adminUrl });
-  await client.connect();
-  try {
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
-};
 
 describeOnPostgresql("deploy/postgresql/login.sh, which the database's container runs at its first start", () => {
   const without = found("psql") === undefined;
@@ -41,20 +31,20 @@ describeOnPostgresql("deploy/postgresql/login.sh, which the database's container
       },
     });
   });
-  afterAll(() => asAdmin(`drop database if exists ${login} with (force)`, `drop role if exists ${login}`));
+  afterAll(() => dropWithRole(login));
 
   it.skipIf(without)(
-    `makes a login that the server migrates with, and that row security holds${without ? " (skipped: no psql)" : ""}`,
+    `login.sh creates a login that can migrate and is subject to row-level security${without ? " (skipped: no psql)" : ""}`,
     async () => {
       const environment = { DATABASE_URL: own.href };
       expect(await runGatehouse(["migrate"], environment)).toMatchObject({ code: 0 });
       const { output } = await runGatehouse(["doctor"], environment);
-      expect(output).toContain("the login is held by row-level security");
+      expect(output).toContain("row-level security applies to the login");
       expect(output).toContain("the schema is up to date");
     },
   );
 
-  it.skipIf(without)("gives it nothing else", async () => {
+  it.skipIf(without)("the application's login receives no other privilege", async () => {
     const client = new pg.Client({ connectionString: own.href });
     await client.connect();
     try {

@@ -8,8 +8,8 @@ import { runGatehouse } from "@gatehouse/testing/command-line.ts";
 import { asAdministrator, describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type OwnPostgresql, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
 import { type Person, password } from "@gatehouse/testing/people.ts";
-import { Scene } from "@gatehouse/testing/scene.ts";
 import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { StartRefused } from "../../packages/server/src/platform/start-refused.ts";
 
@@ -17,13 +17,13 @@ const run = promisify(execFile);
 const iam = "/api/v1/iam";
 const programs = postgresqlPrograms();
 
-// A dump leaves out what belongs to the cluster: its transaction ids. Both clusters are the test's own.
-describeOnPostgresql("a database that pg_dump has moved to another cluster", () => {
-  if (programs === undefined) return it.skip("no PostgreSQL is installed here that a test could start", () => {});
+// A dump does not contain the transaction ids of its cluster. Both clusters are the test's own.
+describeOnPostgresql("a database that pg_dump moved to another cluster", () => {
+  if (programs === undefined) return it.skip("PostgreSQL that a test can start is not installed", () => {});
   const masterKey = randomBytes(32).toString("base64");
   const dump = join(tmpdir(), `gatehouse-moved-${randomBytes(4).toString("hex")}.dump`);
   const environment = (url: string) => ({ DATABASE_URL: url, GATEHOUSE_MASTER_KEY: masterKey, GATEHOUSE_SIGN_IN_LIMIT: "off" });
-  /** As a superuser: any other login is held by row-level security. */
+  /** As a superuser, because row-level security applies to any other login. */
   const rowsOf = (at: string, text: string): Promise<AnyBody[]> =>
     asAdministrator(async (client) => (await client.query(text)).rows, at.replace("plain@", "postgres@"));
   const burn = (url: string, count: number) =>
@@ -31,7 +31,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
 
   let home: OwnPostgresql;
   let cluster: OwnPostgresql;
-  let scene: Scene;
+  let world: World;
   let people: readonly Person[];
   /** Ids of the log's events in their order. */
   let order: readonly string[];
@@ -44,7 +44,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
   const answers = async (server: TestServer): Promise<AnyBody[]> => {
     const given: AnyBody[] = [];
     for (const person of people) {
-      const body = { userId: person.id, tenantId: scene.organization.id, actionType: "Room.Read" };
+      const body = { userId: person.id, tenantId: world.organization.id, actionType: "Room.Read" };
       const { status, body: answer } = await server.call(`POST ${iam}/authorization/check`, { token: person.token, body });
       given.push([person.email, status, answer.isAuthorized]);
     }
@@ -55,14 +55,14 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
   beforeAll(async () => {
     home = await startPostgresql();
     cluster = await startPostgresql();
-    // The old cluster has lived for longer than the new one.
+    // The old cluster has assigned more transaction ids than the new one.
     await burn(home.url, 20_000);
     const server = await openTestServer(environment(home.url));
-    scene = await Scene.on(server);
-    await scene.define("Room", "Room.Read");
-    const role = await scene.roleWith("Room.Read", { effect: "allow" });
-    const reader = await scene.person(role);
-    people = [scene.owner, scene.member, scene.nonMember, reader];
+    world = await World.on(server, ["member", "nonMember"]);
+    await world.define("Room", "Room.Read");
+    const role = await world.roleWith("Room.Read", { effect: "allow" });
+    const reader = await world.person(role);
+    people = [world.owner, world.member, world.nonMember, reader];
     await server.application.settled();
     before = await answers(server);
     expect(new Set(before.map(([, , allowed]) => allowed))).toEqual(new Set([true, false]));
@@ -79,7 +79,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
     await home?.close();
   }, 60_000);
 
-  /** As a superuser, who steps down in transactions; or as a login that owns the database, and is held by row-level security. */
+  /** As a superuser, who switches to a plain role in transactions, or as the database's owner, subject to row-level security. */
   const restoredIn = async (target: OwnPostgresql, login: "postgres" | "plain" = "postgres"): Promise<string> => {
     count += 1;
     for (const role of ["gatehouse_app nologin", "plain login"])
@@ -104,11 +104,11 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
     const server = await openTestServer(environment(at));
     try {
       expect(await answers(server)).toEqual(before);
-      const signedIn = await server.call(`POST ${iam}/auth/login`, { body: { email: scene.owner.email, password } });
+      const signedIn = await server.call(`POST ${iam}/auth/login`, { body: { email: world.owner.email, password } });
       expect(signedIn.status).toBe(200);
       const made = await server.call(`POST ${iam}/roles`, {
-        token: scene.owner.token,
-        body: { name: `Made after ${count}`, scope: "Organization", organizationId: scene.organization.id },
+        token: world.owner.token,
+        body: { name: `Made after ${count}`, scope: "Organization", organizationId: world.organization.id },
       });
       expect(made.status).toBe(201);
       await server.application.settled();
@@ -128,12 +128,12 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
     expect(await rowsOf(at, "select from dead_letters")).toEqual([]);
   };
 
-  describe("that has given fewer transaction ids", () => {
+  describe("a target that has assigned fewer transaction ids", () => {
     beforeEach(async () => {
       url = await restoredIn(cluster);
     }, 60_000);
 
-    it("is refused by name, at the start and by the doctor, and neither changes anything", { timeout: 120_000 }, async () => {
+    it("a start and the doctor refuse the moved database by name and change nothing", { timeout: 120_000 }, async () => {
       const rows = await rowsOf(url, "select count(*)::int as events from events");
       expect(await starts(url)).toContain("moved here from another PostgreSQL");
       const doctor = await runGatehouse(["doctor"], environment(url));
@@ -147,7 +147,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
     });
 
     it.each(["postgres", "plain"] as const)(
-      "is mended by a rebase of the login %s, works as before, and is not changed by a second one",
+      "a rebase by the login %s repairs the database, and a second one changes nothing",
       { timeout: 240_000 },
       async (login) => {
         url = await restoredIn(cluster, login);
@@ -160,7 +160,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
       },
     );
 
-    it("is not rebased beside a server, nor with a signature that is wrong", { timeout: 120_000 }, async () => {
+    it("a rebase is refused while a server runs and when a signature is wrong", { timeout: 120_000 }, async () => {
       const server = await asAdministrator(async (client) => {
         await client.query("set application_name = 'gatehouse'");
         return runGatehouse(["rebase"], environment(url));
@@ -168,12 +168,12 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
       expect(server).toMatchObject({ code: 78, output: expect.stringContaining("Stop every server") });
       await rowsOf(url, "update audit_progress set records = records - 1");
       const forged = await runGatehouse(["rebase"], environment(url));
-      expect(forged).toMatchObject({ code: 78, output: expect.stringContaining("as it was signed") });
+      expect(forged).toMatchObject({ code: 78, output: expect.stringContaining("does not match its signature") });
       expect(await eventIds(url)).toEqual(order);
       expect(await starts(url)).toContain("moved here");
     });
 
-    it("puts what a server of an earlier release has written here behind what came along", { timeout: 240_000 }, async () => {
+    it("a rebase orders what an earlier release wrote here after what was moved", { timeout: 240_000 }, async () => {
       const id = "01a21ebe-0f0c-7650-86fd-1bc9057f6ffc";
       await rowsOf(
         url,
@@ -183,7 +183,7 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
       const rebased = await runGatehouse(["rebase"], environment(url));
       expect(rebased, rebased.output).toMatchObject({ code: 0 });
       expect(await eventIds(url)).toEqual([...order, id]);
-      // Consumers that had passed everything have not passed this one.
+      // Consumers at the end of the log have not passed this event.
       const passed = await rowsOf(
         url,
         `select name from consumers where (transaction, sequence) >= (select transaction, sequence from events where id = '${id}')`,
@@ -192,8 +192,8 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
     });
   });
 
-  describe("that has given more transaction ids", () => {
-    it("works as before without a rebase: everything that is written lies behind what came along", { timeout: 240_000 }, async () => {
+  describe("a target that has assigned more transaction ids", () => {
+    it("a server works without a rebase: new writes are ordered after what was moved", { timeout: 240_000 }, async () => {
       const older = await startPostgresql();
       try {
         await burn(older.url, 60_000);
@@ -204,7 +204,9 @@ describeOnPostgresql("a database that pg_dump has moved to another cluster", () 
       }
     });
 
-    it("is refused where the sequences did not come along, as with logical replication, and mended", { timeout: 240_000 }, async () => {
+    it("a start is refused when logical replication left the sequences behind, and a rebase repairs them", {
+      timeout: 240_000,
+    }, async () => {
       const older = await startPostgresql();
       try {
         await burn(older.url, 60_000);

@@ -2,22 +2,22 @@ import { randomBytes } from "node:crypto";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
 import { type OwnPostgresql, type OwnStandby, postgresqlPrograms, startPostgresql } from "@gatehouse/testing/own-postgresql.ts";
 import { newPerson, password, unique } from "@gatehouse/testing/people.ts";
-import { Scene } from "@gatehouse/testing/scene.ts";
 import { openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
-/** Asynchronous replication over a network, on a bad day. */
+/** The lag of asynchronous replication over a slow network. */
 const delay = { recovery_min_apply_delay: "200ms" };
 
-// Replication is between two servers; both are the test's own, so that it may stop them.
+// Both servers are the test's own, so that it may stop them.
 describeOnPostgresql("an installation with a read replica that is late", () => {
-  if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
+  if (postgresqlPrograms() === undefined) return it.skip("PostgreSQL that a test can stop is not installed", () => {});
   let primary: OwnPostgresql;
   let standby: OwnStandby;
   let server: TestServer;
   let other: TestServer;
-  let scene: Scene;
+  let world: World;
 
   beforeAll(async () => {
     primary = await startPostgresql();
@@ -30,8 +30,8 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
     };
     server = await openTestServer(environment);
     other = await openTestServer(environment, { worker: false });
-    scene = await Scene.on(server);
-    await scene.define("Room", "Room.Read");
+    world = await World.on(server);
+    await world.define("Room", "Room.Read");
   }, 240_000);
   afterAll(async () => {
     await other?.close();
@@ -41,51 +41,53 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
   }, 60_000);
 
   const signedIn = async (at: TestServer): Promise<string> => {
-    const answer = await at.call<{ sessionToken: string }>(`POST ${iam}/auth/login`, { body: { email: scene.owner.email, password } });
+    const answer = await at.call<{ sessionToken: string }>(`POST ${iam}/auth/login`, { body: { email: world.owner.email, password } });
     expect(answer.status).toBe(200);
     return answer.body.sessionToken;
   };
   const roleMade = async (at: TestServer): Promise<string> => {
-    const body = { name: `Role ${unique()}`, scope: "Organization", organizationId: scene.organization.id };
-    const answer = await at.call<{ id: string }>(`POST ${iam}/roles`, { token: scene.owner.token, body });
+    const body = { name: `Role ${unique()}`, scope: "Organization", organizationId: world.organization.id };
+    const answer = await at.call<{ id: string }>(`POST ${iam}/roles`, { token: world.owner.token, body });
     expect(answer.status).toBe(201);
     return answer.body.id;
   };
   const listed = async (at: TestServer, id: string): Promise<boolean> => {
-    const { body } = await at.call<{ items: { id: string }[] }>(`GET ${iam}/roles?organizationId=${scene.organization.id}&limit=100`, {
-      token: scene.owner.token,
+    const { body } = await at.call<{ items: { id: string }[] }>(`GET ${iam}/roles?organizationId=${world.organization.id}&limit=100`, {
+      token: world.owner.token,
     });
     return body.items.some((item) => item.id === id);
   };
   const ready = async (at: TestServer) => (await at.http.inject("/health/ready")).json();
 
-  it("knows a session and a role at once, in the process that made them and in another", { timeout: 60_000 }, async () => {
+  it("a new session and a new role are valid at once in the process that made them and in another", { timeout: 60_000 }, async () => {
     for (let round = 0; round < 5; round += 1) {
       const token = await signedIn(server);
       const id = await roleMade(server);
       for (const at of [server, other]) {
         expect((await at.call(`GET ${iam}/users/me`, { token })).status).toBe(200);
-        expect((await at.call(`GET ${iam}/roles/${id}`, { token: scene.owner.token })).status).toBe(200);
+        expect((await at.call(`GET ${iam}/roles/${id}`, { token: world.owner.token })).status).toBe(200);
       }
       expect(await listed(server, id), "who made it finds it in the list").toBe(true);
       await expect.poll(() => listed(other, id)).toBe(true);
     }
   });
 
-  it("answers another process's caller of what was just given, and refuses what was just taken", { timeout: 60_000 }, async () => {
-    const role = await scene.role(["Room.Read"]);
-    const person = await scene.person(role);
+  it("a change of permissions is visible at once to callers of another process", { timeout: 60_000 }, async () => {
+    const role = await world.role(["Room.Read"]);
+    const person = await world.person(role);
     const may = async (at: TestServer) => {
-      const body = { userId: person.id, tenantId: scene.organization.id, actionType: "Room.Read" };
+      const body = { userId: person.id, tenantId: world.organization.id, actionType: "Room.Read" };
       return (await at.call<{ isAuthorized: boolean }>(`POST ${iam}/authorization/check`, { token: person.token, body })).body.isAuthorized;
     };
     for (const at of [server, other]) await expect.poll(() => may(at)).toBe(true);
-    expect((await scene.send(`DELETE roles/${role}/permissions`, scene.owner.token, { permissions: ["Room.Read"] })).status).toBe(200);
+    expect((await world.send(`DELETE roles/${role}/permissions`, world.owner.token, { permissions: ["Room.Read"] })).status).toBe(200);
     expect(await may(server)).toBe(false);
     await expect.poll(() => may(other), { timeout: 1_000, interval: 20 }).toBe(false);
   });
 
-  it("goes on while the replica is stopped, says so in its health, and uses it again afterwards", { timeout: 120_000 }, async () => {
+  it("a server works while its replica is stopped, reports it in its health, and uses it again afterwards", {
+    timeout: 120_000,
+  }, async () => {
     await standby.crash();
     await expect.poll(async () => (await ready(server)).degraded, { timeout: 10_000 }).toEqual(["postgresqlReplica"]);
     expect((await ready(server)).status).toBe("UP");
@@ -93,7 +95,7 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
       const token = await signedIn(at);
       expect((await at.call(`GET ${iam}/users/me`, { token })).status).toBe(200);
       const id = await roleMade(at);
-      expect((await at.call(`GET ${iam}/roles/${id}`, { token: scene.owner.token })).status).toBe(200);
+      expect((await at.call(`GET ${iam}/roles/${id}`, { token: world.owner.token })).status).toBe(200);
       expect(await listed(at, id)).toBe(true);
     }
     await standby.start();
@@ -112,9 +114,9 @@ describeOnPostgresql("an installation with a read replica that is late", () => {
       .toBe(true);
   });
 
-  it("begins while the replica is away", { timeout: 120_000 }, async () => {
+  it("a server starts while its replica is unavailable", { timeout: 120_000 }, async () => {
     await standby.crash();
-    const late = await other.beside();
+    const late = await other.startAnother();
     try {
       expect((await late.call(`GET ${iam}/users/me`, { token: await signedIn(late) })).status).toBe(200);
       await newPerson(server);

@@ -5,13 +5,13 @@ import { drillRestore } from "../../scripts/drills/drill.ts";
 const why = process.env["TEST_BACKEND"] === "postgresql" ? whyNoDrill() : "npm run test:services runs it";
 
 it.skipIf(why !== undefined)(
-  `a lost disk costs what was not archived yet and no more, and a named time gives what was there then${why ? ` (skipped: ${why})` : ""}`,
+  `a restore after a lost disk loses only what was not archived, and a restore to a time has the data of that time${why ? ` (skipped: ${why})` : ""}`,
   async () => {
     const archiveSeconds = 2;
     const report = await drillRestore({ perSecond: 5, phaseSeconds: 4, archiveSeconds });
     expect(report.acknowledged).toBeGreaterThan(10);
     expect(report.acknowledged - report.lost).toBeGreaterThan(0);
-    // Beside the time after which a segment is archived: the time that archiving one takes on a busy machine.
+    // A busy machine takes this long to archive a segment, after the archive timeout.
     expect(report.rpoSeconds).toBeLessThan(archiveSeconds + 10);
     expect(report.wrongAtNamedTime).toBe(0);
     expect(report.verified).toHaveLength(2);

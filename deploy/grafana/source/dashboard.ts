@@ -1,4 +1,4 @@
-/** The part of Grafana's dashboard model that ours use (schemaVersion 39, Grafana 11 and later read it). */
+/** The subset of Grafana's dashboard model that these dashboards use (schemaVersion 39, for Grafana 11 and later). */
 export interface Panel {
   readonly title: string;
   /** PromQL by the legend of its lines. */
@@ -22,9 +22,9 @@ export interface Dashboard {
   readonly sections: readonly Section[];
 }
 
-// biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's variable, put in when the dashboard is shown
+// biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's variable, replaced when the dashboard is shown
 const datasource = { type: "prometheus", uid: "${datasource}" };
-/** Grafana's grid is 24 wide; three panels in a row can be read on a laptop. */
+/** Grafana's grid is 24 wide; three panels in a row are readable on a laptop. */
 const panelWidth = 8;
 const panelHeight = 8;
 

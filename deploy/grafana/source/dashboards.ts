@@ -4,7 +4,7 @@ import { quantile, quantiles, rate, share } from "./expressions.ts";
 const operations = "gatehouse_operation_duration_seconds";
 const requests = "gatehouse_http_request_duration_seconds";
 const decisions = "gatehouse_authorization_decisions_total";
-const lookups = "gatehouse_read_model_lookups_total";
+const lookups = "gatehouse_projection_lookups_total";
 const consumers = "gatehouse_consumer_duration_seconds";
 const jobs = "gatehouse_job_duration_seconds";
 const transactions = "gatehouse_database_transaction_seconds";
@@ -29,7 +29,7 @@ const service: Dashboard = {
       panels: [
         { title: "Requests by status", lines: { "{{status}}": rate(`${requests}_count`, "status") }, unit: "reqps" },
         { title: "Latency", lines: quantiles(requests), unit: "s" },
-        { title: "Share of faults", lines: { "5xx": share(`${requests}_count`, 'status=~"5.."') }, unit: "percentunit" },
+        { title: "Share of internal errors", lines: { "5xx": share(`${requests}_count`, 'status=~"5.."') }, unit: "percentunit" },
         {
           title: "Slowest routes, p95",
           lines: { "{{method}} {{route}}": `topk(8, ${quantile(0.95, requests, "", "method, route")})` },
@@ -37,7 +37,7 @@ const service: Dashboard = {
         },
         { title: "In flight", lines: { "{{instance}}": "gatehouse_http_requests_in_flight" } },
         {
-          title: "Faults by operation",
+          title: "Internal errors by operation",
           lines: { "{{operation}}": rate(`${operations}_count{outcome="internal_error"}`, "operation") },
           unit: "ops",
         },
@@ -57,7 +57,7 @@ const service: Dashboard = {
 const query: Dashboard = {
   uid: "query",
   title: "Query",
-  about: "What answers questions (query dashboard).",
+  about: "Queries and authorization (query dashboard).",
   sections: [
     {
       title: "Queries",
@@ -76,18 +76,18 @@ const query: Dashboard = {
       panels: [
         { title: "Decisions", lines: { "allowed {{allowed}}": rate(decisions, "allowed") }, unit: "ops" },
         { title: "Denials by reason", lines: { "{{reason}}": rate(`${decisions}{allowed="false"}`, "reason") }, unit: "ops" },
-        { title: "Check latency", lines: quantiles(operations, 'operation="access.check"'), unit: "s" },
+        { title: "Check latency", lines: quantiles(operations, 'operation="decisions.check"'), unit: "s" },
       ],
     },
     {
       title: "Cache",
       panels: [
         { title: "Hit rate", lines: { "hit rate": share(lookups, 'found=~"memory|cache"') }, unit: "percentunit" },
-        { title: "Parts found in", lines: { "{{found}}": rate(lookups, "found") }, unit: "ops" },
+        { title: "Entries found in", lines: { "{{found}}": rate(lookups, "found") }, unit: "ops" },
         { title: "Revocation delay, p99", lines: { p99: quantile(0.99, "gatehouse_revocation_delay_seconds") }, unit: "s" },
-        { title: "Changes not in decisions yet", lines: { "{{instance}}": "gatehouse_read_model_pending_events" } },
+        { title: "Changes not in decisions yet", lines: { "{{instance}}": "gatehouse_projection_pending_events" } },
         { title: "Age of the log in each process", lines: { "{{instance}}": "gatehouse_log_age_seconds" }, unit: "s" },
-        { title: "Sessions in memory", lines: { "{{instance}}": "gatehouse_sessions_in_memory" } },
+        { title: "Sessions in the cache", lines: { "{{instance}}": "gatehouse_sessions_in_memory" } },
       ],
     },
   ],
@@ -96,7 +96,7 @@ const query: Dashboard = {
 const command: Dashboard = {
   uid: "command",
   title: "Command",
-  about: "What changes state (command dashboard).",
+  about: "Commands, events and transactions (command dashboard).",
   sections: [
     {
       title: "Commands",
@@ -109,7 +109,7 @@ const command: Dashboard = {
           unit: "percentunit",
         },
         {
-          title: "Business rules that refused",
+          title: "Refusals by business rule",
           lines: {
             "{{outcome}}": rate(`${operations}_count{kind="command",outcome!~"ok|internal_error|common[.].*"}`, "outcome"),
           },
@@ -121,7 +121,7 @@ const command: Dashboard = {
           unit: "ops",
         },
         {
-          title: "Faults by command",
+          title: "Internal errors by command",
           lines: { "{{operation}}": rate(`${operations}_count{kind="command",outcome="internal_error"}`, "operation") },
           unit: "ops",
         },
@@ -148,7 +148,7 @@ const command: Dashboard = {
 const background: Dashboard = {
   uid: "background",
   title: "Background",
-  about: "Events, jobs and what is taken over from others (background dashboard).",
+  about: "Events, jobs and synchronization (background dashboard).",
   sections: [
     {
       title: "Events",
@@ -163,7 +163,7 @@ const background: Dashboard = {
         { title: "Lag", lines: { "{{consumer}}": "max by (consumer) (gatehouse_consumer_lag_seconds)" }, unit: "s" },
         { title: "Events behind", lines: { "{{consumer}}": "max by (consumer) (gatehouse_consumer_lag_events)" } },
         {
-          title: "Put aside",
+          title: "Dead letters",
           lines: {
             "{{consumer}}": "max by (consumer) (gatehouse_dead_letters)",
             "broker {{consumer}}": "max by (consumer) (gatehouse_broker_dead_letters)",
@@ -180,7 +180,7 @@ const background: Dashboard = {
           title: "Queues",
           lines: {
             "{{task}} waiting": "max by (task) (gatehouse_jobs_waiting)",
-            "{{task}} given up": "max by (task) (gatehouse_jobs_failed)",
+            "{{task}} failed": "max by (task) (gatehouse_jobs_failed)",
           },
         },
       ],
@@ -189,7 +189,7 @@ const background: Dashboard = {
       title: "Synchronization",
       panels: [
         {
-          title: "Subscriptions taken over",
+          title: "Subscriptions synchronized",
           lines: {
             "message {{outcome}}": rate('gatehouse_consumer_duration_seconds_count{consumer="iam.billing"}', "outcome"),
             "comparison {{outcome}}": rate("gatehouse_billing_reconciliations_total", "outcome"),
@@ -208,10 +208,10 @@ const typed = (...types: readonly string[]) => `sum by (type) (increase(${events
 const business: Dashboard = {
   uid: "business",
   title: "Business",
-  about: "Who uses it and how (business dashboard).",
+  about: "Users, organizations and security (business dashboard).",
   sections: [
     {
-      title: "People and organizations",
+      title: "Users and organizations",
       panels: [
         { title: "Users", lines: { "{{status}}": "max by (status) (gatehouse_users)" }, single: true },
         { title: "Organizations", lines: { "{{status}}": "max by (status) (gatehouse_organizations)" }, single: true },
@@ -254,7 +254,7 @@ const business: Dashboard = {
 const dependencies: Dashboard = {
   uid: "dependencies",
   title: "Dependencies",
-  about: "What the product stands on: database, cache, brokers, calls between processes.",
+  about: "Dependencies: database, cache, brokers, calls between processes.",
   sections: [
     {
       title: "Database",

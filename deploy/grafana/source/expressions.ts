@@ -10,7 +10,7 @@ export const quantiles = (histogram: string, selector = ""): Record<string, stri
 export const quantile = (share: number, histogram: string, selector = "", by = ""): string =>
   `histogram_quantile(${share}, sum by (le${by && `, ${by}`}) (rate(${histogram}_bucket${selector && `{${selector}}`}[${window}])))`;
 
-/** Which part of what `metric` counts is `selected`: 0 where none is, though a counter is there from its first count on; nothing where there is nothing. */
+/** The share of `metric` that is `selected`: 0 where none is, although a counter exists only from its first count; no result where `metric` has none. */
 export const share = (metric: string, selected: string, all = "", by = ""): string => {
   const whole = rate(all === "" ? metric : `${metric}{${all}}`, by);
   return `(${rate(`${metric}{${selected}}`, by)} or 0 * ${whole}) / ${whole}`;

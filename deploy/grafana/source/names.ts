@@ -1,4 +1,4 @@
-/** The metrics that an expression names, without those that a source's own name is kept by (they are made by rules). */
+/** The metrics in an expression, without recorded ones. */
 export const metricNames = (expr: string): readonly string[] => [
   ...new Set(expr.match(/\b(?:gatehouse|process|nodejs)_[a-z0-9_]+/g) ?? []),
 ];

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** A query of a dashboard and where it stands. */
+/** A query of a dashboard with its panel. */
 export interface Panel {
   readonly dashboard: string;
   readonly title: string;
@@ -10,9 +10,9 @@ export interface Panel {
 }
 
 export interface Answer {
-  /** Finite ones: a share of nothing is not a number, and a graph shows none. */
+  /** Finite values only: a share of zero is not a number, and a graph does not show it. */
   readonly values: number;
-  /** Why it was refused. */
+  /** The reason of a refusal. */
   readonly error?: string;
 }
 
@@ -24,11 +24,11 @@ export interface RuleState {
   readonly lastError?: string;
 }
 
-/** Grafana's own choice at a scrape each 15 s: four of them. */
+/** Grafana's choice with a scrape interval of 15 s: four times that. */
 const rateInterval = "1m";
-const answerWithinMs = 30_000;
+const answerMsMax = 30_000;
 
-/** Every query of the dashboards as they are shipped, with Grafana's variable as a time. */
+/** Every query of the shipped dashboards, with a duration for Grafana's variable. */
 export function panels(): readonly Panel[] {
   const folder = join(import.meta.dirname, "..", "dashboards");
   return globSync("*.json", { cwd: folder })
@@ -46,7 +46,7 @@ export function panels(): readonly Panel[] {
     });
 }
 
-/** The parts of Prometheus' HTTP API that are asked here. */
+/** A client of Prometheus' HTTP API. */
 export class Prometheus {
   readonly #address: string;
   constructor(address: string) {
@@ -78,7 +78,7 @@ export class Prometheus {
   async #get<Data>(path: string, parameters: Readonly<Record<string, string>> = {}) {
     const url = new URL(`/api/v1/${path}`, this.#address);
     url.search = new URLSearchParams(parameters).toString();
-    const response = await fetch(url, { signal: AbortSignal.timeout(answerWithinMs) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(answerMsMax) });
     return (await response.json()) as { readonly status: string; readonly error?: string; readonly data: Data };
   }
 }

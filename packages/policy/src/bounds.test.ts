@@ -101,7 +101,7 @@ const pieceMsMax = 50;
 describe("a decision costs a bounded number of steps", () => {
   const cases = operators.flatMap((operator) => shapes.map((left) => [operator, left] as const));
 
-  it.each(operators)("whatever %s is given", (operator) => {
+  it.each(operators)("with any operands of %s", (operator) => {
     const condition = widest(comparison(operator));
     const view = viewWith(condition);
     for (const left of shapes) {
@@ -115,7 +115,7 @@ describe("a decision costs a bounded number of steps", () => {
     }
   });
 
-  it("whatever conditions and values are generated", () => {
+  it("with any generated conditions and values", () => {
     const part = fc.constantFrom(...cases).map(([operator]) => comparison(operator));
     const tree = fc.letrec<{ condition: Condition }>((tie) => ({
       condition: fc.oneof(
@@ -136,14 +136,14 @@ describe("a decision costs a bounded number of steps", () => {
     );
   });
 
-  it("and a list longer than any operator takes is an issue of the input, though a condition says that there must be none", () => {
+  it("and rejects a list that is longer than any operator accepts, even if a condition only tests its existence", () => {
     const request = { a: made("ascending", evaluationLimits.listLength + 1), b: [1] };
     for (const condition of [comparison("contains_all"), { not: comparison("exists") }, comparison("exists")]) {
       expect(() => decide(viewWith(condition), "Doc.Read", { request })).toThrow("at most 10000");
     }
   });
 
-  it("and its request's budget bounds all of them together", () => {
+  it("and all decisions of a request are limited by its budget", () => {
     const budget = new Budget(1_000);
     const view = viewWith(comparison("equals"));
     const ask = () => decide(view, "Doc.Read", { request: { a: 1, b: 1 }, budget });
@@ -199,8 +199,8 @@ describe.each(Object.entries(worlds))(
   },
 );
 
-describe(`with 63 comparisons no decision takes ${pieceMsMax} ms of processor`, () => {
-  it.each(operators)("of %s", (operator) => {
+describe(`a decision with 63 comparisons takes less than ${pieceMsMax} ms of processor time`, () => {
+  it.each(operators)("with the operator %s", (operator) => {
     const view = viewWith(widest(comparison(operator)));
     for (const [left, right] of [
       ["ascending", "ascending"],
@@ -217,7 +217,7 @@ describe(`with 63 comparisons no decision takes ${pieceMsMax} ms of processor`, 
   });
 });
 
-it("a search for a text in a text finds what the engine's own finds", () => {
+it("the text search agrees with the JavaScript engine's own", () => {
   const text = fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 3_000 });
   fc.assert(
     fc.property(text, text, (one, other) => includesText(one, other) === one.includes(other)),
@@ -228,7 +228,7 @@ it("a search for a text in a text finds what the engine's own finds", () => {
     expect(includesText(long, part)).toBe(long.includes(part));
 });
 
-it("an explanation of ways that meet again and again is written out in bounded length", () => {
+it("an explanation of paths that meet repeatedly has a bounded length", () => {
   const ways = Array.from({ length: 25 }, (_none, index) =>
     ["a", "b"].flatMap((from) =>
       ["a", "b"].map((to) => ({

@@ -1,52 +1,52 @@
 import { PolicyError } from "./issues.ts";
 
 /**
- * Work is counted in steps of some 50 ns, so that a bound says the same on every machine and a test can hold it without a clock.
+ * Work is counted in steps of about 50 ns, so that a limit is the same on every machine and testable without a clock.
  */
 export const stepCosts = {
   comparison: 2,
   /** A member of an object that is copied. */
   member: 4,
-  /** A part of a condition that is made into a function. */
+  /** A node of a condition that is compiled. */
   compilation: 20,
-  /** It is looked at, and may be put into a set. */
+  /** A list item that is compared, and possibly added to a set. */
   listItem: 2,
-  /** A moment in a time zone: the calendar of the runtime is asked. */
+  /** A time in a time zone, computed by the runtime's calendar. */
   calendar: 40,
-  /** A comparison that stays open and is written out. */
+  /** A comparison that stays open and becomes part of a filter. */
   residual: 40,
-  /** A network is read from a text once, and compared in one step. */
+  /** A network that is parsed once, and compared in one step. */
   network: 10,
-  /** A look-up of relationships: a key is put together, found, and its outcome remembered. */
+  /** A look-up of relationships: building a key, finding it, and caching the outcome. */
   lookup: 20,
 } as const;
 
 export const evaluationLimits = {
-  /** One decision: some 20 ms, because it is made without a pause. Room for as many look-ups as a walk may make, and for what is beside them. */
+  /** One decision: about 20 ms, because it does not pause. Enough for the maximum look-ups of a walk and other work. */
   decisionSteps: 450_000,
-  /** One filter or list over all that leads to a subject. It pauses between candidates, so it may take longer. */
+  /** One filter or list over all paths to a subject. It pauses between candidates, so it may take longer. */
   listSteps: 4_000_000,
-  /** Items of a list that a placeholder stands for. A longer one is not what any operator takes. */
+  /** Maximum items of a placeholder's list. No operator accepts a longer one. */
   listLength: 10_000,
 } as const;
 
-/** Characters of a text that count as one step: they are compared some dozens at a time. */
+/** Characters of a text per step, because dozens are compared at a time. */
 const charactersAStep = 64;
 
-/** Of a text that is searched through, one by one. */
+/** Characters per step of a searched text, which are compared one by one. */
 const charactersSearchedAStep = 5;
 
-/** What looking at a value once costs, or searching through it. */
+/** The cost of reading or searching a value, in steps. */
 export function costOf(value: unknown, searching = false): number {
   if (typeof value === "string") return Math.ceil(value.length / (searching ? charactersSearchedAStep : charactersAStep));
-  // The length of a list that is refused is not looked at.
+  // A list that is too long is rejected without reading it.
   return Array.isArray(value) && value.length <= evaluationLimits.listLength ? value.length * stepCosts.listItem : 0;
 }
 
-/** Steps that several decisions share: those of one request. */
+/** Steps shared by several decisions, such as those of one request. */
 export class Budget {
   readonly #limit: number;
-  /** What is counted here is counted there, too. */
+  /** A budget in which all steps are also counted. */
   readonly #above: Pick<Budget, "spend"> | undefined;
   #spent = 0;
 
@@ -63,7 +63,7 @@ export class Budget {
     return this.#spent > this.#limit;
   }
 
-  /** Throws `evaluation_limit` where nothing is left. */
+  /** Throws `evaluation_limit` if no steps are left. */
   spend(steps: number): void {
     this.#spent += steps;
     this.#above?.spend(steps);
@@ -80,7 +80,7 @@ export const tooManySteps = (of: "decision" | "request"): PolicyError =>
     },
   ]);
 
-/** Runs work that can pause to its end. */
+/** Runs work that can pause to its end, without pausing. */
 export function toEnd<Answer>(steps: Generator<void, Answer>): Answer {
   for (;;) {
     const { done, value } = steps.next();

@@ -1,4 +1,4 @@
-/** One thing wrong in a definition or an input: the place, the broken rule and a sentence. Never the value. */
+/** One issue in a definition or an input: its path, the broken rule and a sentence. Never the value. */
 export interface Issue {
   readonly field: string;
   readonly rule: string;
@@ -6,17 +6,17 @@ export interface Issue {
 }
 
 export type PolicyErrorCode =
-  /** A model, a role's rule or a relationship that cannot be. */
+  /** An invalid model, role rule or relationship. */
   | "invalid_definition"
   /** Placeholders that the decision needs are missing or of the wrong type. */
   | "invalid_input"
   | "unknown_permission"
   | "unknown_resource_type"
   | "unknown_relation"
-  /** The relationships are too deep or too many to decide in bounded time. */
+  /** The relationships are too deep or too many for a decision in bounded time. */
   | "evaluation_limit";
 
-/** What the engine throws. An unknown name or an invalid input is never answered with a silent no. */
+/** Every error of the engine. An unknown name or an invalid input is never a silent denial. */
 export class PolicyError extends Error {
   readonly code: PolicyErrorCode;
   readonly issues: readonly Issue[];
@@ -29,6 +29,6 @@ export class PolicyError extends Error {
   }
 }
 
-/** Issues found below `field` as seen from above it; either may be the whole, which has no name. */
+/** Prefixes the paths of issues with `field`; either path may be empty for the whole value. */
 export const below = (field: string, issues: readonly Issue[]): Issue[] =>
   issues.map((issue) => ({ ...issue, field: [field, issue.field].filter((part) => part !== "").join(".") }));

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
-it("the README's program runs, and says what may be done, which ones, and why not", () => {
+it("the README's program runs, and prints a decision, a filter and an explanation", () => {
   const text = readFileSync(new URL("../README.md", import.meta.url), "utf8");
   const program = /```ts\n([\s\S]*?)```/.exec(text)?.[1] ?? "";
   const file = fileURLToPath(new URL(`../readme-${process.pid}.ts`, import.meta.url));

@@ -1,6 +1,6 @@
 /**
- * Four values: what is false or true, what is invalid (a placeholder is missing or has the wrong type), and what cannot be told
- * until more relationships are at hand. Small integers, because decisions are made millions of times a second.
+ * Four truth values: false, true, invalid (a placeholder is missing or has the wrong type), and pending
+ * (until more relationships are loaded). Small integers, because millions of decisions are made per second.
  */
 export type Truth = 0 | 1 | 2 | 3;
 export const no = 0;
@@ -8,7 +8,7 @@ export const yes = 1;
 export const invalid = 2;
 export const pending = 3;
 
-/** True when one is; else pending before invalid, because an invalid part may not matter once all is known. */
+/** True if one is; otherwise pending takes precedence over invalid, because an invalid operand may not matter once all are known. */
 export function anyOf(truths: readonly Truth[]): Truth {
   let result: Truth = no;
   for (const truth of truths) {
@@ -18,7 +18,7 @@ export function anyOf(truths: readonly Truth[]): Truth {
   return result;
 }
 
-/** False when one is; else pending before invalid. */
+/** False if one is; otherwise pending takes precedence over invalid. */
 export function allOf(truths: readonly Truth[]): Truth {
   let result: Truth = yes;
   for (const truth of truths) {
@@ -28,7 +28,7 @@ export function allOf(truths: readonly Truth[]): Truth {
   return result;
 }
 
-/** What is invalid or pending stays so. */
+/** Negates; invalid and pending are unchanged. */
 export function notOf(truth: Truth): Truth {
   return truth === yes ? no : truth === no ? yes : truth;
 }

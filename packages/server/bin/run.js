@@ -1,11 +1,11 @@
-// Runs the command line. Only a Node that is recent enough comes here.
+// Runs the command line, on a Node that is recent enough.
 const { readFileSync } = require("node:fs");
 const { enableCompileCache, registerHooks, stripTypeScriptTypes } = require("node:module");
 const { fileURLToPath } = require("node:url");
 
-// Node runs TypeScript as it is, but not that of packages which are installed below node_modules.
+// Node runs TypeScript, but not that of packages below node_modules.
 if (__dirname.includes("node_modules")) {
-  // The function's own warning, which would stand before every output; all others are shown.
+  // Hides the function's own warning, which would precede every output; all others are shown.
   const { emitWarning } = process;
   process.emitWarning = (warning, ...rest) => {
     if (!String(warning).startsWith("stripTypeScriptTypes ")) emitWarning.call(process, warning, ...rest);
@@ -17,6 +17,9 @@ if (__dirname.includes("node_modules")) {
     },
   });
 }
-// Compiled once: later starts read the compiled modules back.
+// Caches the compiled modules for later starts.
 enableCompileCache?.();
-import("../src/runtime/cli/main.ts").then(({ main }) => main(process.argv.slice(2)));
+const args = process.argv.slice(2);
+// The command line loads the whole product; the version needs none of it.
+if (args[0] === "--version") import("../src/runtime/version.ts").then(({ version }) => process.stdout.write(`${version}\n`));
+else import("../src/runtime/cli/main.ts").then(({ main }) => main(args));

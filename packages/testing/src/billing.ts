@@ -5,23 +5,23 @@ import { sql } from "kysely";
 import { billingConsumer } from "../../server/src/modules/organization/entitlements/index.ts";
 import { everyTenant } from "../../server/src/platform/database/database.ts";
 import type { OrganizationOf } from "./people.ts";
-import { Scene } from "./scene.ts";
+import { World } from "./world.ts";
 
-/** A server whose billing is one of the test's own: its API, and what it says on the broker. */
-export interface BillingScene {
-  readonly scene: Scene;
-  /** What billing's API answers, by organization; a number is an HTTP status, and without an entry it is 404. */
-  readonly said: Map<string, unknown>;
-  readonly asked: { readonly id: string; readonly authorization: string | undefined }[];
-  says(type: string, data: object, more?: object): ReturnType<typeof said>;
-  letters(): ReturnType<Scene["server"]["application"]["platform"]["broker"]["deadLetters"]>;
+/** A server with a simulated billing: its API, and its events on the broker. */
+export interface BillingWorld {
+  readonly world: World;
+  /** The answers of billing's API, by organization. A number is an HTTP status; without an entry the answer is 404. */
+  readonly answers: Map<string, unknown>;
+  readonly requests: { readonly id: string; readonly authorization: string | undefined }[];
+  publish(type: string, data: object, more?: object): ReturnType<typeof publishEvent>;
+  deadLetters(): ReturnType<World["server"]["application"]["platform"]["broker"]["deadLetters"]>;
   stateOf(organization: OrganizationOf): Promise<{ readonly status: string; readonly plan: string | null; readonly entitlements: unknown }>;
   /** Whether a message was handled. */
   received(id: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
-async function said(scene: Scene, type: string, data: object, more: object) {
+async function publishEvent(world: World, type: string, data: object, more: object) {
   const event = {
     specversion: "1.0" as const,
     id: randomUUID(),
@@ -31,38 +31,38 @@ async function said(scene: Scene, type: string, data: object, more: object) {
     data,
     ...more,
   };
-  await scene.server.application.platform.broker.publish([{ exchange: billingConsumer.exchange, event }]);
+  await world.server.application.platform.broker.publish([{ exchange: billingConsumer.exchange, event }]);
   return event;
 }
 
-export async function openBillingScene(): Promise<BillingScene> {
+export async function openBillingWorld(): Promise<BillingWorld> {
   const answers = new Map<string, unknown>();
-  const asked: { readonly id: string; readonly authorization: string | undefined }[] = [];
+  const requests: { readonly id: string; readonly authorization: string | undefined }[] = [];
   const server = createServer((request, response) => {
     const id = request.url?.split("/")[2] as string;
-    asked.push({ id, authorization: request.headers.authorization });
+    requests.push({ id, authorization: request.headers.authorization });
     const answer = answers.get(id) ?? 404;
     if (typeof answer === "number") return response.writeHead(answer).end();
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const scene = await Scene.open({
+  const world = await World.open([], {
     BILLING_URL: `http://127.0.0.1:${port}`,
     BILLING_TOKEN: "a token of billing",
     BILLING_DELETION_DELAY_HOURS: "0",
   });
-  const platform = () => scene.server.application.platform;
+  const platform = () => world.server.application.platform;
   return {
-    scene,
-    said: answers,
-    asked,
-    says: (type, data, more = {}) => said(scene, type, data, more),
-    letters: () => platform().broker.deadLetters(billingConsumer),
+    world,
+    answers,
+    requests,
+    publish: (type, data, more = {}) => publishEvent(world, type, data, more),
+    deadLetters: () => platform().broker.deadLetters(billingConsumer),
     async stateOf({ id }) {
       const [organization, plan] = await Promise.all([
-        scene.send(`GET organizations/${id}`, scene.administrator.token),
-        scene.send(`GET organizations/${id}/entitlements`, scene.administrator.token),
+        world.send(`GET organizations/${id}`, world.administrator.token),
+        world.send(`GET organizations/${id}/entitlements`, world.administrator.token),
       ]);
       return { status: organization.body.status, plan: plan.body.plan, entitlements: plan.body.entitlements };
     },
@@ -73,7 +73,7 @@ export async function openBillingScene(): Promise<BillingScene> {
       return rows.length > 0;
     },
     async close() {
-      await scene.close();
+      await world.close();
       server.close();
     },
   };

@@ -1,6 +1,6 @@
-import type { Scene } from "./scene.ts";
+import type { World } from "./world.ts";
 
-/** Cameras in zones, and groups of people (S2, permission management): a model with every kind of relation. */
+/** Cameras in zones, and groups of users: a model with every kind of relation. */
 export const cameraModel = {
   resourceTypes: {
     Group: { relations: { member: { subjects: ["user", "Group#member"] } } },
@@ -21,8 +21,8 @@ export const cameraModel = {
   },
 } as const;
 
-/** Defines the permissions that the model names, and puts it with `more` of its parts. */
-export async function installCameras(scene: Scene, more: Readonly<Record<string, unknown>> = {}): Promise<void> {
-  await scene.define("Camera", "Camera.View", "Camera.Edit", "Camera.Delete");
-  await scene.model({ ...cameraModel, ...more });
+/** Defines the permissions of the model, and installs it together with `more` sections. */
+export async function installCameras(world: World, more: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  await world.define("Camera", "Camera.View", "Camera.Edit", "Camera.Delete");
+  await world.model({ ...cameraModel, ...more });
 }

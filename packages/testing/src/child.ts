@@ -1,20 +1,20 @@
 import { type SpawnOptions, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
-import { below, tell } from "./process-tree.ts";
+import { below, sendSignal } from "./process-tree.ts";
 import { reapAtEnd, spare } from "./reaper.ts";
 
-/** A program that the suite has started; ended with the suite, whatever happens to that. */
+/** A program that the suite started. It ends with the suite, also if the suite is killed. */
 export interface Child {
   readonly pid: number;
-  /** What it has printed, the last part of it. */
+  /** The end of its output. */
   output(): string;
-  /** Its exit code, null while it runs and after a kill. */
+  /** Its exit code; null while it runs and after a kill. */
   readonly code: number | null;
   readonly running: boolean;
   signal(signal: NodeJS.Signals): void;
   /** Resolves when it has ended. */
   readonly ended: Promise<Ended>;
-  /** Stops the program and everything below it in its tracks; a database's connections are processes of their own. */
+  /** Freezes the program and its descendants; a database's backends are separate processes. */
   freeze(): void;
   thaw(): void;
 }
@@ -24,16 +24,16 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Enough to see why something ended. */
-const keptCharacters = 64 * 1_024;
+/** Enough to see why a program ended. */
+const outputCharactersMax = 64 * 1_024;
 
-/** Starts a program in a process group of its own, so that Ctrl-C reaches the suite and not what it is watching. */
+/** Starts a program in a process group of its own, so that Ctrl-C ends the suite and not the program. */
 export function start(program: string, args: readonly string[], options: SpawnOptions = {}): Child {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options, detached: true });
   const ended = Promise.withResolvers<Ended>();
   let text = "";
   const remember = (chunk: Buffer): void => {
-    text = (text + chunk.toString()).slice(-keptCharacters);
+    text = (text + chunk.toString()).slice(-outputCharactersMax);
   };
   const pid = child.pid ?? 0;
   if (pid !== 0) reapAtEnd({ process: pid });
@@ -56,15 +56,15 @@ export function start(program: string, args: readonly string[], options: SpawnOp
     get running() {
       return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
     },
-    // What begins as a script ends with what it has begun, so all of the group is told.
-    signal: (signal) => tell(signal === "SIGKILL" ? -pid : pid, signal),
+    // A script ends with its children, so the whole group receives the signal.
+    signal: (signal) => sendSignal(signal === "SIGKILL" ? -pid : pid, signal),
     ended: ended.promise,
-    freeze: () => [pid, ...below(pid)].forEach((id) => void tell(id, "SIGSTOP")),
-    thaw: () => [...below(pid), pid].forEach((id) => void tell(id, "SIGCONT")),
+    freeze: () => [pid, ...below(pid)].forEach((id) => void sendSignal(id, "SIGSTOP")),
+    thaw: () => [...below(pid), pid].forEach((id) => void sendSignal(id, "SIGCONT")),
   };
 }
 
-/** A folder that is removed with everything in it at the end. */
+/** A temporary folder, deleted when the suite ends. */
 export function removedAtEnd(folder: string): string {
   reapAtEnd({ folder });
   return folder;

@@ -5,13 +5,13 @@ const program = join(import.meta.dirname, "../../server/bin/gatehouse.js");
 
 export interface Ended {
   readonly code: number | null;
-  /** What it has printed, to either stream. */
+  /** Everything that was printed to stdout and stderr. */
   readonly output: string;
 }
 
 type Environment = Readonly<Record<string, string>>;
 
-/** Begins a command of the command line as a process of its own; nothing of this process's configuration reaches it. */
+/** Starts a command of the command line as a separate process, without the environment of this one. */
 export function beginGatehouse(args: readonly string[], environment: Environment): { child: ChildProcess; ended: Promise<Ended> } {
   const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env["PATH"], ...environment } });
   let output = "";
@@ -27,5 +27,5 @@ export function beginGatehouse(args: readonly string[], environment: Environment
   return { child, ended };
 }
 
-/** Runs a command to its end. */
+/** Runs a command until it exits. */
 export const runGatehouse = (args: readonly string[], environment: Environment): Promise<Ended> => beginGatehouse(args, environment).ended;

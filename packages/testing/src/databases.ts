@@ -7,7 +7,7 @@ import { openPglite } from "../../server/src/platform/database/pglite.ts";
 import { openPostgresql } from "../../server/src/platform/database/postgresql.ts";
 import { settingsOf } from "./foreign-settings.ts";
 
-/** A server where tests may make databases of their own (named `gatehouse_test_…`) and drop them. */
+/** A server on which tests create databases (named `gatehouse_test_…`) and drop them. */
 const serverUrl = process.env["TEST_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 
 const whyNoPostgresql = await pinged();
@@ -23,26 +23,26 @@ async function pinged(): Promise<string | undefined> {
   }
 }
 
-/** `describe` for what only a real server with several connections can prove; skipped, with the reason, where there is none. */
+/** `describe` for what only a server with several connections can prove; skipped with the reason where there is none. */
 export const describeOnPostgresql = (name: string, tests: () => void): void => {
   if (whyNoPostgresql === undefined) describe(`${name} [PostgreSQL]`, tests);
   else describe.skip(`${name} (skipped: ${whyNoPostgresql})`, tests);
 };
 
-/** The same suite on PGlite. Its one connection puts transactions one after the other, so a few rounds show all that it can. */
+/** The same suite on PGlite, whose one connection serializes transactions: a few rounds are enough. */
 export const describeOnPglite = (name: string, tests: () => void): void => void describe(`${name} [PGlite]`, tests);
 
-/** A database of a test's own. */
+/** A database of the test's own. */
 export interface Fresh {
   readonly database: Database;
-  /** How the database is reached; undefined for the embedded one. */
+  /** The connection URL; undefined for the embedded database. */
   readonly url: string | undefined;
   /** Opens the same database again, as another process would. Closed with this one. */
   another(poolSize?: number): Database;
   close(): Promise<void>;
 }
 
-/** An embedded database in memory with `steps` taken. */
+/** An embedded database in memory, migrated by `steps`. */
 export async function freshPglite(steps: readonly SchemaStep[], image?: Blob): Promise<Fresh> {
   const database = await openPglite("memory", { image });
   await prepared(database, steps);
@@ -57,15 +57,15 @@ export async function freshPglite(steps: readonly SchemaStep[], image?: Blob): P
 }
 
 export interface FreshOptions {
-  /** What the database brings along. */
+  /** Settings of the database itself. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** The way to it: the address of a pooler before it. */
+  /** The address of a pooler in front of it. */
   readonly through?: (url: string) => string;
 }
 
 /**
- * A database on the server, with `steps` taken. `superuser` works through a login that could bypass row-level security
- * and steps down, as a development server has it; `plain` through one that owns the database and nothing else, as production has it.
+ * A database on the server, migrated by `steps`. `superuser` connects with a login that bypasses row-level security and switches to a
+ * plain role, as in development. `plain` connects with a login that owns only the database, as in production.
  */
 export async function freshPostgresql(
   steps: readonly SchemaStep[],
@@ -110,7 +110,7 @@ async function prepared(database: Database, steps: readonly SchemaStep[]): Promi
   await migrate(database.owner, steps);
 }
 
-/** A transaction that a test keeps open and ends when it likes. */
+/** A transaction that stays open until the test ends it. */
 export interface HeldTransaction {
   run<T>(work: (tx: WriteHandle) => Promise<T>): Promise<T>;
   commit(): Promise<void>;
@@ -143,7 +143,7 @@ export async function holdTransaction(database: Database, scope: Scope = everyTe
   };
 }
 
-/** Runs statements on the server's own database, outside of what is tested. */
+/** Runs statements on the server's maintenance database, independent of the tested code. */
 export async function asAdministrator<T>(work: (client: pg.Client) => Promise<T>, url = serverUrl): Promise<T> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 });
   client.on("error", () => {});
@@ -155,9 +155,16 @@ export async function asAdministrator<T>(work: (client: pg.Client) => Promise<T>
   }
 }
 
+/** Drops a database of a test and the role of the same name. */
+export const dropWithRole = (name: string): Promise<void> =>
+  asAdministrator(async (client) => {
+    await client.query(`drop database if exists ${name} with (force)`);
+    await client.query(`drop role if exists ${name}`);
+  });
+
 /**
- * Takes so many transaction ids of the server, as other databases of its would. On a connection of its own: the product's run each
- * statement in a transaction, which this one could not end.
+ * Assigns that many transaction ids of the server, as its other databases would. Uses a separate connection, because the product's
+ * connections run each statement in a transaction.
  */
 export const spendTransactions = async (url: string, count: number): Promise<void> => {
   await asAdministrator(

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 
 /**
- * Waits for a thing to come true, however busy the machine is: it is looked at often, and given up late. What must
- * happen within a time is measured by the test that says so.
+ * Waits until an expectation holds: polls often and gives up late, so that a busy machine fails no test. A test whose guarantee is a
+ * time limit measures it with a stopwatch.
  */
 export const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 60_000, interval: 10 });

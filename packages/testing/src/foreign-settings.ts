@@ -1,6 +1,6 @@
 /**
- * Settings that a database or a role may bring along (ALTER DATABASE … SET), each of which would change an answer, break a statement or
- * let a race be lost if our transactions did not have their own.
+ * Settings of a database or a role (ALTER DATABASE … SET). Each would change an answer, break a statement or lose a race, if the
+ * product's transactions did not set their own.
  */
 export const foreignSettings: Readonly<Record<string, string>> = {
   default_transaction_isolation: "repeatable read",
@@ -17,7 +17,7 @@ export const foreignSettings: Readonly<Record<string, string>> = {
   standard_conforming_strings: "off",
   transform_null_equals: "on",
   row_security: "off",
-  // Half a second, which no statement of a suite takes while it is set up, and which tests of the limit exceed.
+  // Half a second: no statement of a set-up takes as long, and tests of the limit exceed it.
   statement_timeout: "500",
   lock_timeout: "1",
   idle_in_transaction_session_timeout: "1",

@@ -1,4 +1,4 @@
-/** Suites of many rounds have two forms: `npm test` runs the short one, `npm run test:long` (TEST_LONG=1) the long one. */
+/** Suites with many rounds have a short form (`npm test`) and a long one (`npm run test:long`, TEST_LONG=1). */
 export const isLong = process.env["TEST_LONG"] === "1";
 
 /** The number of rounds, or the size, in the form that runs. */

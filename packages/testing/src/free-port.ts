@@ -1,10 +1,10 @@
 import { createServer } from "node:net";
 
-/** Below those that the system gives to connections going out, which would take one between two starts of a server. */
+/** Below the ephemeral range: an outgoing connection could take such a port between two starts of a server. */
 const portsFrom = 12_000;
 const portsTo = 32_000;
 
-/** The first of `count` ports of loopback that were free a moment ago and follow each other. */
+/** The first of `count` consecutive free ports of loopback. */
 export async function freePort(count = 1): Promise<number> {
   for (;;) {
     const first = portsFrom + Math.floor(Math.random() * (portsTo - portsFrom - count));

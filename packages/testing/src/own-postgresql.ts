@@ -10,14 +10,14 @@ import { freePort } from "./free-port.ts";
 const run = promisify(execFile);
 const versions = "/usr/lib/postgresql";
 
-/** A PostgreSQL of a test's own, so that it may be stopped and started while others use theirs. */
+/** A PostgreSQL of the test's own, which it may stop and start. */
 export interface OwnPostgresql {
   readonly url: string;
   readonly port: number;
   start(): Promise<void>;
-  /** Ends it at once, as a crash does. */
+  /** Ends it immediately, as a crash does. */
   crash(): Promise<void>;
-  /** Makes a standby of it by streaming replication, with these settings, and starts it. To be closed before this one. */
+  /** Starts a standby by streaming replication, with these settings. Close it before the primary. */
   standby(settings?: Readonly<Record<string, string>>): Promise<OwnStandby>;
   /** Waits until a standby has replayed everything that was written here before the call. */
   replayedBy(standby: OwnStandby): Promise<void>;
@@ -25,17 +25,17 @@ export interface OwnPostgresql {
 }
 
 export interface OwnStandby extends OwnPostgresql {
-  /** Makes it a primary, at the address that is given (of one that has crashed) or at its own. */
+  /** Promotes it to primary, at the given address (of a crashed primary) or at its own. */
   promote(port?: number): Promise<void>;
 }
 
-/** Where its programs are; undefined where PostgreSQL is not installed. */
+/** The folder of its programs; undefined if PostgreSQL is not installed. */
 export function postgresqlPrograms(): string | undefined {
   const found = existsSync(versions) ? readdirSync(versions).sort().at(-1) : undefined;
   return found && join(versions, found, "bin");
 }
 
-/** A cluster with a history of its own: its transaction ids begin where initdb leaves them. */
+/** A new cluster, whose transaction ids start where initdb leaves them. */
 export async function startPostgresql(settings: Readonly<Record<string, string>> = {}): Promise<OwnPostgresql> {
   const made = await newFolder();
   await runAs(made, "initdb", ["-D", made.data, "-U", "postgres", "-A", "trust", "--no-sync"]);
@@ -47,7 +47,7 @@ export async function startPostgresql(settings: Readonly<Record<string, string>>
 interface Folder {
   readonly folder: string;
   readonly data: string;
-  /** It does not run as root. */
+  /** PostgreSQL refuses to run as root. */
   readonly owner: { readonly uid?: number; readonly gid?: number };
 }
 
@@ -87,7 +87,7 @@ function serverOn(made: Folder, firstPort: number, given: Readonly<Record<string
   const crash = async (): Promise<void> => {
     if (server === undefined) return;
     const ended = once(server, "exit");
-    // An immediate shutdown: no word to anybody, and the next start recovers.
+    // An immediate shutdown notifies no client, and the next start recovers.
     server.kill("SIGQUIT");
     await ended;
     server = undefined;

@@ -1,20 +1,20 @@
 import { type Child, removeNow } from "./child.ts";
 import { eventually } from "./until.ts";
 
-/** A service of our own: it can be taken away from the product in each of the ways in which services go away. */
+/** A service of the test's own, which can stop, crash and freeze. */
 export interface Service {
   readonly name: string;
   readonly url: string;
-  /** Stops it in order, as an operator does, and resolves when it is gone. What it has kept stays. */
+  /** Stops it gracefully, and resolves when it has exited. Its data stays. */
   stop(): Promise<void>;
-  /** Starts it again at the same address, on what it has kept, and resolves when it answers. */
+  /** Starts it again at the same address on the same data, and resolves when it answers. */
   start(): Promise<void>;
-  /** Ends it without a word (`kill -9`). */
+  /** Kills it (`kill -9`). */
   kill(): Promise<void>;
-  /** It holds its connections and says nothing. */
+  /** Freezes it: connections stay open, and nothing is answered. */
   freeze(): void;
   thaw(): void;
-  /** Ends it and removes what it has kept. */
+  /** Ends it and deletes its data. */
   close(): Promise<void>;
 }
 
@@ -24,11 +24,11 @@ export interface ServiceOptions {
   readonly folder: string;
   readonly run: () => Child;
   readonly answers: () => Promise<void>;
-  /** What asks it to end in order. */
+  /** The signal for a graceful stop. */
   readonly stopSignal?: NodeJS.Signals;
 }
 
-/** A broker on Erlang takes ten seconds on a busy machine. */
+/** RabbitMQ takes ten seconds to start on a busy machine. */
 const answersWithinMs = 60_000;
 
 export async function openService({ name, url, folder, run, answers, stopSignal = "SIGTERM" }: ServiceOptions): Promise<Service> {

@@ -8,8 +8,8 @@ import { removedAtEnd, start } from "./child.ts";
 import { freePort } from "./free-port.ts";
 import { openService, type Service } from "./own-service.ts";
 
-/** Where distributions put what is not on the path. */
-const places = [
+/** Where distributions install programs that are not on the path. */
+const usualFolders = [
   "/usr/lib/postgresql/17/bin",
   "/usr/lib/postgresql/16/bin",
   "/usr/lib/postgresql/15/bin",
@@ -17,23 +17,23 @@ const places = [
   "/usr/sbin",
 ];
 
-/** The program's path, undefined where this machine does not have it. */
+/** The program's path; undefined if it is not installed. */
 export function found(program: string): string | undefined {
-  const folders = [...places, ...(process.env["PATH"] ?? "").split(delimiter)];
+  const folders = [...usualFolders, ...(process.env["PATH"] ?? "").split(delimiter)];
   return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
 }
 
-/** Of those that the suite cannot do without, the ones that are missing here. */
+/** The required programs that are not installed. */
 export const missingPrograms = (): readonly string[] =>
   ["initdb", "postgres", "redis-server", "nats-server", "rabbitmq-server"].filter((program) => found(program) === undefined);
 
 const programOf = (name: string): string => found(name) ?? name;
 
-/** PostgreSQL with its writes on the disk, as in production: what it has confirmed, it has after `kill -9`. */
+/** PostgreSQL with durable commits, as in production: a commit survives `kill -9`. */
 export async function openPostgres(): Promise<Service> {
   const folder = newFolder("postgresql");
   const port = await freePort();
-  // It refuses to run as root; its own user is there where it is installed.
+  // PostgreSQL refuses to run as root; its package creates its user.
   const as = process.getuid?.() === 0 ? userNamed("postgres") : undefined;
   if (as) chownSync(folder, as.uid, as.gid);
   const data = join(folder, "data");
@@ -59,7 +59,7 @@ export async function openPostgres(): Promise<Service> {
         await client.end().catch(() => {});
       }
     },
-    // "Fast": connections are ended, as by an operator's restart; SIGTERM would wait for them for ever.
+    // SIGINT is a fast shutdown, which ends connections; SIGTERM would wait for them.
     stopSignal: "SIGINT",
   });
 }
@@ -93,7 +93,7 @@ export async function openRabbitmq(): Promise<Service> {
   const [port, distribution] = [await freePort(), await freePort()];
   const environment = {
     PATH: process.env["PATH"],
-    // Its cookie lies there; another instance's would not be readable.
+    // Its Erlang cookie is in this folder; that of another instance would not be readable.
     HOME: folder,
     RABBITMQ_NODENAME: `gatehouse-chaos-${port}@localhost`,
     RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
@@ -126,7 +126,7 @@ function userNamed(name: string): { readonly uid: number; readonly gid: number }
 }
 
 const accepts = (port: number): Promise<void> => talk(port, undefined);
-/** Says its first words and waits for an answer: a port that only accepts may belong to a broker that is not ready. */
+/** Sends a protocol header and waits for an answer: an open port does not show that the broker is ready. */
 const greets = (port: number, words: string): Promise<void> => talk(port, words);
 
 function talk(port: number, words: string | undefined): Promise<void> {

@@ -8,17 +8,17 @@ import { freePort } from "./free-port.ts";
 
 const program = ["/usr/sbin/pgbouncer", "/usr/local/bin/pgbouncer", "/opt/homebrew/bin/pgbouncer"].find((path) => existsSync(path));
 
-/** Why there is no PgBouncer to test behind; undefined where there is one. */
+/** Why no PgBouncer can be used; undefined if one can. */
 export const whyNoPgbouncer = program === undefined ? "pgbouncer is not installed" : undefined;
 
-/** A PgBouncer of a test's own, in transaction mode and otherwise as its package leaves it. */
+/** A PgBouncer of the test's own, in transaction mode, otherwise with the defaults of its package. */
 export interface OwnPgbouncer {
   /** The address of a database behind it. */
   urlOf(databaseUrl: string): string;
   close(): Promise<void>;
 }
 
-/** Starts one before the server of `serverUrl`, with so many connections for each database. */
+/** Starts one in front of the server of `serverUrl`, with that many connections for each database. */
 export async function startPgbouncer(serverUrl: string, poolSize = 4): Promise<OwnPgbouncer> {
   const server = new URL(serverUrl);
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-pgbouncer-"));
@@ -30,7 +30,7 @@ export async function startPgbouncer(serverUrl: string, poolSize = 4): Promise<O
     `[databases]\n* = ${target}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}\nauth_type = any\npool_mode = transaction\n` +
       `max_client_conn = 500\ndefault_pool_size = ${poolSize}\nunix_socket_dir =\nlogfile = ${folder}/log\npidfile = ${folder}/pid\n`,
   );
-  // It refuses to run as root; the database's user is there where it is installed.
+  // PgBouncer refuses to run as root; the package of PostgreSQL creates a user.
   const as = userInfo().uid === 0 ? { uid: idOf("-u"), gid: idOf("-g") } : undefined;
   if (as) for (const path of [folder, file]) chownSync(path, as.uid, as.gid);
   const child = spawn(program as string, ["-q", file], { ...as, stdio: "ignore" });
@@ -43,7 +43,7 @@ export async function startPgbouncer(serverUrl: string, poolSize = 4): Promise<O
     },
     async close() {
       const ended = once(child, "exit");
-      // At once, whatever is connected.
+      // Immediately, with open connections.
       child.kill("SIGTERM");
       await ended;
       rmSync(folder, { recursive: true, force: true });

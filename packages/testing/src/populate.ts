@@ -2,16 +2,16 @@ import { sql } from "kysely";
 import { type Database, everyTenant } from "../../server/src/platform/database/database.ts";
 
 interface Population {
-  /** People who are made for it, each a member. */
+  /** The number of new users, each a member. */
   readonly members: number;
-  /** Grants of the relation `viewer`, each to another of them, and as many resources of the type Room. */
+  /** The number of grants of the relation `viewer`, each to another member and on another Room. */
   readonly grants?: number;
   /** All grants on this one resource. */
   readonly onOne?: string;
   readonly recordedDecisions?: number;
 }
 
-/** Fills an organization by SQL; through the API it would take minutes. What decisions are made from is not projected. */
+/** Fills an organization by SQL, because the API would take minutes. The rows are not projected. */
 export async function fillOrganization(database: Database, organizationId: string, population: Population): Promise<void> {
   const { members, grants = 0, onOne = null, recordedDecisions = 0 } = population;
   await database.transact(everyTenant, async (tx) => {

@@ -8,10 +8,10 @@ import { queues } from "../../server/src/runtime/modules.ts";
 import { prepareDatabase } from "../../server/src/runtime/prepare-database.ts";
 import { foreignSettings, settingsOf } from "./foreign-settings.ts";
 
-/** Where a PostgreSQL for tests is: TEST_DATABASE_URL, else this machine's. */
+/** The PostgreSQL for tests: TEST_DATABASE_URL, else the local one. */
 export const adminUrl = process.env["TEST_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 
-/** True when PostgreSQL answers; tests that need it are skipped, and say so, where it does not. */
+/** True if PostgreSQL answers. Tests that need it are skipped with the reason where it does not. */
 export async function postgresAnswers(): Promise<boolean> {
   const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 2_000 });
   try {
@@ -25,7 +25,7 @@ export async function postgresAnswers(): Promise<boolean> {
 
 export interface TestDatabase {
   readonly url: string;
-  /** The server's own address, where `url` is a pooler's. */
+  /** The address of the server itself, if `url` is that of a pooler. */
   readonly directUrl: string | undefined;
   drop(): Promise<void>;
 }
@@ -35,7 +35,7 @@ export interface Template {
   drop(): Promise<void>;
 }
 
-/** Makes a migrated, empty database that others are copied from, which takes half of the time of migrating each. */
+/** Creates a migrated, empty template database. A copy takes half the time of a migration. */
 export async function makeTemplate(): Promise<Template> {
   const { url, drop } = await makeDatabase();
   const database = openPostgresql({ url, poolSize: 4 });
@@ -50,8 +50,8 @@ export async function makeTemplate(): Promise<Template> {
 }
 
 /**
- * Makes a database of its own for one test file, empty or a copy of `template`. TEST_DATABASE_SETTINGS=foreign gives it settings of its own, and TEST_DATABASE_POOLER
- * names a pooler that it is reached through.
+ * Creates a database for one test file, empty or a copy of `template`. TEST_DATABASE_SETTINGS=foreign gives it {@link foreignSettings};
+ * TEST_DATABASE_POOLER names a pooler in front of it.
  */
 export async function makeDatabase(template?: string): Promise<TestDatabase> {
   const name = `gatehouse_test_${randomBytes(6).toString("hex")}`;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Every process below `parent`, from /proc: the connections of PostgreSQL are no members of its group. */
+/** Every descendant of `parent`, from /proc. PostgreSQL's backends are not in its process group. */
 export function below(parent: number): readonly number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync("/proc")) {
@@ -9,7 +9,7 @@ export function below(parent: number): readonly number[] {
       const stat = readFileSync(`/proc/${name}/stat`, "utf8");
       parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
     } catch {
-      // It ended while it was looked at.
+      // The process ended in the meantime.
     }
   }
   const found: number[] = [];
@@ -20,8 +20,8 @@ export function below(parent: number): readonly number[] {
   return found;
 }
 
-/** A negative number means the group; what has ended already is no fault. */
-export function tell(pid: number, signal: NodeJS.Signals): void {
+/** A negative number is a process group. A process that has ended already is ignored. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   if (pid === 0) return;
   try {
     process.kill(pid, signal);

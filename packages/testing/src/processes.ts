@@ -1,8 +1,8 @@
-import { times } from "./ask.ts";
+import { times } from "./lanes.ts";
 import { startTestServer, type TestServer } from "./server.ts";
 import { startStopwatch } from "./stopwatch.ts";
 
-/** The published bound: how long a right that was taken may still be used, in any process. */
+/** The published bound: how long a revoked permission may still be used, in any process. */
 export const revocationBoundMs = 1_000;
 
 export interface Processes {
@@ -11,12 +11,12 @@ export interface Processes {
 }
 
 /**
- * Several processes' worth of the product on one PostgreSQL database, each with memories of its own. With more than one
- * worker the projector may be in another process than the write; the others only answer.
+ * Several servers on one PostgreSQL database, each with its own caches. With more than one worker the projector may run in another
+ * server than the write; the others only answer.
  */
 export async function startProcesses(count: number, workers = 2, environment: Readonly<Record<string, string>> = {}): Promise<Processes> {
   const first = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment }, "postgresql");
-  const others = await Promise.all(times(count - 1).map((index) => first.beside({ worker: index + 1 < workers })));
+  const others = await Promise.all(times(count - 1).map((index) => first.startAnother({ worker: index + 1 < workers })));
   return {
     all: [first, ...others],
     async close() {
@@ -26,7 +26,7 @@ export async function startProcesses(count: number, workers = 2, environment: Re
   };
 }
 
-/** Asks until `refused` is true and returns how many milliseconds that took; throws past the bound, as an idle machine would keep it. */
+/** Repeats a request until `refused` is true. Returns the milliseconds until then, and throws past the bound. */
 export async function refusedWithin(what: string, ask: () => Promise<boolean>): Promise<number> {
   const stopwatch = startStopwatch();
   const startedAt = performance.now();

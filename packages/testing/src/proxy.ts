@@ -1,17 +1,17 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, connect as openSocket, type Socket } from "node:net";
 
-/** A wire between a client and a server that a test can hold still or cut. */
+/** A TCP proxy between a client and a server, which a test can freeze or cut. */
 export interface Wire {
-  /** The address of `target` with the wire's host and port in place of its own. */
+  /** The address of `target` with the proxy's host and port. */
   readonly url: string;
-  /** Lets nothing through in either direction; what is sent waits, as it does when a machine freezes. */
+  /** Holds all bytes of both directions, as a frozen machine does. */
   hold(): void;
-  /** Lets through what waited and what follows. */
+  /** Forwards the held bytes and the following ones. */
   release(): void;
-  /** Breaks every connection and refuses new ones, as a server that went away does. */
+  /** Breaks every connection and refuses new ones, as a stopped server does. */
   cut(): Promise<void>;
-  /** Takes connections again, on the same port. */
+  /** Accepts connections again, on the same port. */
   mend(): Promise<void>;
   close(): Promise<void>;
 }

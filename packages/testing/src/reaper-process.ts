@@ -1,7 +1,7 @@
-/** Ends what its suite has started and removes its folders, as soon as the suite is gone: then the input ends. */
+/** Kills the processes of its suite and deletes its folders when the suite has ended, which closes the input. */
 import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { below, tell } from "./process-tree.ts";
+import { below, sendSignal } from "./process-tree.ts";
 import type { Owned } from "./reaper.ts";
 
 const owned = new Map<string, Owned>();
@@ -12,9 +12,9 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 for (const what of owned.values()) {
   if (!("process" in what)) continue;
-  for (const id of below(what.process)) tell(id, "SIGKILL");
-  // Its group, of which it is the first.
-  tell(-what.process, "SIGKILL");
+  for (const id of below(what.process)) sendSignal(id, "SIGKILL");
+  // The process group that it leads.
+  sendSignal(-what.process, "SIGKILL");
 }
 for (const what of owned.values()) {
   if ("folder" in what) rmSync(what.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });

@@ -6,14 +6,14 @@ export type Owned = { readonly process: number } | { readonly folder: string };
 
 let reaper: Writable | undefined;
 
-/** Ends a process, or removes a folder, when this process ends, however that happens; {@link spare} says that it is gone already. */
+/** Kills a process or deletes a folder when this process ends for any reason. {@link spare} takes it off the list. */
 export const reapAtEnd = (what: Owned): void => say({ reap: what });
 
 export const spare = (what: Owned): void => say({ spare: what });
 
 /**
- * Told over a pipe that closes with this process, even where it is killed and can clean up nothing itself. In a group of its own, so
- * that Ctrl-C does not reach it.
+ * Receives the list over a pipe, which closes with this process even if it is killed. In a process group of its own, so that Ctrl-C
+ * does not end it.
  */
 function say(word: object): void {
   if (reaper === undefined) {
@@ -23,7 +23,7 @@ function say(word: object): void {
     });
     child.unref();
     (child.stdin as unknown as { unref(): void }).unref();
-    // Without it all goes on; only a suite that is killed then leaves something behind.
+    // Tests work without it. Only a killed suite then leaves processes behind.
     child.stdin.on("error", () => {});
     reaper = child.stdin;
   }

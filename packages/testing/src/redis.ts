@@ -7,11 +7,11 @@ import { connectRedis, type RedisConnection } from "../../server/src/platform/re
 import { freePort } from "./free-port.ts";
 import { silent } from "./silent.ts";
 
-/** A Redis of a test's own, so that it may be flushed, stopped and restored without a word to anybody. */
+/** A Redis of the test's own, which it may flush, stop and restore. */
 export interface OwnRedis {
   readonly url: string;
   connect(url?: string): Promise<RedisConnection>;
-  /** A plain client, for looking at what is there and for making a mess. */
+  /** A plain client, to inspect and tamper with the data. */
   readonly raw: Redis;
   close(): Promise<void>;
 }
@@ -25,9 +25,9 @@ async function tried(): Promise<string | undefined> {
   return code === 0 ? undefined : "there is no redis-server on this machine";
 }
 
-/** `describe` for what runs on a real Redis; skipped, with the reason, where none can be started. */
+/** `describe` for tests on a real Redis; skipped with the reason where none can be started. */
 export const describeOnRedis = (name: string, tests: () => void): void => {
-  if (whyNoRedis === undefined) describe(name, tests);
+  if (whyNoRedis === undefined) describe(`${name} [Redis]`, tests);
   else describe.skip(`${name} (skipped: ${whyNoRedis})`, tests);
 };
 

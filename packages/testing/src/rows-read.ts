@@ -2,8 +2,8 @@ import { type Kysely, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "../../server/src/platform/database/database.ts";
 
 /**
- * Rows of a table that this connection has read, by whatever way, and entries of its indexes. Compared before and after: what earlier
- * transactions have read counts among them until the server has taken it over.
+ * Rows of a table and entries of its indexes that this connection has read. Compare before and after, because reads of earlier
+ * transactions count until the server has flushed the statistics.
  */
 export async function rowsRead(db: ReadHandle | WriteHandle, table: string): Promise<number> {
   const { rows } = await sql<{ read: number }>`

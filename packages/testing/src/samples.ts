@@ -1,30 +1,22 @@
-import { expectOk, routesOf, type Sample } from "./ask.ts";
-import { newPerson, password, signIn, unique } from "./people.ts";
+import { expectOk } from "./answers.ts";
+import { address, invite, mailedToken, newMember, newPerson, newRole, password, signIn, unique } from "./people.ts";
+import { routesOf, type Sample } from "./requests.ts";
 import type { TestServer } from "./server.ts";
-import {
-  address,
-  invite,
-  join,
-  mailedToken,
-  model,
-  newApiKey,
-  newGrant,
-  newRole,
-  newServiceAccount,
-  openSetUp,
-  type World,
-} from "./world.ts";
+import { newApiKey, newServiceAccount } from "./service-accounts.ts";
+import { openSetUp } from "./set-up.ts";
+import { newGrant, schoolModel } from "./tenant.ts";
+import type { World } from "./world.ts";
 
-/** How a valid request of an operation is made. */
+/** Makes valid requests of an operation. */
 export interface Recipe {
-  /** A valid request that has not been used. */
+  /** A new valid request. */
   make(world: World): Promise<Sample>;
   /** The request can be sent again with other values after it has succeeded. */
   readonly again?: true;
 }
 
 const api = "/api/v1/iam";
-const nobody = (input: Sample["input"]): Sample => ({ input });
+const anonymous = (input: Sample["input"]): Sample => ({ input });
 const person = () => ({ email: address("new"), password, firstName: "New", lastName: "Person", locale: "en" });
 
 async function registered(server: TestServer): Promise<string> {
@@ -55,7 +47,7 @@ const internalMember = async ({ server, administrator, internalRoleId }: World):
   return id;
 };
 
-/** An export that is written. */
+/** An export that is ready. */
 async function newExport({ server, own }: World): Promise<{ id: string }> {
   const { token } = own.owner;
   const { id } = await expectOk(server.call("POST /api/v1/audit/exports", { token, body: { organizationId: own.id } }));
@@ -78,49 +70,54 @@ const internally = (input: (world: World) => Promise<Sample["input"]> | Sample["
   ...(again ? { again } : {}),
 });
 
-const customRole = async (world: World): Promise<string> => (await newRole(world.server, world.own.owner.token, world.own.id)).id;
+const customRole = async (world: World): Promise<string> => (await newRole(world.server, world.organization)).id;
 
 const serviceAccount = async ({ server, own }: World): Promise<string> =>
   (await newServiceAccount(server, own.owner.token, own.id, [own.roles["Member"] as string])).id;
 
-/** A key of the owner's own. */
+/** An API key of the owner. */
 const apiKey = ({ server, own }: World): Promise<{ readonly id: string; readonly key: string }> =>
   newApiKey(server, own.owner.token, { organizationId: own.id });
 const keySettings = {
   allowedNetworks: ["192.0.2.0/24", "2001:db8::/32"],
   rateLimit: { requests: 1_000, seconds: 60 },
-  operationRateLimits: { "access.check": { requests: 500, seconds: 60 } },
+  operationRateLimits: { "decisions.check": { requests: 500, seconds: 60 } },
 };
 
 const grantTo = async ({ server, own }: World): Promise<{ id: string; resource: { type: string; id: string } }> =>
-  newGrant(server, own.owner.token, own.id, { type: "user", id: own.member.id });
+  newGrant(server, own.organization, { type: "user", id: own.member.id });
 
-/** A question about the member. */
+/** A request about the member. */
 const about = (more: Readonly<Record<string, unknown>>): Recipe =>
   owned(({ own }) => ({ userId: own.member.id, tenantId: own.id, resourceType: "school", ...more }), true);
 
-/** The same, as AuthZEN has it. */
+/** A request of AuthZEN. */
 const authzen = (input: (world: World) => Sample["input"]): Recipe => owned(input, true);
 const memberOf = ({ id, member }: World["own"]) => ({ type: "user", id: member.id, properties: { tenantId: id } });
 const action = { name: "Organization.ReadGrants" };
 const school = { type: "school", id: "1" };
 
-/** One for each operation with a route; {@link operationsWithoutSample} tells which one is missing. */
+/** One for each operation with a route; {@link operationsWithoutSample} finds missing ones. */
 export const samples: Readonly<Record<string, Recipe>> = {
-  "identity.register": { make: async () => nobody(person()) },
-  "identity.verifyEmail": { make: async ({ server }) => nobody({ token: await registered(server) }) },
-  "identity.forgotPassword": { make: async () => nobody({ email: address("unknown") }), again: true },
-  "identity.resetPassword": { make: async ({ server }) => nobody({ token: await forgotten(server), password: "a louder harbour" }) },
-  "identity.resendConfirmation": { make: async () => nobody({ email: address("unknown") }), again: true },
-  "identity.resendMail": internally(async ({ server }) => ({ userId: (await newPerson(server, "unread")).id }), true),
-  "identity.resendMyMail": { make: async ({ server }) => ({ token: (await newPerson(server, "unread")).token, input: {} }), again: true },
+  "authentication.register": { make: async () => anonymous(person()) },
+  "authentication.verifyEmail": { make: async ({ server }) => anonymous({ token: await registered(server) }) },
+  "authentication.forgotPassword": { make: async () => anonymous({ email: address("unknown") }), again: true },
+  "authentication.resetPassword": {
+    make: async ({ server }) => anonymous({ token: await forgotten(server), password: "a louder harbour" }),
+  },
+  "authentication.resendConfirmation": { make: async () => anonymous({ email: address("unknown") }), again: true },
+  "authentication.resendMail": internally(async ({ server }) => ({ userId: (await newPerson(server, "unread")).id }), true),
+  "authentication.resendMyMail": {
+    make: async ({ server }) => ({ token: (await newPerson(server, "unread")).token, input: {} }),
+    again: true,
+  },
   "identity.getMe": owned(() => ({}), true),
   "identity.updateMe": owned(() => ({ firstName: "Mai", lastName: "Lan", locale: "vi" }), true),
   "identity.listUsers": internally(() => ({ email: address("nobody"), limit: 5 }), true),
   "identity.getUser": internally(({ own }) => ({ userId: own.member.id }), true),
-  "identity.setUserStatus": internally(async ({ server }) => ({ userId: (await newPerson(server, "noisy")).id, status: "Suspended" })),
+  "tenancy.setUserStatus": internally(async ({ server }) => ({ userId: (await newPerson(server, "noisy")).id, status: "Suspended" })),
 
-  "access.check": owned(
+  "decisions.check": owned(
     ({ own }) => ({
       userId: own.owner.id,
       tenantId: own.id,
@@ -131,32 +128,32 @@ export const samples: Readonly<Record<string, Recipe>> = {
     }),
     true,
   ),
-  "access.checkBatch": owned(
+  "decisions.checkBatch": owned(
     ({ own }) => ({
       checks: [{ userId: own.owner.id, tenantId: own.id, actionType: "Organization.Read", resourceType: "school", resourceId: "1" }],
     }),
     true,
   ),
-  "access.explain": about({ actionType: "Organization.ReadGrants", resourceId: "1" }),
-  "access.filter": about({ actionType: "Organization.ReadGrants", sql: { dialect: "postgresql", columns: { id: "id" } } }),
-  "access.listResources": about({ actionType: "Organization.ReadGrants", limit: 5 }),
-  "access.listActions": about({ resourceId: "1" }),
-  "access.listSubjects": owned(
+  "decisions.explain": about({ actionType: "Organization.ReadGrants", resourceId: "1" }),
+  "decisions.filter": about({ actionType: "Organization.ReadGrants", sql: { dialect: "postgresql", columns: { id: "id" } } }),
+  "decisions.listResources": about({ actionType: "Organization.ReadGrants", limit: 5 }),
+  "decisions.listActions": about({ resourceId: "1" }),
+  "decisions.listSubjects": owned(
     ({ own }) => ({ tenantId: own.id, actionType: "Organization.ReadGrants", resourceType: "school", resourceId: "1", limit: 5 }),
     true,
   ),
-  "access.preview": owned(
+  "decisions.preview": owned(
     ({ own }) => ({ tenantId: own.id, roleId: own.customRoleId, set: [{ permission: "Organization.Read", effect: "deny" }], days: 2 }),
     true,
   ),
-  "access.evaluate": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school })),
-  "access.evaluateMany": authzen(({ own }) => ({ subject: memberOf(own), action, evaluations: [{ resource: school }] })),
-  "access.searchSubjects": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
-  "access.searchResources": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
-  "access.searchActions": authzen(({ own }) => ({ subject: memberOf(own), resource: school, page: { limit: 5 } })),
+  "authzen.evaluate": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school })),
+  "authzen.evaluateMany": authzen(({ own }) => ({ subject: memberOf(own), action, evaluations: [{ resource: school }] })),
+  "authzen.searchSubjects": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
+  "authzen.searchResources": authzen(({ own }) => ({ subject: memberOf(own), action, resource: school, page: { limit: 5 } })),
+  "authzen.searchActions": authzen(({ own }) => ({ subject: memberOf(own), resource: school, page: { limit: 5 } })),
   "access.getModel": owned(() => ({}), true),
-  "access.replaceModel": internally(() => ({ model }), true),
-  "access.getMyPermissions": owned(({ own }) => ({ organizationId: own.id }), true),
+  "access.replaceModel": internally(() => ({ model: schoolModel }), true),
+  "decisions.getMyPermissions": owned(({ own }) => ({ organizationId: own.id }), true),
   "access.listRoles": owned(({ own }) => ({ organizationId: own.id, scope: "Organization", limit: 5 }), true),
   "access.getRole": owned(({ own }) => ({ roleId: own.customRoleId }), true),
   "access.createRole": owned(({ own }) => ({
@@ -236,33 +233,20 @@ export const samples: Readonly<Record<string, Recipe>> = {
     true,
   ),
   "tenancy.removeMember": owned(async ({ server, own }) => {
-    const by = { organizationId: own.id, token: own.owner.token, roleId: own.roles["Member"] as string };
-    const joined = await join(server, by, await newPerson(server, "leaver"));
-    return { organizationId: own.id, membershipId: joined.id };
+    const { membershipId } = await newMember(server, own.organization);
+    return { organizationId: own.id, membershipId };
   }),
   "tenancy.inviteMember": owned(({ own }) => ({ organizationId: own.id, email: address("guest"), roleId: own.roles["Member"] })),
   "tenancy.listInvitations": owned(({ own }) => ({ organizationId: own.id, status: "Pending", limit: 5 }), true),
   "tenancy.acceptInvitation": {
     async make({ server, own }) {
       const guest = await newPerson(server, "guest");
-      const { id, token } = await invite(server, {
-        organizationId: own.id,
-        token: own.owner.token,
-        email: guest.email,
-        roleId: own.roles["Member"] as string,
-      });
+      const { id, token } = await invite(server, own.organization, guest.email, own.roles["Member"] as string);
       return { token: guest.token, input: { invitationId: id, token } };
     },
   },
   "tenancy.revokeInvitation": owned(async ({ server, own }) => ({
-    invitationId: (
-      await invite(server, {
-        organizationId: own.id,
-        token: own.owner.token,
-        email: address("guest"),
-        roleId: own.roles["Member"] as string,
-      })
-    ).id,
+    invitationId: (await invite(server, own.organization, address("guest"), own.roles["Member"] as string)).id,
   })),
   "tenancy.listInternalMemberships": internally(() => ({ limit: 5 }), true),
   "tenancy.listErasures": internally(() => ({}), true),
@@ -326,10 +310,10 @@ export const samples: Readonly<Record<string, Recipe>> = {
     true,
   ),
   "apikeys.reportLeakedApiKey": {
-    make: async (world) => nobody({ key: (await apiKey(world)).key, location: "https://example.com/paste" }),
+    make: async (world) => anonymous({ key: (await apiKey(world)).key, location: "https://example.com/paste" }),
     again: true,
   },
-  "tenancy.setUp": { make: async ({ server }) => nobody({ token: await openSetUp(server), ...person() }) },
+  "authentication.setUp": { make: async ({ server }) => anonymous({ token: await openSetUp(server), ...person() }) },
 
   "audit.listLogs": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),
   "audit.exportLogs": owned(({ own }) => ({ organizationId: own.id, format: "csv", action: "Role" }), true),
@@ -350,7 +334,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
   "audit.getExport": owned(async (world) => ({ exportId: (await newExport(world)).id }), true),
   "audit.getExportPart": owned(async (world) => ({ exportId: (await newExport(world)).id, part: "1" }), true),
   "audit.getCheckpoint": owned(({ own }) => ({ organizationId: own.id }), true),
-  "audit.getPublicKeys": { make: async () => nobody({}), again: true },
+  "audit.getPublicKeys": { make: async () => anonymous({}), again: true },
   "audit.erasePerson": internally(() => ({ userId: unique(), email: address("forgotten") }), true),
 
   "sessions.logout": { make: async ({ server, own }) => ({ token: await signIn(server, own.member.email), input: {} }) },
@@ -365,16 +349,16 @@ export const samples: Readonly<Record<string, Recipe>> = {
   },
   "sessions.endOtherSessions": { make: async ({ server }) => ({ token: (await newPerson(server, "many")).token, input: {} }), again: true },
   "sessions.endSessionsOfUser": internally(async ({ server }) => ({ userId: (await newPerson(server, "many")).id }), true),
-  // Of a time from before the world: its people stay signed in.
+  // Sessions from before the world: its people stay signed in.
   "sessions.endAllSessions": internally(() => ({ startedBefore: "2020-01-01T00:00:00.000Z" }), true),
   "sessions.getSession": owned(() => ({}), true),
   "authentication.login": {
-    make: async ({ own }) => nobody({ email: own.owner.email, password, organizationId: own.id }),
+    make: async ({ own }) => anonymous({ email: own.owner.email, password, organizationId: own.id }),
     again: true,
   },
 };
 
-/** A new route without a sample makes every suite that is driven by the table fail, so that none is missed. */
+/** Suites that run every operation expect none, so that a new route without a sample fails them. */
 export const operationsWithoutSample = (server: TestServer): string[] =>
   routesOf(server)
     .map(({ name }) => name)

@@ -17,7 +17,7 @@ import { readImage } from "./image.ts";
 import { makeDatabase } from "./postgres.ts";
 import { services } from "./services.ts";
 
-/** An answer as tests look at it. */
+/** An HTTP response. */
 export interface Answer<Body = Record<string, never>> {
   readonly status: number;
   readonly body: Body;
@@ -31,24 +31,24 @@ export interface CallOptions {
   readonly token?: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The address that the request comes from. */
+  /** The client's address. */
   readonly from?: string;
 }
 
-/** A whole server behind its HTTP server, on a database of its own. */
+/** A complete server on a database of its own, called without a socket. */
 export interface TestServer {
   readonly application: Application;
   readonly http: FastifyInstance;
   readonly clock: MovableClock;
   /** Calls `"POST /api/v1/iam/…"` over HTTP. */
   call<Body = AnyBody>(route: string, options?: CallOptions): Promise<Answer<Body>>;
-  /** Waits for the newest mail of a template to an address, whose text has `about` in it. */
+  /** Waits for the newest mail of a template to an address whose text contains `about`. */
   mail(to: string, template: string, about?: string): Promise<InboxItem>;
-  /** Lines that were logged, parsed. */
+  /** Parsed lines of the log. */
   readonly logged: AnyBody[];
   readonly configuration: Configuration;
-  /** Another process on the same database, with memories of its own. On PostgreSQL only: PGlite has one holder. */
-  beside(options?: { readonly worker?: boolean }): Promise<TestServer>;
+  /** Another server on the same database, with its own caches. On PostgreSQL only: a PGlite has one process. */
+  startAnother(options?: { readonly worker?: boolean }): Promise<TestServer>;
   close(): Promise<void>;
 }
 
@@ -64,20 +64,20 @@ export class MovableClock {
 
 export type Backend = "pglite" | "postgresql";
 
-/** Every suite runs on either database; TEST_BACKEND=postgresql chooses the real one. */
+/** Every suite runs on both databases; TEST_BACKEND=postgresql selects PostgreSQL. */
 export const backend: Backend = process.env["TEST_BACKEND"] === "postgresql" ? "postgresql" : "pglite";
 
 /**
- * One process with every role, or each role in a process of its own behind NATS: TEST_TOPOLOGY=distributed, on PostgreSQL only. The
- * suites do not know which; what they reach past the door is the command process, with the read model of the query process.
+ * TEST_TOPOLOGY=distributed runs each role in a process of its own behind NATS, on PostgreSQL only; by default one process has every
+ * role. Suites do not depend on it: `application` is the command process, with the reader of the query process.
  */
 export const distributed = process.env["TEST_TOPOLOGY"] === "distributed";
 
 export type Topology = "together" | "apart";
 
 /**
- * Starts a server for tests. Environment variables as docs/reference/configuration.md names them go into `environment`. A test that
- * divides the roles itself asks for them `together`.
+ * Starts a server for tests. `environment` has the variables of docs/reference/configuration.md. A test that divides the roles itself
+ * requests the topology `together`.
  */
 export async function startTestServer(
   environment: Readonly<Record<string, string>> = {},
@@ -88,7 +88,7 @@ export async function startTestServer(
   const server = await openTestServer(
     {
       GATEHOUSE_DATA_DIR: "memory",
-      // Processes on one database share it, as docs/contract.md asks.
+      // Processes on one database share it, as docs/contract.md requires.
       GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
       ...(database ? { DATABASE_URL: database.url } : {}),
       ...(database?.directUrl === undefined ? {} : { DATABASE_DIRECT_URL: database.directUrl }),
@@ -105,26 +105,26 @@ export async function startTestServer(
   };
 }
 
-/** The database's own settings, and a pooler, are there from the first schema step on. */
+/** No template with settings of the database or a pooler: those apply from the first schema step on. */
 const templateOf = ({ DATABASE_SCHEMA: schema }: Readonly<Record<string, string>>): string | undefined =>
   schema === undefined && process.env["TEST_DATABASE_SETTINGS"] === undefined && process.env["TEST_DATABASE_POOLER"] === undefined
     ? inject("databaseTemplate")
     : undefined;
 
 interface OpenOptions {
-  /** Begin from the migrated image instead of what the data directory holds. */
+  /** Start from the migrated image instead of the data directory. */
   readonly fresh?: boolean;
   readonly topology?: Topology;
   /** Without one, nothing projects, sends or cleans up. */
   readonly worker?: boolean;
   readonly clock?: MovableClock;
-  /** The clock of the machine, with the database's time for what is decided. */
+  /** The clock of the machine; decisions use the database's time. */
   readonly machineClock?: () => number;
-  /** Modules above those of the product. */
+  /** Modules in addition to those of the product. */
   readonly modules?: readonly ModuleManifest[];
 }
 
-/** Opens a server on a database that is there already, or that `environment` names. */
+/** Opens a server on an existing database, or on the one that `environment` names. */
 export async function openTestServer(environment: Readonly<Record<string, string>>, options: OpenOptions = {}): Promise<TestServer> {
   const configuration = readConfiguration({ PUBLIC_URL: "http://127.0.0.1:8080", ...environment });
   const clock = options.clock ?? new MovableClock();
@@ -150,7 +150,7 @@ export async function openTestServer(environment: Readonly<Record<string, string
     configuration,
     call: (route, options) => call(http, route, options),
     mail: (to, template, about = "") => waitForMail(application, to, template, about),
-    beside: ({ worker = false } = {}) =>
+    startAnother: ({ worker = false } = {}) =>
       openTestServer(environment, { worker, clock, ...(options.topology && { topology: options.topology }) }),
     close,
   };
@@ -199,7 +199,7 @@ async function openApart(
   await command.startAnswering();
   await query.startAnswering();
   const gateway = await openGateway(withRole("gateway"), overrides);
-  // The inbox is shown where the database is; for tests the door shows it all the same.
+  // The gateway has no database and so no inbox; tests read the command process's.
   const http = gatewayServer({ ...gateway, inbox: command.inbox }, withRole("gateway"), { stage: "running" });
   const application: Application = {
     ...command,
@@ -239,7 +239,7 @@ async function call<Body>(http: FastifyInstance, route: string, options: CallOpt
   return { status: response.statusCode, body: (isJson ? response.json() : response.body) as Body, headers: response.headers };
 }
 
-/** Mails are sent by a job; more than this is a fault and not a delay. */
+/** Mails are sent by a job; one that takes longer is lost. */
 const mailWaitMs = 10_000;
 
 async function waitForMail(application: Application, to: string, template: string, about: string): Promise<InboxItem> {
@@ -253,6 +253,6 @@ async function waitForMail(application: Application, to: string, template: strin
   throw new Error(`no ${template} mail came for ${to}`);
 }
 
-/** Calls an operation that has no route, as the command line does. */
+/** Calls an operation as the command line does. */
 export const asOperator = async (server: TestServer, operation: string, input: Record<string, unknown>): Promise<AnyBody> =>
   (await server.application.dispatch({ operation, input, principal: operator, origin: backgroundOrigin() })).output;

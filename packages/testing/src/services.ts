@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
-/** Where the services of the tests are; each can be named by a variable. */
+/** The addresses of the services for tests; a variable overrides each. */
 export const services = {
   postgresql: process.env["TEST_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres",
   redis: process.env["TEST_REDIS_URL"] ?? "redis://127.0.0.1:6379",
@@ -23,10 +23,10 @@ const defaultPorts: Readonly<Record<string, number>> = {
 };
 const probeMs = 2_000;
 
-/** Tests of adapters and of other programs run with `npm run test:services`; `npm test` needs no server outside of the process. */
+/** True in `npm run test:services`, which tests adapters and programs; `npm test` needs no external server. */
 export const servicesAsked = process.env["TEST_BACKEND"] === "postgresql";
 
-/** True when something listens where the service should be. Tests that need it are skipped, and say so, where nothing does. */
+/** True if the service listens. Tests that need it are skipped with the reason where it does not. */
 export const listens = async (service: Service): Promise<boolean> => servicesAsked && (await listensAt(services[service]));
 
 /** True when something listens at an address. */

@@ -1,4 +1,4 @@
 import { pino } from "pino";
 
-/** A logger for tests to whom the log says nothing. */
+/** A logger that logs nothing. */
 export const silent = pino({ level: "silent" });

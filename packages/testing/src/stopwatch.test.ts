@@ -13,7 +13,7 @@ it("the time of a wait is at most the time on the clock", async () => {
 });
 
 it("a machine whose processors others have is slower", async () => {
-  // Each processor has two threads that never wait, beside this one.
+  // Each processor has two busy threads in addition to this one.
   const busy = Array.from({ length: 2 * availableParallelism() }, () => new Worker("for (;;) {}", { eval: true }));
   try {
     await Promise.all(busy.map((worker) => new Promise((resolve) => worker.once("online", resolve))));

@@ -1,9 +1,9 @@
 /**
- * Time limits that hold on a busy machine too. A test that has to bound the time of something compares what that would take on an idle
- * machine: what took three times as long because others had the processors is divided by three.
+ * Measures time as an idle machine would take it. On a machine that is three times slower because of other processes, the measured
+ * time is divided by three, so that time limits hold on a busy machine too.
  */
 export interface Stopwatch {
-  /** Milliseconds since the start, by how much slower than idle the machine was at the start or is now. */
+  /** Milliseconds since the start, divided by how much slower than idle the machine was at the start or is now. */
   idleMs(): number;
 }
 
@@ -18,10 +18,10 @@ export function startStopwatch(): Stopwatch {
   };
 }
 
-/** Longer than the scheduler leaves one thread running while others wait, so that the waiting shows. */
+/** Longer than a time slice of the scheduler, so that waiting for a processor is measured. */
 const sampleMs = 25;
 
-/** How many times longer than its processor time a piece of work takes now: 1 on an idle machine. */
+/** The ratio of elapsed time to processor time of a piece of work: 1 on an idle machine. */
 export function slowness(): number {
   const startedAt = performance.now();
   const usedAtStart = process.threadCpuUsage();

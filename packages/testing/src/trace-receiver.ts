@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A span as OTLP/JSON has it, in the part that tests look at. */
+/** The fields of a span in OTLP/JSON that tests read. */
 export interface ReceivedSpan {
   readonly traceId: string;
   readonly spanId: string;
@@ -18,9 +18,9 @@ export const statusError = 2;
 
 export interface TraceReceiver {
   readonly endpoint: string;
-  /** Everything that has come, oldest first. */
+  /** Received spans, oldest first. */
   readonly spans: readonly ReceivedSpan[];
-  /** What was sent, byte for byte. */
+  /** The received bodies. */
   readonly raw: readonly string[];
   readonly service: Readonly<Record<string, unknown>>;
   close(): Promise<void>;

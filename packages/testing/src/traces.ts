@@ -3,8 +3,8 @@ import { expect } from "vitest";
 import { everyTenant } from "../../server/src/platform/database/database.ts";
 import type { TestServer } from "./server.ts";
 
-/** What the sealer makes of the trail's entries, whenever it gets to them. */
-export const sealedByItself = [
+/** Tables that the chain appender writes in the background. */
+export const appendedInBackground = [
   "audit_records",
   "audit_personal",
   "audit_chains",
@@ -14,28 +14,28 @@ export const sealedByItself = [
   "audit_signing_keys",
 ] as const;
 
-/** Progress of the background, mails on their way, questions kept for previews: they change without a request. */
-const movingByThemselves = new Set([
+/** Tables that change without a request: positions of background work, sent mails, decisions recorded for previews. */
+const changedInBackground = new Set([
   "broker_consumers",
   "consumers",
   "log_removals",
   "relays",
   "development_mails",
-  // Ids of messages between processes, of refused commands too.
+  // Ids of RPC messages, also of refused commands.
   "rpc_calls",
   "recorded_decisions",
   "schema_steps_lock",
-  ...sealedByItself,
+  ...appendedInBackground,
 ]);
 
 /**
- * A refusal, and a read of what is sensitive, is noted in the trail; an entry of a change is what must not be there. What the product
- * does on a schedule leaves such entries too, at any time.
+ * Audit entries of changes by requests. Refusals and reads of sensitive data are audited without a change, and scheduled work may write
+ * entries at any time.
  */
 export const tracesIn = (table: string) => (table === "audit_entries" ? sql`where with_change and caller_kind <> 'system'` : sql``);
 
 /**
- * The number and a digest of the rows of every table, and of the jobs that requests enqueue. What the product does on a
+ * The number and a hash of the rows of every table, and of the jobs that requests enqueue. What the product does on a
  * schedule leaves entries of its own in the trail at any time; those are no request's.
  */
 export async function contentOf(server: TestServer): Promise<Readonly<Record<string, string>>> {
@@ -43,23 +43,23 @@ export async function contentOf(server: TestServer): Promise<Readonly<Record<str
   const { database } = server.application.platform;
   const { rows: tables } = await sql<{ name: string }>`
     select tablename as name from pg_tables where schemaname = 'public' order by tablename`.execute(database.owner);
-  const content: Record<string, string> = {};
-  // Row-level security holds the owner too where the login is a plain one.
-  await database.transact(everyTenant, async (tx) => {
-    for (const { name } of tables.filter((table) => !movingByThemselves.has(table.name) && !table.name.startsWith("schema_"))) {
-      const { rows } = await sql<{ digest: string }>`
-        select count(*) || ' ' || coalesce(md5(string_agg(row, chr(10) order by row)), '') as digest
-        from (select (to_jsonb(t) - 'last_active_at')::text as row from ${sql.table(name)} t ${tracesIn(name)}) rows`.execute(tx);
-      content[name] = rows[0]?.digest ?? "";
-    }
-    const { rows } = await sql<{ jobs: string }>`
-      select count(*)::text as jobs from jobs.job where name in ('notifications.send-mail', 'identity.start-password-reset')`.execute(tx);
-    content["jobs"] = rows[0]?.jobs ?? "";
-  });
-  return content;
+  const digests = tables
+    .filter(({ name }) => !changedInBackground.has(name) && !name.startsWith("schema_"))
+    .map(
+      ({ name }) => sql`
+        select ${name}::text as name, count(*) || ' ' || coalesce(sum(hashtextextended((to_jsonb(t) - 'last_active_at')::text, 0)), 0) as digest
+        from ${sql.table(name)} t ${tracesIn(name)}`,
+    );
+  const jobs = sql`
+    select 'jobs', count(*)::text from jobs.job where name in ('notifications.send-mail', 'authentication.start-password-reset')`;
+  // Row-level security applies to the owner too, if the login is a plain one.
+  const { rows } = await database.transact(everyTenant, (tx) =>
+    sql<{ name: string; digest: string }>`${sql.join([...digests, jobs], sql` union all `)}`.execute(tx),
+  );
+  return Object.fromEntries(rows.map(({ name, digest }) => [name, digest]));
 }
 
-/** Does `work` and proves that it left no trace: no row, event, audit entry of a change or message. */
+/** Runs `work` and expects that it leaves no row, event, audit entry of a change or message. */
 export async function withoutTrace<T>(server: TestServer, work: () => Promise<T>): Promise<T> {
   const before = await contentOf(server);
   const result = await work();

@@ -4,11 +4,11 @@ const lookEveryMs = 50;
 
 export interface WaitOptions {
   readonly withinMs: number;
-  /** Ends the waiting where it has become useless. */
+  /** Stops waiting when it returns true. */
   readonly unless?: () => boolean;
 }
 
-/** Tries until it succeeds, and throws its last failure when the time is over. */
+/** Retries until `attempt` succeeds, and throws its last error after `withinMs`. */
 export async function eventually<T>(attempt: () => Promise<T> | T, { withinMs, unless }: WaitOptions): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {

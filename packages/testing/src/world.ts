@@ -1,207 +1,265 @@
-import { createHash } from "node:crypto";
-import { sql } from "kysely";
-import { expectOk } from "./ask.ts";
-import { newAdministrator, newOrganization, newPerson, type OrganizationOf, type Person, signIn, unique } from "./people.ts";
-import type { AnyBody, TestServer } from "./server.ts";
+import { expectOk, expectRead, expectWritten } from "./answers.ts";
+import {
+  joinAs,
+  type Member,
+  newAdministrator,
+  newInternalRole,
+  newPerson,
+  newRole,
+  type OrganizationOf,
+  type Person,
+  signIn,
+} from "./people.ts";
+import { on, refOf, subjectOf } from "./references.ts";
+import { type Answer, type AnyBody, startTestServer, type TestServer } from "./server.ts";
+import { ofSuite, serverOfSuite } from "./suite.ts";
+import { type Feature, newTenant, requested, schoolModel, type Tenant } from "./tenant.ts";
 
-/** An organization with somebody at each height, and one of everything that has an id. */
-export interface Tenant {
-  readonly organization: OrganizationOf;
-  readonly id: string;
-  readonly owner: Person;
-  readonly admin: Person;
-  readonly member: Person;
-  /** The system roles by name. */
-  readonly roles: Readonly<Record<string, string>>;
-  /** A role that was made here. */
-  readonly customRoleId: string;
-  readonly membershipIds: Readonly<Record<"owner" | "admin" | "member", string>>;
-  readonly invitation: { readonly id: string; readonly token: string; readonly email: string };
-  /** A session of the member. */
-  readonly sessionId: string;
-  /** A grant to the member. */
-  readonly grantId: string;
-  /** A service account with the role Member. */
-  readonly serviceAccountId: string;
-  /** An API key of the service account, made by the owner. */
-  readonly apiKeyId: string;
-  /** An export of the audit log. */
-  readonly exportId: string;
+export type { Feature, Tenant } from "./tenant.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Two tenants with one of each thing, for tests of isolation between them. */
+export const twoTenants: readonly Feature[] = ["both", "oneOfEach"];
+
+const implied: Readonly<Partial<Record<Feature, readonly Feature[]>>> = { both: ["other"], oneOfEach: ["admin", "member"] };
+
+const withoutLimits = { GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_DECISION_STEPS: "1000000000" };
+
+/** An owner of both tenants, with a session for the first. */
+interface OwnerOfBoth {
+  readonly person: Person;
+  readonly sessionForOwn: string;
 }
 
-/** What the world's grants and conditions are written in. */
-export const model = {
-  resourceTypes: {
-    group: { relations: { member: { subjects: ["user"] } } },
-    school: {
-      relations: { viewer: { subjects: ["user", "user:*", "role", "group#member"] } },
-      permissions: { "Organization.ReadGrants": { allow: "viewer" } },
-    },
-  },
-} as const;
-
-/** Two tenants that must not know of each other, and the internal scope above both. */
-export interface World {
-  readonly server: TestServer;
-  readonly own: Tenant;
-  readonly other: Tenant;
-  readonly administrator: Person;
-  /** The internal Administrator role, and one that was made there. */
+interface InternalRoles {
+  /** The system role of the internal scope, and one that was made there. */
   readonly administratorRoleId: string;
   readonly internalRoleId: string;
-  /** An owner of `own` and of `other` alike, with a session that was begun for `own`. */
-  readonly both: { readonly person: Person; readonly sessionForOwn: string };
 }
 
-export async function makeWorld(server: TestServer): Promise<World> {
-  const administrator = await newAdministrator(server);
-  await expectOk(server.call("PUT /api/v1/iam/authorization/model", { token: administrator.token, body: { model } }));
-  const own = await makeTenant(server);
-  const other = await makeTenant(server);
-  const person = await newPerson(server, "both");
-  for (const { id, owner, roles } of [own, other]) {
-    await join(server, { organizationId: id, token: owner.token, roleId: roles["Owner"] as string }, person);
+interface Contents {
+  readonly administrator: Person;
+  readonly own: Tenant;
+  readonly other: Tenant | undefined;
+  readonly nonMember: Person | undefined;
+  readonly both: OwnerOfBoth | undefined;
+  readonly internal: InternalRoles | undefined;
+}
+
+/** A server with an administrator, an organization with its owner, and what a test requests in addition ({@link Feature}). */
+export class World {
+  readonly server: TestServer;
+  readonly #contents: () => Contents;
+
+  private constructor(server: TestServer, contents: () => Contents) {
+    this.server = server;
+    this.#contents = contents;
   }
-  const listed = await expectOk(server.call("GET /api/v1/iam/roles", { token: administrator.token }));
-  const made = await expectOk(
-    server.call("POST /api/v1/iam/roles", { token: administrator.token, body: { name: `Clerk ${unique()}`, scope: "Internal" } }),
-  );
+
+  /** Starts a server, by default without rate limits. {@link close} closes it. */
+  static async open(features?: readonly Feature[], ...[environment, ...more]: Parameters<typeof startTestServer>): Promise<World> {
+    return World.on(await startTestServer({ ...withoutLimits, ...environment }, ...more), features);
+  }
+
+  /** Makes the world on a server that runs already. */
+  static async on(server: TestServer, features?: readonly Feature[]): Promise<World> {
+    const contents = await make(server, features);
+    return new World(server, () => contents);
+  }
+
+  /** A world of the suite that calls this: opened before its first test, closed after its last. Until then, only `server` is set. */
+  static ofSuite(features?: readonly Feature[], ...[environment, ...more]: Parameters<typeof startTestServer>): World {
+    const server = serverOfSuite({ ...withoutLimits, ...environment }, ...more);
+    return new World(
+      server,
+      ofSuite(() => make(server, features)),
+    );
+  }
+
+  /** The same people and tenants, on another server of the same database. */
+  onServer(server: TestServer): World {
+    return new World(server, this.#contents);
+  }
+
+  close(): Promise<void> {
+    return this.server.close();
+  }
+
+  get administrator(): Person {
+    return this.#contents().administrator;
+  }
+
+  get own(): Tenant {
+    return this.#contents().own;
+  }
+
+  get organization(): OrganizationOf {
+    return this.own.organization;
+  }
+
+  get roles(): Readonly<Record<string, string>> {
+    return this.own.roles;
+  }
+
+  get owner(): Person {
+    return this.own.owner;
+  }
+
+  get admin(): Person {
+    return this.own.admin;
+  }
+
+  get member(): Person {
+    return this.own.member;
+  }
+
+  get nonMember(): Person {
+    return requested(this.#contents().nonMember, "nonMember");
+  }
+
+  get other(): Tenant {
+    return requested(this.#contents().other, "other");
+  }
+
+  get both(): OwnerOfBoth {
+    return requested(this.#contents().both, "both");
+  }
+
+  get administratorRoleId(): string {
+    return requested(this.#contents().internal, "oneOfEach").administratorRoleId;
+  }
+
+  get internalRoleId(): string {
+    return requested(this.#contents().internal, "oneOfEach").internalRoleId;
+  }
+
+  /** Calls `"POST roles"`, whose path is relative to `/api/v1/iam/`. */
+  send(route: string, token: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer<AnyBody>> {
+    return this.server.call(route.replace(" ", " /api/v1/iam/"), { token, headers, ...(body === undefined ? {} : { body }) });
+  }
+
+  /** Defines permissions. The one whose name another continues is its parent. */
+  async define(...values: readonly string[]): Promise<void> {
+    for (const value of values)
+      expectWritten(await this.send("POST permissions", this.administrator.token, { value, scope: "Organization" }), 201);
+  }
+
+  putModel(model: unknown, headers: Readonly<Record<string, string>> = {}, token = this.administrator.token): Promise<Answer<AnyBody>> {
+    return this.send("PUT authorization/model", token, { model }, headers);
+  }
+
+  async model(model: unknown): Promise<void> {
+    expectWritten(await this.putModel(model), 200);
+  }
+
+  /** A role of the organization that gives `permissions`. */
+  async role(permissions: readonly string[] = [], organization = this.organization): Promise<string> {
+    return (await newRole(this.server, organization, permissions)).id;
+  }
+
+  /** Sets the rule by which a role allows or denies a permission. */
+  rule(role: string, permission: string, rule: Fields = {}, token = this.owner.token, headers = {}): Promise<Answer<AnyBody>> {
+    return this.send(`PUT roles/${role}/permissions/${permission}`, token, rule, headers);
+  }
+
+  /** A role with one rule. */
+  async roleWith(permission: string, rule: Fields): Promise<string> {
+    const role = await this.role();
+    expectWritten(await this.rule(role, permission, rule), 200);
+    return role;
+  }
+
+  /** A new member with these roles, by default with a role that gives nothing. */
+  async person(...roles: readonly string[]): Promise<Member> {
+    const person = await newPerson(this.server);
+    const [first = await this.role(), ...more] = roles;
+    const { id } = await joinAs(this.server, this.organization, person, first);
+    if (more.length > 0) {
+      const route = `PUT organizations/${this.organization.id}/memberships/${id}`;
+      expectWritten(await this.send(route, this.owner.token, { roleIds: [first, ...more] }), 200);
+    }
+    return { ...person, membershipId: id };
+  }
+
+  /** The id of a member's membership. */
+  async membershipOf(person: Person): Promise<string> {
+    const { body } = await this.send(`GET organizations/${this.organization.id}/memberships?limit=100`, this.owner.token);
+    return body.items.find(({ userId }: AnyBody) => userId === person.id).id;
+  }
+
+  /** `grant("Room:1", "viewer", "user:…")`; a set of subjects is `Group:1#member`. */
+  grant(resource: string, relation: string, subject: string, more: Fields = {}, token = this.owner.token): Promise<Answer<AnyBody>> {
+    const body = { organizationId: this.organization.id, resource: refOf(resource), relation, subject: subjectOf(subject), ...more };
+    return this.send("POST grants", token, body);
+  }
+
+  async granted(resource: string, relation: string, subject: string, more: Fields = {}, token = this.owner.token): Promise<AnyBody> {
+    const answer = await this.grant(resource, relation, subject, more, token);
+    expectWritten(answer, 201);
+    return answer.body;
+  }
+
+  /** Sends the check of a person's permission in the organization, as that person. */
+  check(person: Person, actionType: string, more: Fields = {}): Promise<Answer<AnyBody>> {
+    const body = { userId: person.id, tenantId: this.organization.id, actionType, ...more };
+    return this.send("POST authorization/check", person.token, body);
+  }
+
+  /** The decision about a person. */
+  async decide(person: Person, actionType: string, more: Fields = {}): Promise<AnyBody> {
+    const answer = await this.check(person, actionType, more);
+    expectRead(answer);
+    return answer.body;
+  }
+
+  async may(person: Person, actionType: string, more: Fields = {}): Promise<boolean> {
+    return (await this.decide(person, actionType, more)).isAuthorized;
+  }
+
+  async mayOn(person: Person, actionType: string, resource: string, more: Fields = {}): Promise<boolean> {
+    return this.may(person, actionType, { ...on(resource), ...more });
+  }
+
+  async setAttributes(person: Person, attributes: Fields): Promise<void> {
+    const route = `PUT organizations/${this.organization.id}/members/${person.id}/attributes`;
+    expectWritten(await this.send(route, this.owner.token, { attributes }), 200);
+  }
+
+  async setEntitlements(entitlements: Fields, organization = this.organization): Promise<void> {
+    const route = `PUT organizations/${organization.id}/entitlements`;
+    expectWritten(await this.send(route, this.administrator.token, { entitlements }), 200);
+  }
+}
+
+async function make(server: TestServer, features: readonly Feature[] = []): Promise<Contents> {
+  const wanted = features.flatMap((feature) => [feature, ...(implied[feature] ?? [])]);
+  const administrator = await newAdministrator(server);
+  const { token } = administrator;
+  if (wanted.includes("oneOfEach"))
+    await expectOk(server.call("PUT /api/v1/iam/authorization/model", { token, body: { model: schoolModel } }));
+  const own = await newTenant(server, wanted);
+  const other = wanted.includes("other") ? await newTenant(server, wanted) : undefined;
   return {
-    server,
+    administrator,
     own,
     other,
-    administrator,
-    administratorRoleId: listed.items.find((role: AnyBody) => role.name === "Administrator").id,
-    internalRoleId: made.id,
-    both: { person, sessionForOwn: await signIn(server, person.email, own.id) },
+    nonMember: wanted.includes("nonMember") ? await newPerson(server, "non-member") : undefined,
+    both: wanted.includes("both") ? await ownerOf(server, own, requested(other, "other")) : undefined,
+    internal: wanted.includes("oneOfEach") ? await internalRoles(server, administrator) : undefined,
   };
 }
 
-async function makeTenant(server: TestServer): Promise<Tenant> {
-  const owner = await newPerson(server, "owner");
-  const organization = await newOrganization(server, owner);
-  const { id } = organization;
-  const token = owner.token;
-  const listed = await expectOk(server.call(`GET /api/v1/iam/roles?organizationId=${id}`, { token }));
-  const roles: Record<string, string> = Object.fromEntries(listed.items.map((role: AnyBody) => [role.name, role.id]));
-  const custom = await newRole(server, token, id);
-  const admin = await newPerson(server, "admin");
-  const member = await newPerson(server, "member");
-  await join(server, { organizationId: id, token, roleId: roles["Admin"] as string }, admin);
-  await join(server, { organizationId: id, token, roleId: roles["Member"] as string }, member);
-  const members = await expectOk(server.call(`GET /api/v1/iam/organizations/${id}/memberships`, { token }));
-  const membershipOf = (person: Person): string => members.items.find((one: AnyBody) => one.userId === person.id).id;
-  const serviceAccountId: string = (await newServiceAccount(server, token, id, [roles["Member"] as string])).id;
-  const sessions = await expectOk(server.call("GET /api/v1/iam/auth/sessions", { token: member.token }));
+async function ownerOf(server: TestServer, own: Tenant, other: Tenant): Promise<OwnerOfBoth> {
+  const person = await newPerson(server, "both");
+  for (const { organization, roles } of [own, other]) await joinAs(server, organization, person, roles["Owner"] as string);
+  return { person, sessionForOwn: await signIn(server, person.email, own.id) };
+}
+
+async function internalRoles(server: TestServer, administrator: Person): Promise<InternalRoles> {
+  const { items } = await expectOk(server.call("GET /api/v1/iam/roles", { token: administrator.token }));
   return {
-    organization,
-    id,
-    owner,
-    admin,
-    member,
-    roles,
-    customRoleId: custom.id,
-    membershipIds: { owner: membershipOf(owner), admin: membershipOf(admin), member: membershipOf(member) },
-    invitation: await invite(server, { organizationId: id, token, email: address("invited"), roleId: roles["Member"] as string }),
-    sessionId: sessions.items[0].id,
-    grantId: (await newGrant(server, token, id, { type: "user", id: member.id })).id,
-    serviceAccountId,
-    apiKeyId: (await newApiKey(server, token, { organizationId: id, owner: "service", serviceAccountId })).id,
-    exportId: (await expectOk(server.call("POST /api/v1/audit/exports", { token, body: { organizationId: id } }))).id,
+    administratorRoleId: items.find((role: AnyBody) => role.name === "Administrator").id,
+    internalRoleId: await newInternalRole(server, administrator),
   };
-}
-
-export const address = (name: string): string => `${name}-${unique()}@example.com`;
-
-export async function newRole(server: TestServer, token: string, organizationId: string): Promise<AnyBody> {
-  return expectOk(
-    server.call("POST /api/v1/iam/roles", { token, body: { name: `Role ${unique()}`, scope: "Organization", organizationId } }),
-  );
-}
-
-/** A service account of an organization, or of the internal scope (null). */
-export async function newServiceAccount(
-  server: TestServer,
-  token: string,
-  organizationId: string | null,
-  roleIds: readonly string[],
-): Promise<AnyBody> {
-  return expectOk(server.call("POST /api/v1/service-accounts", { token, body: { organizationId, name: `Service ${unique()}`, roleIds } }));
-}
-
-/** An API key that may read the organization; the answer has its secret. */
-export async function newApiKey(server: TestServer, token: string, fields: Readonly<Record<string, unknown>>): Promise<AnyBody> {
-  const body = { name: `Key ${unique()}`, scopes: ["Organization.Read"], ...fields };
-  return expectOk(server.call("POST /api/v1/api-keys", { token, body }));
-}
-
-/** Makes a subject a viewer of a school that no other grant is about. */
-export async function newGrant(
-  server: TestServer,
-  token: string,
-  organizationId: string,
-  subject: { readonly type: string; readonly id: string },
-): Promise<AnyBody> {
-  const body = { organizationId, resource: { type: "school", id: unique() }, relation: "viewer", subject };
-  return expectOk(server.call("POST /api/v1/iam/grants", { token, body }));
-}
-
-interface Invite {
-  readonly organizationId: string;
-  readonly token: string;
-  readonly email: string;
-  readonly roleId: string;
-}
-
-/** Invites and returns the token that was mailed for this very invitation. */
-export async function invite(server: TestServer, { organizationId, token, email, roleId }: Invite): Promise<Tenant["invitation"]> {
-  const { id } = await expectOk(
-    server.call(`POST /api/v1/iam/organizations/${organizationId}/invitations`, { token, body: { email, roleId } }),
-  );
-  return { id, email, token: await mailedToken(server, email, id) };
-}
-
-/** Makes a person a member, as an inviter and that person do; returns the membership. */
-export async function join(server: TestServer, by: Omit<Invite, "email">, person: Person): Promise<AnyBody> {
-  const { id, token } = await invite(server, { ...by, email: person.email });
-  return expectOk(server.call(`POST /api/v1/iam/invitations/${id}/accept`, { token: person.token, body: { token } }));
-}
-
-/** A mail is put into the queue with the change itself, or by a job that follows at once; one that takes longer is lost. */
-const mailWaitMs = 15_000;
-/** More mails at one moment than this no test sends. */
-const newestMails = 100;
-
-/**
- * The token of the newest mail to `to` that is of the template `marked`, or whose data contain it. From the queue, so that
- * no test waits for the sending of mails that it is not about.
- */
-export async function mailedToken(server: TestServer, to: string, marked = ""): Promise<string> {
-  const { database, keys } = server.application.platform;
-  const deadline = Date.now() + mailWaitMs;
-  while (Date.now() < deadline) {
-    const { rows } = await sql<{
-      sealed: string;
-      template: string;
-    }>`select data->>'sealed' as sealed, data->>'template' as template from jobs.job
-      where name = 'notifications.send-mail' order by created_on desc limit ${newestMails}`.execute(database.owner);
-    for (const { sealed, template } of rows) {
-      const opened = keys.decrypt(sealed, "mail data");
-      const mail = JSON.parse(opened);
-      if (mail.to === to && (template === marked || opened.includes(marked)) && mail.data.token) return mail.data.token;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  throw new Error(`no mail with ${marked} was put into the queue for ${to}`);
-}
-
-/** Opens the one-time set-up, as a start without an administrator does. */
-export async function openSetUp(server: TestServer): Promise<string> {
-  const token = `set-up-${unique()}${unique()}`;
-  const hashed = createHash("sha256").update(token).digest("hex");
-  await sql`insert into one_time_tokens (hash, purpose, created_at) values (${hashed}, 'set-up', now())
-    on conflict (purpose) where purpose = 'set-up' and used_at is null do update set hash = excluded.hash`.execute(
-    server.application.platform.database.owner,
-  );
-  return token;
 }

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import type { Recorded } from "./recorded-statements.ts";
 
-/** A node of EXPLAIN (FORMAT JSON), as far as it is looked at. */
+/** The fields of a node of EXPLAIN (FORMAT JSON) that are read here. */
 interface Node {
   readonly "Node Type": string;
   readonly "Relation Name"?: string;
@@ -22,8 +22,8 @@ export interface Read {
 }
 
 /**
- * What a statement reads of each table, by the plan of the role and the settings that it was sent with. Measured, in a transaction that is
- * rolled back; where it cannot run twice (a row that is there by now) by the planner's estimate.
+ * The rows that a statement reads of each table, by its plan under the role and the settings that it was sent with. Measured in a
+ * transaction that is rolled back, or estimated by the planner if the statement cannot run twice.
  */
 export async function readsOf(client: pg.Client, statement: Recorded, rowsOf: ReadonlyMap<string, number>): Promise<readonly Read[]> {
   const plan = (await explain(client, statement, "analyze, ")) ?? (await explain(client, statement, ""));
@@ -32,7 +32,7 @@ export async function readsOf(client: pg.Client, statement: Recorded, rowsOf: Re
   const visit = (node: Node): void => {
     const table = node["Relation Name"];
     const type = node["Node Type"];
-    // Other tables are PostgreSQL's own, and those of the queue.
+    // Other tables belong to PostgreSQL and the queue.
     const all = table === undefined ? undefined : rowsOf.get(table);
     if (table !== undefined && all !== undefined && type.endsWith("Scan")) {
       found.push({ table, by: [type, node["Index Name"]].filter(Boolean).join(" "), rows: rowsRead(node, all) });

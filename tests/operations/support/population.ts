@@ -1,10 +1,10 @@
 import type pg from "pg";
 
-/** Rows that each table gets beside those of the samples, over so many tenants, and so many of the internal scope. */
+/** The rows that each table gets in addition to the samples, their tenants, and the rows of the internal scope. */
 const rowsOfTenants = 20_000;
 const tenants = 500;
 const rowsOfInternalScope = 300;
-/** So many of the tables whose internal rows grow with use, and are read a page at a time. */
+/** The rows of tables whose internal rows grow with use and are read in pages. */
 const rowsOfLongInternalTables = 3_000;
 const longInternalTables = ["audit_checkpoints", "audit_records", "memberships", "relationships"];
 /** Tables without row-level security that grow with the installation. */
@@ -18,16 +18,15 @@ interface Column {
 }
 
 /**
- * Multiplies a row of each table that belongs to tenants, and of those that grow with the people: the planner chooses by the rows that
- * there are. The rows are of other tenants; what the samples made stays the little that one tenant has. Returns the tables that have no row
- * to begin with.
+ * Multiplies a row of each tenant table and of each table that grows with the users, because the planner chooses by the number of rows.
+ * The new rows belong to other tenants; the samples stay the only rows of theirs. Returns the tables without a row to multiply.
  */
 export async function populate(client: pg.Client): Promise<{ readonly filled: readonly string[]; readonly empty: readonly string[] }> {
   const { rows } = await client.query<{ table: string }>(`select relname as table from pg_class
     where relnamespace = 'public'::regnamespace and relkind = 'r' and relrowsecurity order by relname`);
   const filled: string[] = [];
   const empty: string[] = [];
-  // Neither foreign keys nor the triggers that keep the audit log as it is: made rows need not be of people that exist.
+  // Without foreign keys and the triggers of the audit log: the rows may refer to users that do not exist.
   await client.query("set session_replication_role = replica");
   for (const table of [...rows.map((row) => row.table), ...sharedTables]) {
     const made = await multiply(client, table);
@@ -67,7 +66,7 @@ async function multiply(client: pg.Client, table: string): Promise<number> {
   return made + internal;
 }
 
-/** Another value of a column for each row where it must differ, or is what rows are told apart by; what the row has elsewhere. */
+/** A new value for columns that must differ between rows; the copied value for all others. */
 function copiedValue(table: string, { name, type, unique, max }: Column): string {
   const has = `t."${name}"`;
   const other = (value: string): string => `case when ${has} is null then null else ${value} end`;

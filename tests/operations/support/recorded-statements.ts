@@ -1,6 +1,6 @@
 import pg from "pg";
 
-/** A statement as it was sent, with the settings that its transaction had then: the tenant, the user and the role. */
+/** A statement as it was sent, with the settings of its transaction: tenant, user and role. */
 export interface Recorded {
   readonly text: string;
   readonly values: readonly unknown[];
@@ -17,33 +17,33 @@ interface Sent {
 type Query = (...parameters: unknown[]) => unknown;
 
 /**
- * Notes every statement that any connection of this process sends to PostgreSQL, and lets it pass. One of each text and scope is
- * kept, the newest.
+ * Records every statement that any connection of this process sends to PostgreSQL. Stores the newest of each text and scope.
  */
 export class StatementRecorder {
-  readonly #kept = new Map<string, Recorded>();
+  readonly #recorded = new Map<string, Recorded>();
   readonly #settings = new WeakMap<object, Sent[]>();
   readonly #original = pg.Client.prototype.query as unknown as Query;
 
   start(): void {
-    const note = (client: object, text: unknown, values: unknown): void => this.#note(client, text, Array.isArray(values) ? values : []);
+    const record = (client: object, text: unknown, values: unknown): void =>
+      this.#record(client, text, Array.isArray(values) ? values : []);
     const original = this.#original;
     (pg.Client.prototype as { query: unknown }).query = function (this: pg.Client, ...parameters: unknown[]) {
-      note(this, parameters[0], parameters[1]);
+      record(this, parameters[0], parameters[1]);
       return original.apply(this, parameters);
     };
   }
 
   stop(): readonly Recorded[] {
     (pg.Client.prototype as { query: unknown }).query = this.#original;
-    return [...this.#kept.values()];
+    return [...this.#recorded.values()];
   }
 
-  #note(client: object, text: unknown, values: readonly unknown[]): void {
+  #record(client: object, text: unknown, values: readonly unknown[]): void {
     if (typeof text !== "string") return;
     if (/^\s*(begin|start transaction)/i.test(text)) this.#settings.set(client, []);
     const settings = this.#settings.get(client);
-    // Outside of a transaction the login itself is at work: migrations, and questions to the server.
+    // Statements outside of a transaction are migrations and queries of the login itself.
     if (settings === undefined || /^\s*(begin|start|commit|rollback|savepoint|release)/i.test(text)) return;
     if (text.includes("set_config(")) {
       settings.push({ text, values });
@@ -51,7 +51,7 @@ export class StatementRecorder {
     }
     if (!/^\s*(select|insert|update|delete|with)\b/i.test(text)) return;
     const scope = scopeOf(settings);
-    this.#kept.set(`${scope} ${text}`, { text, values, settings: [...settings], scope });
+    this.#recorded.set(`${scope} ${text}`, { text, values, settings: [...settings], scope });
   }
 }
 

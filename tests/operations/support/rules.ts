@@ -24,7 +24,7 @@ const rulesIn = (pattern: string): readonly Rule[] =>
 const inAlertFiles = rulesIn("deploy/prometheus/alerts/*.yml");
 export const alerts = inAlertFiles.filter(({ alert }) => alert !== undefined);
 export const recordingRules = rulesIn("deploy/prometheus/recording-rules.yml");
-/** What autoscalers are told. */
+/** The recording rules of the autoscalers. */
 export const autoscalingRules = rulesIn("deploy/prometheus/autoscaling-rules.yml");
 
 /** The alerts that unit tests name: those that must fire, and those that must not. */
@@ -57,7 +57,7 @@ export const dashboards: readonly Dashboard[] = globSync("deploy/grafana/dashboa
   (file) => JSON.parse(read(file)) as Dashboard,
 );
 
-/** Every expression that is asked of Prometheus, with Grafana's variable as a time. */
+/** Every expression that Prometheus evaluates, with Grafana's interval variable replaced by a duration. */
 export const expressions: readonly Expression[] = [
   ...[...inAlertFiles, ...recordingRules, ...autoscalingRules].map(({ alert, record, expr }) => ({
     where: (alert ?? record) as string,

@@ -1,4 +1,4 @@
-/** Series as a process tells them: for each name, the values of each label that were seen, by label. */
+/** Exported series: for each name, the values of each label. */
 export type Scrape = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>;
 
 export interface Series {

@@ -14,7 +14,7 @@ import type { Answer, Attributes, Question, Role, Subject, World } from "./world
 
 const folder = new URL("../../../packages/policy/corpus/", import.meta.url);
 
-/** A file of the corpus, every shorthand written out. The format is packages/policy/corpus/README.md. */
+/** A file of the corpus with every shorthand expanded. packages/policy/corpus/README.md describes the format. */
 export interface CorpusFile extends World {
   readonly name: string;
   readonly subjects: ReadonlyMap<string, Subject>;
@@ -31,11 +31,11 @@ export interface Row extends ResourceRef {
 export interface Case extends Question {
   readonly name: string;
   readonly expect: Answer;
-  /** Why a surface does not answer like that yet, by the beginning of its name. */
+  /** Why a surface does not answer as expected yet, by the prefix of its name. */
   readonly known: Readonly<Record<string, string>>;
 }
 
-/** A model that must not be compiled, and the place that must be named. */
+/** A model that must be refused, and the path that the error must name. */
 export interface Refusal {
   readonly name: string;
   readonly model: AuthorizationModel;
@@ -48,7 +48,7 @@ export const loadCorpus = (): CorpusFile[] =>
     .sort()
     .map((name) => readCorpusFile(name, readFileSync(new URL(name, folder), "utf8")));
 
-// What stands in a file. Every object is checked for fields that it does not have, so that a slip of the pen is no silent case.
+// The file format. Unknown fields are refused, so that a typing error is not ignored.
 
 type WrittenTree = { readonly [value: string]: WrittenTree | null };
 type WrittenCondition =
@@ -89,7 +89,7 @@ interface WrittenCase {
   readonly subject?: string;
   readonly tenant?: string;
   readonly action: string;
-  /** Null takes a default away. */
+  /** Null removes a default. */
   readonly resource?: string | { readonly type?: string; readonly id?: string; readonly attributes?: Attributes } | null;
   readonly request?: Attributes | null;
   readonly session?: Attributes | null;
@@ -136,7 +136,7 @@ const fields = {
   case: ["name", "subject", "tenant", "action", "resource", "request", "session", "scopes", "now", "expect", "known"],
 } as const;
 
-/** Monday morning in Ho Chi Minh City, where a file does not say when it is. */
+/** The default time of a file: Monday morning in Ho Chi Minh City. */
 const someMoment = "2026-03-02T02:00:00Z";
 
 export function readCorpusFile(name: string, text: string): CorpusFile {
@@ -173,7 +173,7 @@ function readRole(id: string, written: WrittenRole, at: string): Role {
   };
 }
 
-/** Throws where the engine would not take the condition. */
+/** Throws if the engine would refuse the condition. */
 function readCondition(written: WrittenCondition, at: string): Condition {
   const condition = expand(written);
   const issues = issuesOfCondition(condition);
@@ -181,7 +181,7 @@ function readCondition(written: WrittenCondition, at: string): Condition {
   return condition;
 }
 
-/** `[left, operator, right, zone]`, and all, any and not of such. */
+/** `[left, operator, right, zone]`, or all, any and not of such. */
 function expand(written: WrittenCondition): Condition {
   if (Array.isArray(written)) {
     const [left, operator, right, zone] = written;
@@ -228,7 +228,7 @@ function readSubjects(written: WrittenFile, roles: ReadonlyMap<string, Role>, fi
   return subjects;
 }
 
-/** Active where nothing is written; null stands for a status that is not known. */
+/** Active by default; null is an unknown status. */
 const statusOf = ({ status }: { readonly status?: string | null }): string | undefined =>
   status === undefined ? "Active" : (status ?? undefined);
 
@@ -244,7 +244,7 @@ const readFacts = (written: readonly (string | WrittenFact | WrittenSeries)[], f
 
 const plainFact = /^([^:#@|\s]+):([^:#@|\s]+)#([^:#@|\s]+)@([^:#@|\s]+):([^:#@|\s]+)(?:#([^:#@|\s]+))?$/;
 
-/** `Camera:gate#viewer@user:an`, or the parts one by one where an id is not that plain. */
+/** `Camera:gate#viewer@user:an`, or separate fields if an id has separators. */
 function readFact(written: WrittenFact, file: string): Relationship {
   checkFields(written, fields.fact, `${file}: relationship`);
   const at = `${file}: relationship ${written.fact ?? JSON.stringify(written.resource)}`;
@@ -296,7 +296,7 @@ function readCase(
   };
 }
 
-/** `Camera:gate` or `Camera`, or the parts one by one. Attributes that are not given are those of the row, if there is one. */
+/** `Camera:gate` or `Camera`, or separate fields. Missing attributes are those of the row, if it exists. */
 function readResource(written: WrittenCase["resource"], rows: readonly Row[]): Question["resource"] {
   if (written === undefined || written === null) return undefined;
   const colon = typeof written === "string" ? written.indexOf(":") : -1;
@@ -313,7 +313,7 @@ function readAnswer(written: WrittenCase["expect"], at: string): Answer {
   return { allowed: outcome === "allowed", reason: found(reason, at) };
 }
 
-/** YAML keeps times as text; so does the corpus, with the zone written out. */
+/** Times are texts with a zone, in YAML and in the corpus. */
 function moment(written: string): number {
   const time = Date.parse(written);
   if (Number.isNaN(time) || !/(?:Z|[+-]\d\d:\d\d)$/.test(written)) throw new Error(`'${written}' is not a moment with its zone`);

@@ -50,17 +50,17 @@ export class Engine {
 export const decideDirectly = (view: View, action: string, context: RequestContext): Answer =>
   answerOf(() => atOnce(decide(view, action, context)));
 
-/** Decides as a process without memory does: nothing is at hand at first, and only what was asked for is loaded. */
+/** Decides as a process without caches does: nothing is at hand at first, and only requested data is loaded. */
 export const decideInRounds = (view: View, action: string, context: RequestContext): Answer =>
   answerOf(() => inRounds(context, (known) => decide(view, action, known)));
 
-/** The answer to what was asked with everything at hand. */
+/** The decision with all data at hand. */
 export function atOnce<T>(answer: T | Pending): T {
   if (answer === pendingDecision) throw new Error("pending although every relationship is at hand");
   return answer as T;
 }
 
-/** Asks, loads what was asked for, and asks again. */
+/** Decides, loads the requested data, and decides again. */
 export function inRounds<T>(context: RequestContext, ask: (known: RequestContext) => T | Pending): T {
   const reader = new RelationshipsInRounds(context.relationships as RelationshipReader);
   // One round a step at most, there and (for a filter, which looks for candidates first) back.
@@ -85,11 +85,11 @@ export function answerOf(ask: () => { readonly allowed: boolean; readonly reason
 
 type Answers = readonly Relationship[];
 
-/** Says "not at hand" until what was asked for is loaded. */
+/** Answers "not at hand" until the requested data is loaded. */
 class RelationshipsInRounds implements RelationshipReader {
   readonly #stored: RelationshipReader;
   readonly #atHand = new Map<string, Answers>();
-  readonly #asked = new Map<string, () => Answers>();
+  readonly #requested = new Map<string, () => Answers>();
 
   constructor(stored: RelationshipReader) {
     this.#stored = stored;
@@ -97,9 +97,9 @@ class RelationshipsInRounds implements RelationshipReader {
 
   /** How many look-ups were loaded. */
   load(): number {
-    const count = this.#asked.size;
-    for (const [key, read] of this.#asked) this.#atHand.set(key, read());
-    this.#asked.clear();
+    const count = this.#requested.size;
+    for (const [key, read] of this.#requested) this.#atHand.set(key, read());
+    this.#requested.clear();
     return count;
   }
 
@@ -122,7 +122,7 @@ class RelationshipsInRounds implements RelationshipReader {
   #answer(question: readonly (string | null)[], read: () => Answers | undefined): Answers | undefined {
     const key = JSON.stringify(question);
     const atHand = this.#atHand.get(key);
-    if (atHand === undefined) this.#asked.set(key, () => read() ?? []);
+    if (atHand === undefined) this.#requested.set(key, () => read() ?? []);
     return atHand;
   }
 }

@@ -17,8 +17,8 @@ import type {
 import type { Attributes, Question, Role, Subject, World } from "./world.ts";
 
 /**
- * Worlds so small that everything in them meets: two types with three relations, two resources of each, two users and
- * three roles, and conditions on seven attributes that are sometimes missing and sometimes of the wrong type.
+ * Worlds that are small enough for everything to interact: two types with three relations, two resources of each, two users, three
+ * roles, and conditions on seven attributes that are sometimes missing or of the wrong type.
  */
 export interface Generated extends World {
   readonly questions: readonly Question[];
@@ -44,7 +44,7 @@ const some = <T>(values: readonly T[], minLength = 0): fc.Arbitrary<T[]> => fc.s
 const seldom = <T>(weight: number, value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.oneof({ weight: 10 - weight, arbitrary: fc.constant(undefined) }, { weight, arbitrary: value });
 
-// Attributes. Each has its type, so that a condition can be written for it, and now and then a value that is not of it.
+// Attributes. Each has a type for conditions, and sometimes a value of another type.
 
 const values = {
   text: ["", "a", "b", "ab"],
@@ -144,8 +144,8 @@ const subjects = [
 ];
 
 /**
- * Names and ways through are only drawn where they lead somewhere, and names of the same resource only forwards: a relation that
- * names itself there is refused, and so would nearly every model be. At least one of them must be there.
+ * Only draws names that exist, and names of the same resource only forwards: a relation that refers to itself is refused, and most
+ * models would be. At least one of them must exist.
  */
 function expression(names: readonly string[], through: readonly (readonly [string, string])[]): fc.Arbitrary<RelationExpression> {
   return fc.letrec<{ expression: RelationExpression }>((tie) => ({
@@ -200,7 +200,7 @@ const model: fc.Arbitrary<AuthorizationModel> = fc.record({
 
 const subjectRef: fc.Arbitrary<SubjectRef> = fc.oneof(
   { weight: 7, arbitrary: fc.record({ type: fc.constant("user"), id: oneOf([...userIds, "*"]) }) },
-  // The ids of users: a service account is told from a user by its kind alone.
+  // With ids of users: only the kind distinguishes a service account from a user.
   { weight: 2, arbitrary: fc.record({ type: fc.constant("service"), id: oneOf(userIds) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("role"), id: oneOf(roleIds) }) },
   { weight: 3, arbitrary: fc.record({ type: oneOf(types), id: oneOf(ids) }) },
@@ -225,7 +225,7 @@ const roles: fc.Arbitrary<Role[]> = fc
   .tuple(...roleIds.map(() => fc.array(rule, { maxLength: 2 })))
   .map((rules) => roleIds.map((id, index) => ({ id, name: `role ${id}`, rules: rules[index] ?? [] })));
 
-/** One thing at most is wrong with the facts about a subject: what is said of two is a matter of the corpus. */
+/** At most one fact about a subject is invalid; the corpus covers combinations. */
 const subject = (all: readonly Role[]): fc.Arbitrary<Subject> =>
   fc
     .record({
@@ -303,7 +303,7 @@ export const generated: fc.Arbitrary<Generated> = roles.chain((all) =>
   }),
 );
 
-// Worlds of nothing but circles: what is remembered while a circle is being gone round is what an engine gets wrong.
+// Worlds of cycles only: caching during the evaluation of a cycle is a typical error of engines.
 
 const knots = ["1", "2", "3", "4"] as const;
 const inCircles: AuthorizationModel = {

@@ -19,22 +19,22 @@ type Tenant = Subject["tenant"];
 type Member = Subject & { readonly roles: NonNullable<Subject["roles"]> };
 type Row = Readonly<Record<string, unknown>>;
 
-/** More relationships than these are not granted one by one. */
+/** More relationships than this are inserted by SQL. */
 const grantsMax = 200;
-/** The read model is repaired by so many keys at once. */
+/** The maximum of keys in one repair of the projection. */
 const repairMax = 1_000;
-/** The internal scope has no id; this is its name in maps. */
+/** The key of the internal scope in maps, because it has no id. */
 const internalScope = "";
 
 const permissionPattern = new RegExp((PermissionValue as { readonly pattern?: string }).pattern as string);
 
-/** Why a server cannot be brought to ask this; undefined where it can. */
-export function cannotBeHad(question: Case, file: CorpusFile): string | undefined {
+/** Why a server cannot evaluate the case; undefined if it can. */
+export function unsupportedReason(question: Case, file: CorpusFile): string | undefined {
   const { tenant, roles } = question.subject;
   const isNonMember = "reason" in question.expect && question.expect.reason === "not_a_member";
   if (tenant.id === null && tenant.entitlements !== undefined && !isNonMember) return "the internal scope has no plan";
   const defined = new Set(file.permissions.map(({ value }) => value));
-  if (roles?.some((role) => role?.rules.some(({ permission }) => !defined.has(permission)))) return "no role names what nobody defined";
+  if (roles?.some((role) => role?.rules.some(({ permission }) => !defined.has(permission)))) return "roles name only defined permissions";
   if (relationshipsTwice(file).some(({ resource: { type, id } }) => type === question.resource?.type && id === question.resource.id))
     return "a relationship is there once";
   return [question.resource?.attributes, question.request, question.session].every(fitsIntoJson) ? undefined : "JSON has no such number";
@@ -45,7 +45,7 @@ const fitsIntoJson = (value: unknown): boolean =>
     ? Object.values(value).every(fitsIntoJson)
     : typeof value !== "number" || Number.isFinite(value);
 
-/** All but the first that say who stands where. */
+/** Relationships whose resource, relation and subject are duplicates. */
 function relationshipsTwice({ relationships }: CorpusFile): readonly Relationship[] {
   const seen = new Set<string>();
   return relationships.filter(({ resource, relation, subject }) => {
@@ -56,7 +56,7 @@ function relationshipsTwice({ relationships }: CorpusFile): readonly Relationshi
   });
 }
 
-/** The field of a question that the contract does not let in, where the engine itself would answer: nothing unusual is decided. */
+/** The field of a question that the contract refuses, although the engine would decide. */
 export function refusedByServer({ action, resource, scopes }: Case): string | undefined {
   const isPermission = (value: string): boolean => permissionPattern.test(value);
   if (!isPermission(action)) return "actionType";
@@ -66,8 +66,8 @@ export function refusedByServer({ action, resource, scopes }: Case): string | un
 }
 
 /**
- * A world of the corpus on a server of its own. What the API takes is put there by the API. What it refuses on purpose, or takes too
- * long for, is written as the tables and the read model have it; the projection computes the rest.
+ * A world of the corpus on a server of its own, created through the API. Data that the API refuses on purpose, or is too slow for, is
+ * written to the tables and the projection; the projector computes the rest.
  */
 export class HttpWorld {
   readonly #file: CorpusFile;
@@ -75,9 +75,9 @@ export class HttpWorld {
   readonly #tenants: ReadonlyMap<string, Tenant>;
   /** The ids of users and organizations by those of the corpus. */
   readonly #ids = new Map<string, string>();
-  /** A role of the server gives a permission by one rule: more about the same are a second role, which the same people hold. */
+  /** A role has one rule for each permission: further rules are in a second role of the same people. */
   readonly #roles = new Map<string, readonly string[]>();
-  /** What the API did not take, by what it said. */
+  /** The number of refusals by the API, by error. */
   readonly refused = new Map<string, number>();
   #token = "";
 
@@ -104,7 +104,7 @@ export class HttpWorld {
     return this.#server.close();
   }
 
-  /** The body of a check that asks the question now. */
+  /** The body of a check of the question. */
   checkOf({ subject, action, resource, request, session, scopes }: Case): Row {
     return {
       userId: idOf("user", subject.user.id),
@@ -119,19 +119,19 @@ export class HttpWorld {
     };
   }
 
-  /** Asks at a moment, as an internal administrator. */
+  /** Sends the request as an internal administrator, with the clock at `now`. */
   ask(what: string, body: unknown, now: number): Promise<Answer<AnyBody>> {
     this.#stopClock(now);
     return this.#call(`POST authorization/${what}`, body);
   }
 
-  /** Every view is put together anew for the next question, as after any change of the policy. */
+  /** Invalidates every view, as a change of the policy does. */
   async cool(): Promise<void> {
     await this.#repair([policyKey]);
   }
 
   async #build(): Promise<void> {
-    // The latest moment comes first: the administrator's session may be from later than a question, but it must not be over.
+    // Starts at the latest time: the administrator's session may begin after a question's time, but must not have expired.
     this.#stopClock(Math.max(...this.#file.cases.map(({ now }) => now)));
     this.#token = (await newAdministrator(this.#server)).token;
     await this.#policy();
@@ -142,7 +142,7 @@ export class HttpWorld {
     for (const tenant of this.#tenants.values()) await this.#state(tenant);
     await this.#server.application.settled();
     await this.#repair(this.#keys());
-    await this.#oddParts();
+    await this.#unusualEntries();
   }
 
   async #policy(): Promise<void> {
@@ -154,7 +154,7 @@ export class HttpWorld {
     );
   }
 
-  /** The administrator is the owner of each, so that they may give whatever there is in it. */
+  /** The administrator owns each organization, so that they may grant every permission in it. */
   async #organization(tenant: Tenant): Promise<void> {
     const slug = `corpus-${unique()}`;
     const { id } = await this.#expect("POST organizations", { name: slug, slug, country: "VN" }, 201);
@@ -203,7 +203,7 @@ export class HttpWorld {
     return id;
   }
 
-  /** The API gives internal roles only what is for the internal scope; decisions do not ask. */
+  /** The API gives internal roles only permissions of the internal scope; decisions do not check that. */
   async #internalRole({ name, rules }: Role): Promise<string> {
     const id = crypto.randomUUID();
     await this.#insert("roles", [{ id, name, scope: "Internal", is_system_role: false, version: 1, ...this.#dates }]);
@@ -218,38 +218,38 @@ export class HttpWorld {
       from permission_definitions where value = ${permission}`);
   }
 
-  /** People without passwords, since none of them signs in, and their roles; of whom nothing is known there is no row. */
+  /** Users without passwords, because none signs in, and their roles. Unknown users have no row. */
   async #people(): Promise<void> {
     const users = new Map(this.#subjects.filter(({ user }) => user.status !== undefined).map(({ user }) => [user.id, user]));
     await this.#insert(
       "users",
-      [...users.values()].filter(isPerson).map(({ id, status }) => ({
+      [...users.values()].filter(isUser).map(({ id, status }) => ({
         ...{ id: idOf("user", id), email: `${idOf("user", id)}@example.com`, email_verified_at: this.#now, status: storedStatus(status) },
         ...{ first_name: "Corpus", last_name: "Person", locale: "en", session_epoch: 1, version: 1, ...this.#dates },
       })),
     );
     const members = this.#members
       .filter(({ user }) => user.status !== undefined)
-      .map((member) => ({ ...member.user, at: this.#place(member), roles: this.#rolesHeld(member) }))
+      .map((member) => ({ ...member.user, at: this.#keysOf(member), roles: this.#rolesOfMember(member) }))
       .filter(({ roles }) => roles.length > 0);
-    // A service account is of one scope: the first that it has roles in.
+    // A service account belongs to one scope: the first in which it has roles.
     const services = new Map(
       this.#members
-        .filter(({ user }) => !isPerson(user))
+        .filter(({ user }) => !isUser(user))
         .toReversed()
         .map((member) => [member.user.id, member]),
     );
     await this.#insert(
       "access_services",
       [...services.values()].map((member) => {
-        const { user_id, organization_id } = this.#place(member);
+        const { user_id, organization_id } = this.#keysOf(member);
         return { service_id: user_id, organization_id, status: storedStatus(member.user.status) };
       }),
     );
     await this.#insert(
       "memberships",
       members
-        .filter(isPerson)
+        .filter(isUser)
         .map(({ at, roles }) => ({ id: crypto.randomUUID(), ...at, role_id: roles[0], version: 1, joined_at: this.#now })),
     );
     await this.#insert(
@@ -257,13 +257,13 @@ export class HttpWorld {
       members.flatMap(({ at, roles }) => roles.map((role_id) => ({ ...at, role_id, assigned_at: this.#now }))),
     );
     for (const { at, attributes } of members) {
-      // Nothing is noted about people in the internal scope.
+      // The internal scope has no attributes of users.
       if (at.organization_id === null || Object.keys(attributes).length === 0) continue;
       await this.#attributes(`organizations/${at.organization_id}/members/${at.user_id}/attributes`, attributes, at);
     }
   }
 
-  /** The corpus's relationships hold in every tenant. */
+  /** The corpus's relationships apply in every tenant. */
   async #relationships(tenant: Tenant): Promise<void> {
     const organizationId = this.#tenantId(tenant);
     const written: Row[] = [];
@@ -277,8 +277,8 @@ export class HttpWorld {
         ...{ subject_type: to.type, subject_id: to.id, subject_relation: to.relation ?? "", condition: this.#withIds(condition ?? null) },
         ...{ expires_at: expiresAt == null ? null : new Date(expiresAt), granted_at: this.#now, version: 1 },
       };
-      const isOver = row.expires_at !== null && row.expires_at.getTime() <= this.#now.getTime();
-      if (organizationId === null || isOver || this.#file.relationships.length > grantsMax) written.push(row);
+      const isExpired = row.expires_at !== null && row.expires_at.getTime() <= this.#now.getTime();
+      if (organizationId === null || isExpired || this.#file.relationships.length > grantsMax) written.push(row);
       else {
         const grant = { organizationId, resource, relation, subject: to, condition: row.condition, expiresAt: row.expires_at };
         await this.#byApi("POST grants", grant, "grant", () => void written.push(row));
@@ -292,7 +292,7 @@ export class HttpWorld {
     return type === "role" ? (this.#roles.get(this.#roleName(tenant, id))?.[0] ?? idOf("role", id)) : id;
   }
 
-  /** States that an organization cannot be put into, or in which it could not be furnished. */
+  /** Statuses that the API cannot set, or that forbid further changes. */
   async #state(tenant: Tenant): Promise<void> {
     const at = sql`organization_id = ${this.#tenantId(tenant)}::uuid`;
     if (tenant.id === null || tenant.status === "Active") return;
@@ -310,21 +310,21 @@ export class HttpWorld {
     return [...new Set([policyKey, ...tenants.flatMap((id) => [tenantStatusKey(id), entitlementsKey(id)]), ...people, ...roles])];
   }
 
-  /** What the tables do not hold, but the read model might: a status that nobody knows, roles and people that are not there. */
-  async #oddParts(): Promise<void> {
+  /** Entries that the tables cannot have but the projection might: unknown statuses, roles and users. */
+  async #unusualEntries(): Promise<void> {
     for (const member of this.#members) {
-      const { user_id, organization_id } = this.#place(member);
+      const { user_id, organization_id } = this.#keysOf(member);
       const isUnknown = member.user.status === undefined || member.roles.includes(undefined);
-      const roleIds = [...this.#rolesHeld(member), ...(member.roles.includes(undefined) ? [idOf("role", "that nobody knows")] : [])];
-      if (isUnknown) await this.#writePart(membershipKey(user_id, organization_id), organization_id, { roleIds });
+      const roleIds = [...this.#rolesOfMember(member), ...(member.roles.includes(undefined) ? [idOf("role", "unknown")] : [])];
+      if (isUnknown) await this.#writeEntry(membershipKey(user_id, organization_id), organization_id, { roleIds });
       const { status } = member.user;
       if (status !== undefined && !knownStatuses.has(status))
-        await this.#writePart(userKey(user_id), null, { status, kind: member.user.kind });
+        await this.#writeEntry(userKey(user_id), null, { status, kind: member.user.kind });
     }
   }
 
-  #writePart(key: string, organizationId: string | null, value: Row): Promise<void> {
-    return this.#run(sql`insert into access_read_model (key, organization_id, value, version)
+  #writeEntry(key: string, organizationId: string | null, value: Row): Promise<void> {
+    return this.#run(sql`insert into projection_entries (key, organization_id, value, version)
       values (${key}, ${organizationId}::uuid, ${JSON.stringify(value)}::jsonb, pg_current_xact_id()::text::bigint)
       on conflict (key) do update set value = excluded.value, version = excluded.version`);
   }
@@ -354,18 +354,18 @@ export class HttpWorld {
     return { created_at: this.#now, updated_at: this.#now };
   }
 
-  #place({ user, tenant }: Subject): { readonly user_id: string; readonly organization_id: string | null } {
+  #keysOf({ user, tenant }: Subject): { readonly user_id: string; readonly organization_id: string | null } {
     return { user_id: idOf("user", user.id), organization_id: this.#tenantId(tenant) };
   }
 
-  #rolesHeld({ tenant, roles }: Member): readonly string[] {
+  #rolesOfMember({ tenant, roles }: Member): readonly string[] {
     return roles.flatMap((role) => (role ? (this.#roles.get(this.#roleName(tenant, role.id)) as readonly string[]) : []));
   }
 
   #roleName = (tenant: Tenant, roleId: string): string => JSON.stringify([tenant.id, roleId]);
   #tenantId = ({ id }: Tenant): string | null => (id === null ? null : (this.#ids.get(id) as string));
 
-  /** The same value, with the server's ids in place of texts that are the corpus's: conditions compare with them. */
+  /** The value with the corpus's ids replaced by those of the server, because conditions compare them. */
   #withIds<Value>(value: Value): Value {
     if (typeof value === "string") return (this.#ids.get(value) ?? value) as Value;
     if (Array.isArray(value)) return value.map((each) => this.#withIds(each)) as Value;
@@ -373,7 +373,7 @@ export class HttpWorld {
     return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, this.#withIds(each)])) as Value;
   }
 
-  /** A corpus's moment is a millisecond, and the clock of a server goes on. */
+  /** Stops the server's clock at the millisecond of a case. */
   #stopClock(now: number): void {
     this.#server.clock.now = () => now;
   }
@@ -388,7 +388,7 @@ export class HttpWorld {
     return answer.body;
   }
 
-  /** By the API; what that refuses is written otherwise, and remembered. */
+  /** Writes through the API, or by `otherwise` if the API refuses, and counts the refusal. */
   async #byApi(route: string, body: unknown, what: string, otherwise: () => Promise<void> | void): Promise<void> {
     const { status, body: answer } = await this.#call(route, body);
     if (status < 300) return;
@@ -411,16 +411,16 @@ export class HttpWorld {
   }
 }
 
-/** Statuses of users that the read model gets from the table. */
+/** Statuses of users that the projection reads from the table. */
 const knownStatuses: ReadonlySet<string> = new Set(["Active", "PendingConfirmation", "Suspended", "Inactive"]);
 
-/** Who is switched off is Suspended here; what no user can be stands in the read model only. */
+/** An inactive user is Suspended here; impossible statuses are written to the projection only. */
 const storedStatus = (status: string | undefined): string =>
   status === "Inactive" ? "Suspended" : status !== undefined && knownStatuses.has(status) ? status : "Active";
 
 /**
- * The UUID of a name, always the same. It begins with the name's first letter where that can be, as one id is told from another by its
- * beginning in the corpus.
+ * A deterministic UUID of a name. It begins with the name's first letter if possible, because conditions of the corpus compare the
+ * beginnings of ids.
  */
 function idOf(kind: "user" | "role", name: string): string {
   const hash = createHash("sha256").update(`${kind} ${name}`).digest("hex");
@@ -428,9 +428,9 @@ function idOf(kind: "user" | "role", name: string): string {
   return `${first}${hash.slice(1, 8)}-${hash.slice(8, 12)}-4${hash.slice(13, 16)}-a${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
 }
 
-const isPerson = ({ kind }: Pick<Subject["user"], "kind">): boolean => kind === undefined;
+const isUser = ({ kind }: Pick<Subject["user"], "kind">): boolean => kind === undefined;
 
-/** The rules that are about defined permissions, in lists that have each permission once; one list at least. */
+/** The rules of defined permissions, in lists that have each permission once; at least one list. */
 function inLayers(rules: Role["rules"], defined: ReadonlySet<string>): readonly Role["rules"][] {
   const layers: Role["rules"][number][][] = [[]];
   for (const rule of rules.filter(({ permission }) => defined.has(permission))) {

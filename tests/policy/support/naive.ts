@@ -11,8 +11,8 @@ import type {
 import type { Answer, Attributes, Question, Role, World } from "./world.ts";
 
 /**
- * Decision 0019 read out word by word, for tests only. It shares types with the engine and no code, works with everything at
- * once where the engine works with what is asked for, and is written to be obviously right and not to be fast.
+ * A literal implementation of decision 0019, for tests only. It shares types with the engine but no code, evaluates all data instead of
+ * loading on demand, and is written to be obviously correct, not fast.
  */
 export function decideNaively(world: World, question: Question): Answer {
   const { permissions, model } = world;
@@ -22,7 +22,7 @@ export function decideNaively(world: World, question: Question): Answer {
   if (!permissions.some(({ value }) => value === action)) return { error: "unknown_permission", fields: undefined };
   if (resource?.type !== undefined && !isKnownType(world, resource.type)) return { error: "unknown_resource_type", fields: undefined };
 
-  // 1. Membership, status, roles that are not known.
+  // 1. Membership, status, unknown roles.
   const roles = subject.roles ?? [];
   if (roles.length === 0) return deny("not_a_member");
   if (user.status === undefined || tenant.status === undefined) return deny("permission_data_unavailable");
@@ -38,7 +38,7 @@ export function decideNaively(world: World, question: Question): Answer {
     if (session && !isSessionStrong(session, question)) return deny("session_strength");
   }
 
-  // 3. What denies, 4. what allows.
+  // 3. Denials, 4. permissions.
   const environment = environmentOf(question);
   const rules = (roles as readonly Role[]).flatMap((role) => role.rules).filter(({ permission }) => lineage.includes(permission));
   const byRoles = (effect: RoleRule["effect"]): Truth =>
@@ -72,7 +72,7 @@ export function decideNaively(world: World, question: Question): Answer {
   return { allowed: true, reason: allowedByRole === "true" ? "role" : "grant" };
 }
 
-/** Which of the questions are answered with yes: a list is nothing else. */
+/** The allowed questions: a list contains exactly those. */
 export const allowedAmong = <Q extends Question>(world: World, questions: readonly Q[]): Q[] =>
   questions.filter((question) => {
     const answer = decideNaively(world, question);
@@ -104,7 +104,7 @@ function isSessionStrong(rule: { anyMethod?: readonly string[]; maxAgeSeconds?: 
   return signedIn !== undefined && signedIn <= now && now <= signedIn + rule.maxAgeSeconds * 1_000;
 }
 
-// Three values.
+// Three-valued logic.
 
 type Truth = "true" | "false" | "invalid";
 
@@ -206,7 +206,7 @@ function compares({ operator, left, right, zone = "UTC" }: Comparison, environme
 const isoTime =
   /^(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)(?:T(?<hour>\d\d):(?<minute>\d\d)(?::(?<second>\d\d)(?<fraction>\.\d{1,9})?)?(?:Z|(?<sign>[+-])(?<zoneHour>\d\d):(?<zoneMinute>\d\d)))?$/;
 
-/** Milliseconds since 1970, undefined for what is no time. */
+/** Milliseconds since 1970; undefined if the value is not a time. */
 function moment(value: unknown): number | undefined {
   if (isNumber(value)) return value;
   const parts = isText(value) ? isoTime.exec(value)?.groups : undefined;
@@ -283,7 +283,7 @@ function isInNetwork(address: bigint, network: string): boolean {
   return address >> free === (bitsOf(base) as bigint) >> free;
 }
 
-// Relations: who stands where is worked out for all resources at once, until nothing changes any more.
+// Relations: computed for all resources together, until nothing changes.
 
 /** Bounds of decision 0019. */
 const stepsMax = 40;
@@ -305,7 +305,7 @@ function byRelations(world: World, question: Question, environment: Environment)
   const relations = new Relations(world, unexpired, question, environment);
   const expressions = [rule.deny, rule.allow].filter((expression) => expression !== undefined);
   const excess = relations.excess(expressions, at);
-  // Of what is too much to look at only the beginning is looked at.
+  // Beyond the limit only the first ones are evaluated.
   relations.settle(excess === "width" ? [at] : [at, ...unexpired.flatMap(({ resource, subject }) => [resource, subject])]);
   const standing = (expression: RelationExpression | undefined): Truth =>
     expression === undefined ? "false" : relations.stands(expression, at);
@@ -317,7 +317,7 @@ class Relations {
   readonly #relationships: readonly Relationship[];
   readonly #question: Question;
   readonly #environment: Environment;
-  /** Where the subject stands; what is not in it yet is false. */
+  /** The relations of the subject; missing ones are false so far. */
   readonly #standing = new Map<string, Truth>();
 
   constructor(world: World, relationships: readonly Relationship[], question: Question, environment: Environment) {
@@ -327,7 +327,7 @@ class Relations {
     this.#environment = environment;
   }
 
-  /** The least fixpoint, one stratum after the other: what is excluded is settled before what excludes it. */
+  /** The least fixpoint by strata: an excluded relation is computed before the one that excludes it. */
   settle(mentioned: readonly ResourceRef[]): void {
     const strata = strataOf(this.#world);
     const resources = new Map(mentioned.map(({ type, id }) => [keyOf(type, id), { type, id }]));
@@ -369,24 +369,24 @@ class Relations {
       if (relation !== undefined) {
         return subjects.includes(`${type}#${relation}`) ? and([this.stands(relation, { type, id }), condition]) : "false";
       }
-      const isThem =
+      const isSubject =
         (type === kind && id === user.id && subjects.includes(kind)) ||
         (kind === "user" && type === "user" && id === "*" && subjects.includes("user:*")) ||
         (type === "role" && subjects.includes("role") && this.#question.subject.roles?.some((role) => role?.id === id));
-      return isThem ? condition : "false";
+      return isSubject ? condition : "false";
     });
     const from = this.#type(at.type).relations?.[name]?.from;
     return or([...byRelationship, from === undefined ? "false" : this.stands(from, at)]);
   }
 
   /**
-   * Whether a path leads further from the resource than the bound, or the relationships on the way are more than it. The engine
-   * gives up when it gets there, which depends on the way that it takes; so a case about a bound leaves it only one.
+   * Whether a path from the resource, or the number of relationships on it, exceeds the bound. Where the engine stops depends on the
+   * order of its evaluation, so a case about a bound has only one path.
    */
-  excess(expressions: readonly RelationExpression[], asked: ResourceRef): "depth" | "width" | undefined {
+  excess(expressions: readonly RelationExpression[], resource: ResourceRef): "depth" | "width" | undefined {
     const seen = new Set<string>();
     let lookups = 0;
-    let open = expressions.flatMap((expression) => this.#steps(expression, asked));
+    let open = expressions.flatMap((expression) => this.#steps(expression, resource));
     for (let steps = 0; open.length > 0; steps++) {
       const fresh = open.filter(([at, name]) => !seen.has(keyOf(at.type, at.id, name)));
       if (fresh.length > 0 && steps >= stepsMax) return "depth";
@@ -435,7 +435,7 @@ class Relations {
   }
 }
 
-/** A number for each relation: no less than that of what it is made of, and more than that of what it excludes. */
+/** The stratum of each relation: at least that of its operands, and above that of what it excludes. */
 function strataOf({ model }: World): Map<string, number> {
   const types = model.resourceTypes ?? {};
   const strata = new Map(

@@ -2,13 +2,13 @@ import { type Change, isIndirect, type Relationship, type ResourceRef, type Subj
 import type { Case, CorpusFile } from "./corpus.ts";
 import type { Question, Role, Subject, World } from "./world.ts";
 
-/** A question and the world that it is asked in. */
-export interface Asked {
+/** A question and its world. */
+export interface Evaluation {
   readonly world: World;
   readonly question: Question;
 }
 
-/** The single grants and revocations that a person could make; what the engine proposes is told in the same words. */
+/** The single grants and revocations that a person could make; the proposals of the engine have the same form. */
 export type Single = Extract<Change, { kind: "add_relationship" | "remove_relationship" | "give_role" | "take_role" }>;
 
 const isSame = (a: Pick<Relationship, "resource" | "relation" | "subject">, b: Pick<Relationship, "resource" | "relation" | "subject">) =>
@@ -18,11 +18,11 @@ export const keyOf = ({ resource, relation, subject }: Pick<Relationship, "resou
   JSON.stringify([resource.type, resource.id, relation, subject.type, subject.id, subject.relation ?? null]);
 
 /** The world after a change, made in the plain data and not in the engine. */
-export function afterChange({ world, question }: Asked, change: Change, roles: ReadonlyMap<string, Role>): Asked {
+export function afterChange({ world, question }: Evaluation, change: Change, roles: ReadonlyMap<string, Role>): Evaluation {
   const { subject } = question;
-  const ofSubject = (changed: Partial<Subject>): Asked => ({ world, question: { ...question, subject: { ...subject, ...changed } } });
-  const withRoles = (held: (role: Role | undefined) => Role | undefined): Asked => ofSubject({ roles: subject.roles?.map(held) });
-  const inWorld = (relationships: readonly Relationship[]): Asked => ({ world: { ...world, relationships }, question });
+  const ofSubject = (changed: Partial<Subject>): Evaluation => ({ world, question: { ...question, subject: { ...subject, ...changed } } });
+  const withRoles = (held: (role: Role | undefined) => Role | undefined): Evaluation => ofSubject({ roles: subject.roles?.map(held) });
+  const inWorld = (relationships: readonly Relationship[]): Evaluation => ({ world: { ...world, relationships }, question });
   switch (change.kind) {
     case "add_relationship":
       return inWorld([...world.relationships, change]);
@@ -59,7 +59,7 @@ export function afterChange({ world, question }: Asked, change: Change, roles: R
 const giving = (role: Role, permission: string): Role => ({ ...role, rules: [...role.rules, { permission, effect: "allow" }] });
 
 /** Every single grant and revocation that can be made in the world of a question, whether or not it has to do with it. */
-export function singlesOf({ world, question }: Asked, roles: ReadonlyMap<string, Role>): Single[] {
+export function singlesOf({ world, question }: Evaluation, roles: ReadonlyMap<string, Role>): Single[] {
   const { user, roles: held = [] } = question.subject;
   const own = user.kind ?? "user";
   const { relationships, model } = world;

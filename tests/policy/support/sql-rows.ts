@@ -21,7 +21,7 @@ interface Table {
 let database: Promise<PGlite> | undefined;
 let tables = 0;
 
-/** The rows of a file in tables of a PostgreSQL, one a resource type, made when they are first asked for. */
+/** The rows of a file in PostgreSQL tables, one for each resource type, created on first use. */
 export class SqlRows {
   readonly #file: CorpusFile;
   readonly #tables = new Map<string, Promise<Table>>();
@@ -30,7 +30,7 @@ export class SqlRows {
     this.#file = file;
   }
 
-  /** The ids of the rows that the filter chooses. */
+  /** The ids of the rows that the filter selects. */
   async chosen(type: string, filter: Filter): Promise<string[]> {
     database ??= PGlite.create();
     const table = this.#tables.get(type) ?? this.#make(type);

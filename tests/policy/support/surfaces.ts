@@ -16,23 +16,23 @@ import { decideNaively } from "./naive.ts";
 import { SqlRows } from "./sql-rows.ts";
 import type { Answer, Subject } from "./world.ts";
 
-type Asked = Partial<Answer> | Promise<Partial<Answer>>;
+type Result = Partial<Answer> | Promise<Partial<Answer>>;
 
 /**
- * One way to ask the corpus's questions. Each is made anew for a file, so that it may keep what it likes between the cases.
- * An answer may hold less than a whole one (a filter knows no reasons): only what is in it is compared.
+ * One way to evaluate the corpus. Opened for each file, so that it may cache between the cases. An answer may be partial (a filter
+ * returns no reasons): only its fields are compared.
  */
 export interface Surface {
   readonly name: string;
-  open(file: CorpusFile): (question: Case) => Asked;
-  /** Why a case cannot be asked here; undefined when it can. */
+  open(file: CorpusFile): (question: Case) => Result;
+  /** Why the surface cannot evaluate a case; undefined if it can. */
   skips?(question: Case, file: CorpusFile): string | undefined;
-  /** What the surface should answer where the decision is `expected`; without it, the decision. */
+  /** The expected answer of the surface for a decision; by default, the decision. */
   says?(expected: Answer): Partial<Answer>;
   close?(): Promise<void>;
 }
 
-/** The engine with a view for each subject that is used for every question about them. */
+/** The engine with one view for each subject, used for all of their questions. */
 function shared(file: CorpusFile): { engine: Engine; viewOf(subject: Subject): View } {
   const engine = new Engine(file);
   const views = new Map<Subject, View>();
@@ -52,7 +52,7 @@ const fresh: Surface = {
   },
 };
 
-/** Asks everything that the file asks, twice, before it answers: nothing that is remembered may change an answer. */
+/** Evaluates every case of the file twice before it answers: caching must not change an answer. */
 const warmed = (name: string, order: (cases: readonly Case[]) => readonly Case[]): Surface => ({
   name,
   open: (file) => {
@@ -88,7 +88,7 @@ const naive: Surface = {
   },
 };
 
-// Surfaces that choose: what cannot be decided for want of input is not chosen. Other errors are the decision's.
+// Surfaces that select: resources without enough input are not selected. Other errors are those of the decision.
 
 const chosenWhereAllowed = (expected: Answer): Partial<Answer> =>
   "error" in expected && expected.error !== "invalid_input"
@@ -108,7 +108,7 @@ async function choice(isChosen: () => boolean | Promise<boolean>): Promise<Parti
   }
 }
 
-/** The context without its resource, and what is known of that. */
+/** The context without its resource, and the resource's known attributes. */
 function opened(
   engine: Engine,
   question: Case,
@@ -118,13 +118,13 @@ function opened(
   return { type, id, context, row: { ...attributes, id } };
 }
 
-/** Found from the subject's end, so that what is too much to look at from the resource's is not in the way. */
+/** Evaluated from the subject, so that limits of the evaluation from the resource do not apply. */
 const chosenFromTheSubject = (expected: Answer): Partial<Answer> =>
   chosenWhereAllowed("error" in expected && expected.error === "evaluation_limit" ? { ...expected, error: "invalid_input" } : expected);
 
 /**
- * A filter is one answer about every resource of a type. It may refuse for want of input when one of them cannot be decided
- * without, and says nothing then of the others.
+ * A filter is one answer about every resource of a type. It may be refused for missing input that one resource needs, and then says
+ * nothing about the others.
  */
 async function choiceOfFilter(file: CorpusFile, question: Case, isChosen: () => boolean | Promise<boolean>): Promise<Partial<Answer>> {
   try {
@@ -196,7 +196,7 @@ const actions: Surface = {
       const { type = "", ...resource } = question.resource ?? {};
       const ask = (context: RequestContext) => listActions(view, { ...context, resource: { type, ...resource } });
       const answer = await choice(() => inRounds(engine.context(question), ask).includes(question.action));
-      // The list is one answer about every action: one that is too much to look at leaves none of the others.
+      // The list is one answer about every action: one action beyond the limits makes it fail.
       const isTooMuch = (action: string): boolean => isDeepEqual(decideDirectly(view, action, engine.context(question)), tooMuch);
       return isDeepEqual(answer, { error: "evaluation_limit" }) && engine.policy.actionsOn(type).some(isTooMuch) ? {} : answer;
     };
@@ -222,7 +222,7 @@ const among: Surface = {
   },
 };
 
-/** Whatever a grant allows is found from the subject's end. It may find more, which a check then sorts out. */
+/** Resources that a grant allows, searched from the subject. A check removes surplus ones. */
 const byRelation: Surface = {
   name: "resourcesByRelation",
   says: () => ({ allowed: true }),
@@ -239,7 +239,7 @@ const byRelation: Surface = {
   },
 };
 
-/** Every case is asked through all of these; over HTTP, where nothing is at hand but a server, by ../http.test.ts. */
+/** The in-process surfaces; ../http.test.ts evaluates the corpus over HTTP. */
 export const surfaces: readonly Surface[] = [
   fresh,
   warmed("decide, of a view asked everything before", (cases) => cases),

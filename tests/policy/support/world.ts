@@ -1,8 +1,8 @@
 import type { AuthorizationModel, PermissionNode, Relationship, RoleRule } from "../../../packages/policy/src/index.ts";
 
 /**
- * What the corpus and the generators describe: plain data, before the engine has seen any of it. The engine and the naive
- * evaluator are each given this and nothing that the other has made of it.
+ * The plain data that the corpus and the generators describe. The engine and the naive evaluator both receive it, and nothing that the
+ * other derived from it.
  */
 export interface World {
   readonly permissions: readonly PermissionNode[];
@@ -21,7 +21,7 @@ export interface Role {
 export interface Subject {
   readonly user: {
     readonly id: string;
-    /** Absent: a user. */
+    /** Absent for a user. */
     readonly kind?: "service";
     readonly status: string | undefined;
     readonly attributes: Attributes;
@@ -32,7 +32,7 @@ export interface Subject {
     readonly attributes: Attributes;
     readonly entitlements: Attributes | undefined;
   };
-  /** Undefined without a membership; a role of which nothing is known is undefined. */
+  /** Undefined without a membership; an unknown role is undefined. */
   readonly roles: readonly (Role | undefined)[] | undefined;
 }
 
@@ -46,7 +46,7 @@ export interface Question {
   readonly now: number;
 }
 
-/** An error's fields are sorted; undefined where whoever answered does not name them. */
+/** The sorted fields of an error; undefined if the surface does not name them. */
 export type Answer =
   | { readonly allowed: boolean; readonly reason: string }
   | { readonly error: string; readonly fields: readonly string[] | undefined };

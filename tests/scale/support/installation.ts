@@ -4,32 +4,32 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runGatehouse } from "@gatehouse/testing/command-line.ts";
+import { dropWithRole } from "@gatehouse/testing/databases.ts";
 import { freePort } from "@gatehouse/testing/free-port.ts";
 import { adminUrl } from "@gatehouse/testing/postgres.ts";
 import { startRedis } from "@gatehouse/testing/redis.ts";
 import { services } from "@gatehouse/testing/services.ts";
-import pg from "pg";
 import { type Process, startProcess } from "../../distributed/support.ts";
 import { root } from "../../newcomer/process.ts";
 
 export interface Installation {
-  /** Where the gateway answers. */
+  /** The gateway's address. */
   readonly url: string;
   readonly administrator: { readonly email: string; readonly password: string };
-  /** `gatehouse …` on this installation; what it printed. */
+  /** Runs `gatehouse …` on this installation and returns its output. */
   run(...args: string[]): Promise<string>;
   /** Starts the roles. */
   start(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What works in the background first, the HTTP server last. */
+/** Background roles first, the HTTP server last. */
 const roles = ["worker", "command", "query", "gateway"] as const;
 const readyWithinMs = 120_000;
 
 /**
- * An installation as one stands in production: each role a process of its own behind NATS, with a Redis, on a database whose login owns that
- * and nothing else (deploy/postgresql/login.sh). `fill` gets the database's address as a superuser, after the schema was made.
+ * An installation as in production: each role in a process of its own behind NATS, with Redis, on a database whose login owns only that
+ * database (deploy/postgresql/login.sh). `fill` receives a superuser's address of the migrated database.
  */
 export async function install(fill: (url: string) => Promise<void>): Promise<Installation> {
   const name = `gatehouse_scale_${randomBytes(6).toString("hex")}`;
@@ -78,7 +78,7 @@ export async function install(fill: (url: string) => Promise<void>): Promise<Ins
       for (const process of running.toReversed()) await process.end("SIGTERM");
       await redis.close();
       rmSync(folder, { recursive: true, force: true });
-      await asAdministrator(`drop database if exists ${name} with (force)`, `drop role if exists ${name}`);
+      await dropWithRole(name);
     },
   };
   try {
@@ -105,16 +105,6 @@ function makeLogin(name: string, password: string): void {
       GATEHOUSE_DATABASE_PASSWORD: password,
     },
   });
-}
-
-async function asAdministrator(...statements: readonly string[]): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl });
-  await client.connect();
-  try {
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
 }
 
 async function ready(url: string, role: string, process: Process): Promise<void> {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import pg from "pg";
 
-/** How much there is beside what a suite makes itself. Each role has one holder. */
+/** The rows in addition to those of the suite. Each role has one holder. */
 export interface Size {
   /** Permissions of the tree: one root for each {@link permissionsPerRoot}. */
   readonly permissions: number;
@@ -10,12 +10,12 @@ export interface Size {
 }
 
 export const rolesPerOrganization = 10;
-/** A root, ten groups below it, and leaves below each group: three levels, as products name them (`Area3.Group1.Action7`). */
+/** A root, ten groups below it, and leaves below each group: three levels, as in products (`Area3.Group1.Action7`). */
 export const permissionsPerRoot = 111;
 const groupsPerRoot = 10;
 const leavesPerGroup = 10;
 
-/** The same as PostgreSQL's `md5(…)::uuid`. */
+/** Equals PostgreSQL's `md5(…)::uuid`. */
 export function idOf(what: "user" | "organization" | "role", index: number): string {
   const hash = createHash("md5").update(`scale ${what} ${index}`).digest("hex");
   return [hash.slice(0, 8), hash.slice(8, 12), hash.slice(12, 16), hash.slice(16, 20), hash.slice(20)].join("-");
@@ -28,7 +28,7 @@ export const groupOf = (root: number, group: number): string => `${rootOf(root)}
 export const leafOf = (root: number, group: number, leaf: number): string => `${groupOf(root, group)}.Action${leaf}`;
 export const rootsOf = ({ permissions }: Size): number => Math.floor(permissions / permissionsPerRoot);
 
-/** The holder of a role, and what the role gives: the group of its number below the root of its number, and so that group's leaves. */
+/** The holder of a role, and the permission of the role: the group of its number, which includes the group's leaves. */
 export function holderOf(size: Size, role: number): { userId: string; organizationId: string; root: number; group: number } {
   const organization = Math.floor(role / rolesPerOrganization);
   return {
@@ -40,8 +40,8 @@ export function holderOf(size: Size, role: number): { userId: string; organizati
 }
 
 /**
- * Fills the tables of a migrated database by SQL: organizations, roles with what they were given, their holders, and the permissions.
- * The projection has nothing of it yet. `url` is a login that row-level security does not hold.
+ * Fills a migrated database by SQL with organizations, permissions, roles, their permissions and their holders. Nothing is projected yet.
+ * `url` is a login that bypasses row-level security.
  */
 export async function populate(url: string, size: Size): Promise<void> {
   const roots = rootsOf(size);
@@ -86,7 +86,7 @@ export async function populate(url: string, size: Size): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    // Row-level security lets a plain owner see what its scope allows; this is nobody's tenant.
+    // Row-level security applies to a plain owner; this scope has every tenant.
     await client.query("select set_config('app.tenant', '*', false)");
     for (const statement of statements) await client.query(statement);
   } finally {

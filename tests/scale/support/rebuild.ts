@@ -1,9 +1,9 @@
 import { asOperator, type TestServer } from "@gatehouse/testing/server.ts";
 
-/** As many keys as one repair takes. */
+/** The maximum of keys of one repair. */
 const keysMax = 1_000;
 
-/** What `gatehouse projection rebuild` does; returns how many entries there are. */
+/** Rebuilds the projection as `gatehouse projection rebuild` does. Returns the number of entries. */
 export async function rebuildProjection(server: TestServer): Promise<number> {
   let count = 0;
   let cursor: string | null = null;

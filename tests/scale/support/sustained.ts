@@ -1,16 +1,16 @@
 import type { Installation } from "./installation.ts";
 import { groupOf, holderOf, leafOf, type Size } from "./population.ts";
 
-/** What was taken away has no effect any more after this, what was given has one. */
+/** The time after which grants and revocations must take effect. */
 export const takenWithinMs = 2_000;
 export const givenWithinMs = 30_000;
 
 export interface Report {
   readonly changes: number;
   readonly checks: number;
-  /** Each check that was not answered, or answered otherwise than it should be. */
+  /** Checks without an answer or with a wrong one. */
   readonly refused: readonly string[];
-  /** Checks of the very permission that was being changed, answered with 503: the policy came later than the bound of a check. */
+  /** Checks of the changing permission that were answered with 503, because the policy came later than the time limit of a check. */
   readonly waitedTooLong: number;
   readonly checkMs: readonly number[];
   readonly takenMs: readonly number[];
@@ -19,9 +19,9 @@ export interface Report {
 
 const api = "/api/v1/iam";
 const lanes = 4;
-/** Four lanes ask some 150 checks a second: the changes, and not the checks, are to load the machine. */
+/** Four lanes send about 150 checks a second, so that the changes load the machine and not the checks. */
 const pauseMs = 25;
-/** An effect is looked for so often. */
+/** The interval of polling for an effect. */
 const lookEveryMs = 10;
 
 type Body = {
@@ -31,7 +31,7 @@ type Body = {
   readonly sessionToken: string;
 };
 
-/** Defines, moves and deletes permissions one after the other for `seconds`, while checks of other permissions go on. */
+/** Defines, moves and deletes permissions sequentially for `seconds`, during checks of other permissions. */
 export async function sustain({ url, administrator }: Installation, size: Size, seconds: number): Promise<Report> {
   const call = async (method: string, path: string, body?: object, token?: string): Promise<{ status: number; body: Body }> => {
     const answer = await fetch(`${url}${api}/${path}`, {
@@ -66,9 +66,9 @@ export async function sustain({ url, administrator }: Installation, size: Size, 
     givenMs: [] as number[],
   };
   let changing = true;
-  const asking = Array.from({ length: lanes }, async (_, lane) => {
+  const checks = Array.from({ length: lanes }, async (_, lane) => {
     for (let index = lane; changing; index += lanes) {
-      // A few hundred holders: most are in memory, and some are met for the first time.
+      // A few hundred holders: most are cached, some are not.
       const role = (index * 7_919) % Math.min(size.roles, 500 + index);
       const { root, group } = holderOf(size, role);
       const begun = performance.now();
@@ -83,7 +83,7 @@ export async function sustain({ url, administrator }: Installation, size: Size, 
       await pause(pauseMs);
     }
   });
-  /** How long it takes until a check says what it should; infinite where it does not within half a minute. A refusal is not an effect. */
+  /** The time until a check decides as expected; infinite after half a minute. An error is not an effect. */
   const effect = async (role: number, action: string, isSo: (answer: { status: number; body: Body }) => boolean): Promise<number> => {
     const begun = performance.now();
     while (performance.now() - begun < givenWithinMs) {
@@ -114,7 +114,7 @@ export async function sustain({ url, administrator }: Installation, size: Size, 
     }
   } finally {
     changing = false;
-    await Promise.all(asking);
+    await Promise.all(checks);
   }
   return report;
 }

@@ -8,7 +8,7 @@ import { type Fleet, openFleet } from "./product.ts";
 
 export const administrator = { email: "administrator@example.com", password: "a quiet green harbour" } as const;
 
-/** Services of our own, the product as many processes on them, and the HTTP clients' way to it. */
+/** Services of the scenario's own, the product's processes on them, and an HTTP client. */
 export interface Application {
   readonly postgresql: Service;
   readonly nats: Service;
@@ -17,7 +17,7 @@ export interface Application {
   readonly mails: SmtpReceiver;
   readonly fleet: Fleet;
   readonly http: HttpClient;
-  /** What every process is started with. */
+  /** The environment of every process. */
   readonly environment: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
@@ -50,11 +50,11 @@ export async function openApplication({ each = 2, environment: more = {} }: Appl
     GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
     GATEHOUSE_ADMIN_EMAIL: administrator.email,
     GATEHOUSE_ADMIN_PASSWORD: administrator.password,
-    // The observers sign in more often from one address than people do.
+    // The clients sign in more often from one address than people do.
     GATEHOUSE_SIGN_IN_LIMIT: "off",
     GATEHOUSE_DECISION_STEPS: "1000000000",
     GATEHOUSE_QUOTA_ORGANIZATIONS: "1000000",
-    // Small pools: connections that a database has lost are then soon met.
+    // Small pools, so that broken connections are used soon.
     DATABASE_POOL: "6",
     LOG_LEVEL: "warn",
     ...more,

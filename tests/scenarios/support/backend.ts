@@ -1,6 +1,6 @@
 import { missingPrograms } from "@gatehouse/testing/own-services.ts";
 
-/** Why the suite does not run here; undefined where it does. It starts services of its own, so it is part of `npm run test:services`. */
+/** Why the suite does not run here; undefined if it does. It starts services, so it is part of `npm run test:services`. */
 export function skippedBecause(): string | undefined {
   if (process.env["TEST_BACKEND"] !== "postgresql") return "npm run test:services runs it";
   if (process.env["TEST_TOPOLOGY"] === "distributed") return "it starts processes of its own, and has run already";

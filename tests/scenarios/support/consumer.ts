@@ -7,18 +7,18 @@ export interface Received {
 }
 
 export interface BrokerConsumer {
-  /** In the order of their first arrival. */
+  /** In order of their first arrival. */
   readonly received: readonly Received[];
-  /** Arrivals of what had come before. */
+  /** Redeliveries. */
   readonly repeated: number;
   close(): Promise<void>;
 }
 
-/** Where the product publishes. */
+/** The exchange of the product. */
 const exchange = "iam.events";
 const queue = "chaos.observer";
 
-/** Somebody else's consumer: a durable queue that is bound to everything, as a program outside would have it. */
+/** An external consumer: a durable queue that is bound to all events. */
 export async function consumeEverything(url: string): Promise<BrokerConsumer> {
   const connection = new Connection({ url, retryLow: 200, retryHigh: 1_000, acquireTimeout: 60_000 });
   connection.on("error", () => {});

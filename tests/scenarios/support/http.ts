@@ -5,15 +5,15 @@ import { setTimeout as pause } from "node:timers/promises";
 type AnyBody = any;
 
 export interface Answer {
-  /** 0 where no answer came. */
+  /** 0 without an answer. */
   readonly status: number;
   readonly body: AnyBody;
-  /** What `x-gatehouse-revision` said. */
+  /** The value of `x-gatehouse-revision`. */
   readonly revision: string | undefined;
-  /** Milliseconds of the process's clock, as `performance.now()`. */
+  /** Milliseconds of `performance.now()`. */
   readonly beganAt: number;
   readonly endedAt: number;
-  /** 1, or 2 where the first one was refused as unavailable or stayed without an answer. */
+  /** 1, or 2 if the first one was answered with 503 or not at all. */
   readonly tries: number;
 }
 
@@ -23,26 +23,26 @@ export interface Request {
   readonly retry?: boolean;
 }
 
-/** One request as the observer remembers it. */
+/** A recorded request. */
 export interface Seen {
   readonly route: string;
   readonly status: number;
-  /** Of both tries, and the pause between them. */
+  /** The time of both attempts and the pause. */
   readonly tookMs: number;
   readonly endedAt: number;
   readonly tries: number;
-  /** What each try was told, and when; of one that was answered at once nothing. */
-  readonly told: string;
+  /** The result and time of each attempt; empty if the first one was answered. */
+  readonly attempts: string;
 }
 
-/** Longer than the product's own limits, so that what is measured is the product's answer. */
+/** Longer than the product's own limits, so that the product's answer is measured. */
 const answerWithinMs = 30_000;
-/** A client that is told to come again does not come at once. */
+/** The pause of a client before a retry. */
 const retryAfterMs = 150;
 
 /**
- * The outside's way to the product: through its gateways in turn, as behind a load balancer. A request that could not be
- * answered is sent once more, to the next gateway, with the same Idempotency-Key.
+ * Calls the product through its gateways in turn, as behind a load balancer. A failed request is sent once more to the next gateway, with
+ * the same Idempotency-Key.
  */
 export class HttpClient {
   readonly seen: Seen[] = [];
@@ -59,11 +59,11 @@ export class HttpClient {
     const turn = this.#turn;
     let answer = await this.#once(route, request, { key, tries: 1, turn });
     const { beganAt } = answer;
-    let told = hasFailed(answer) ? tellOf(answer, beganAt) : "";
+    let attempts = hasFailed(answer) ? describeAttempt(answer, beganAt) : "";
     if (isUnavailable(answer) && request.retry !== false) {
       await pause(retryAfterMs);
       answer = await this.#once(route, request, { key, tries: 2, turn: turn + 1 });
-      told += `, ${tellOf(answer, beganAt)}`;
+      attempts += `, ${describeAttempt(answer, beganAt)}`;
     }
     this.seen.push({
       route: shapeOf(route),
@@ -71,12 +71,12 @@ export class HttpClient {
       tookMs: answer.endedAt - beganAt,
       endedAt: answer.endedAt,
       tries: answer.tries,
-      told,
+      attempts,
     });
     return answer;
   }
 
-  /** Calls until the answer is one of the statuses; throws where another one comes, or nothing better in time. */
+  /** Repeats a call until its status is one of those; throws on another status, or after the time limit. */
   async must(statuses: number | readonly number[], route: string, request: Request = {}, withinMs = 30_000): Promise<Answer> {
     const wanted = [statuses].flat();
     const deadline = performance.now() + withinMs;
@@ -124,13 +124,13 @@ export class HttpClient {
   }
 }
 
-/** No answer, or one that says that another try may do better: whether it was done is not known. */
+/** True without an answer, or with one that suggests a retry: the outcome is unknown. */
 export const isUnavailable = ({ status }: { readonly status: number }): boolean => status === 0 || status === 503 || status === 502;
 
-/** Not answered: nothing came, or what came blames the product. */
+/** True without an answer, or with a server error. */
 export const hasFailed = ({ status }: { readonly status: number }): boolean => status === 0 || status >= 500;
 
-const tellOf = ({ status, body, beganAt, endedAt }: Answer, from: number): string => {
+const describeAttempt = ({ status, body, beganAt, endedAt }: Answer, from: number): string => {
   const why = status === 0 ? String(body) : status < 400 ? "" : JSON.stringify(body?.error ?? body);
   return `${status} from ${Math.round(beganAt - from)} to ${Math.round(endedAt - from)} ms ${why}`.trimEnd();
 };

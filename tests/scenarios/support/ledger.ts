@@ -1,27 +1,27 @@
 /**
- * What became of a command, as its client knows it: `done` was acknowledged; `unknown` stayed without an answer, or was told
- * to come again, twice: it may have happened once, and never more often.
+ * The outcome of a command as its client knows it: `done` was acknowledged; `unknown` got no answer or a request to retry, twice, and may
+ * have been applied once at most.
  */
 export type Outcome = "done" | "unknown";
 
-/** A thing that a command has made, found again by the name that the client gave it. */
+/** An entity that a command created, identified by the name that the client chose. */
 export interface Made {
   readonly name: string;
   readonly organizationId: string;
   readonly outcome: Outcome;
   readonly id?: string | undefined;
-  /** Whether it was taken away again. */
+  /** Whether it was deleted again. */
   removed?: Outcome;
 }
 
-/** An event that an acknowledgement promises. By the revision of the write, or by what it is about where a retry had none. */
+/** An event that an acknowledgement promises, by the revision of the write, or by its subject if a retry had no revision. */
 export interface Promised {
   readonly type: string;
   readonly revision?: string | undefined;
   readonly subject?: string | undefined;
 }
 
-/** A value of which only the last is there: acknowledged ones follow each other, and after an unknown one either may be it. */
+/** A value that writes replace: the last acknowledged one, or a later unknown one. */
 export class LastValue {
   #possible = new Set<string>();
 
@@ -39,13 +39,13 @@ export class LastValue {
   }
 }
 
-/** Everything that clients were told. What the product says afterwards is compared with it. */
+/** All acknowledgements to clients, which the product's later answers are compared with. */
 export class Ledger {
   readonly organizations: Made[] = [];
   readonly invitations: Made[] = [];
   readonly grants: Made[] = [];
   readonly promised: Promised[] = [];
-  /** Answers that no fault explains, such as a 400 or a 409 of a command that is right. */
+  /** Answers that no injected fault explains, such as 400 or 409 to a valid command. */
   readonly surprises: string[] = [];
   /** Each member's role, and each owner's first name, by organization. */
   readonly roles = new Map<string, LastValue>();

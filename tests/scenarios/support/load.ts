@@ -6,17 +6,17 @@ import { Watches } from "./watches.ts";
 import type { School } from "./world.ts";
 import { Writer } from "./writer.ts";
 
-/** The published bound: how long a right that was taken may still be used. */
+/** The published bound: how long a revoked permission may still be used. */
 export const revocationBoundMs = 1_000;
 const readersDefault = 3;
 
 export interface LoadReport extends Verified {
-  /** Milliseconds after the acknowledgement at which a taken right was last accepted: 0 where it never was. */
+  /** Milliseconds after the acknowledgement at which a revoked permission was last accepted; 0 if never. */
   readonly revocationMsMax: number;
   readonly revocationMsP99: number;
 }
 
-/** Clients and readers at work on every school, from the moment that this is made. */
+/** Clients and readers of every school, which start at once. */
 export class Load {
   readonly ledger = new Ledger();
   readonly watches: Watches;
@@ -44,12 +44,12 @@ export class Load {
     return new Load(application, schools, await Promise.all(schools.map((school) => presentNames(application.http, school))), readers);
   }
 
-  /** What was asked and answered since the load began. */
+  /** The requests and answers since the load began. */
   get seen(): readonly Seen[] {
     return this.#application.http.seen.slice(this.#firstSeen);
   }
 
-  /** Stops the clients, lets everything come to rest, and compares. */
+  /** Stops the clients, waits until all work is done, and verifies. */
   async stopAndVerify(): Promise<LoadReport> {
     await Promise.all(this.#writers.map((writer) => writer.stop()));
     await this.watches.stop();

@@ -10,15 +10,15 @@ export interface Logged {
 export interface LogCounts {
   /** In the order of the log. */
   readonly events: readonly Logged[];
-  /** Events that a consumer of the product's own gave up, as `consumer: why`. */
+  /** Dead letters of the product's consumers, as `consumer: reason`. */
   readonly deadLetters: readonly string[];
-  /** Jobs that are neither done nor waiting for their time, by queue and state. */
+  /** Jobs that are neither completed nor scheduled, by queue and state. */
   readonly jobs: readonly string[];
-  /** Rows of which there may be one, and are more. */
+  /** Duplicates of rows that must be unique. */
   readonly repeated: readonly string[];
 }
 
-/** The only look into the database: at the very end, when all is quiet, for counts that no operation tells. */
+/** The only access to the database: at the end, for counts that no operation returns. */
 export async function countLog(url: string): Promise<LogCounts> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

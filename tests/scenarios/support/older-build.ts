@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { removedAtEnd } from "@gatehouse/testing/child.ts";
 import { root } from "../../newcomer/process.ts";
 
-/** The state before the roles were taken apart (decision 0022); the last release stands for it once there is one. */
+/** A commit from before the roles were divided (decision 0022); to be replaced by the last release. */
 const beforeTheRoles = "0544a87";
 
 const git = (...args: string[]): string =>
   execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
 
-/** The commit that the older build is made of; undefined where the history is not there, as in a shallow clone. */
+/** The commit of the older build; undefined without the history, as in a shallow clone. */
 export function olderCommit(): string | undefined {
   try {
     return git("describe", "--tags", "--abbrev=0");
@@ -24,7 +24,7 @@ export function olderCommit(): string | undefined {
   }
 }
 
-/** Whether the sources of a commit have a step of the schema. */
+/** Whether the sources of a commit contain a schema step. */
 export function knowsStep(commit: string, step: string): boolean {
   try {
     return git("grep", "--files-with-matches", "--fixed-strings", step, commit, "--", "packages") !== "";
@@ -33,7 +33,7 @@ export function knowsStep(commit: string, step: string): boolean {
   }
 }
 
-/** Lays the older build into a folder of its own, with its dependencies. */
+/** Checks the older build out into a folder, with its dependencies. */
 export function layOutOlderBuild(commit: string): string {
   const folder = removedAtEnd(mkdtempSync(join(tmpdir(), "gatehouse-chaos-older-")));
   const archive = execFileSync("git", ["archive", commit], { cwd: root, maxBuffer: 256 * 1_024 * 1_024 });
@@ -43,7 +43,7 @@ export function layOutOlderBuild(commit: string): string {
   return folder;
 }
 
-/** True where everything that the older build wants is installed here in the version that it wants. */
+/** True if every dependency of the older build is installed in its version. */
 function sameDependencies(folder: string): boolean {
   const [older, here] = [locked(folder), locked(root)];
   return Object.entries(older).every(([name, { version }]) => version === undefined || here[name]?.version === version);
@@ -56,7 +56,7 @@ const locked = (folder: string): Readonly<Record<string, { readonly version?: st
     ).filter(([path]) => path.startsWith("node_modules/")),
   );
 
-/** Libraries are shared with this build; the product's own packages are the older ones. */
+/** Links this build's libraries; the product's own packages are the older ones. */
 function linkDependencies(folder: string): void {
   const modules = join(folder, "node_modules");
   mkdirSync(join(modules, "@gatehouse"), { recursive: true });

@@ -5,14 +5,14 @@ import { eventually } from "@gatehouse/testing/until.ts";
 import { everyRole, type Role } from "../../../packages/server/src/runtime/roles.ts";
 import { root } from "../../newcomer/process.ts";
 
-/** One process of the product. Its port stays when it is replaced, as a pod's service does. */
+/** One process of the product. Its successor has the same port, as behind a Kubernetes service. */
 export interface Member {
   readonly role: Role;
   readonly url: string;
   readonly child: Child;
-  /** How often it has been started. */
+  /** The number of its starts. */
   readonly starts: number;
-  /** Starts that nobody has asked for: it had ended by itself. */
+  /** Restarts after it had ended by itself. */
   readonly falls: readonly string[];
   ready(): Promise<boolean>;
 }
@@ -20,33 +20,33 @@ export interface Member {
 export interface Fleet {
   readonly members: readonly Member[];
   of(role: Role): readonly Member[];
-  /** Ends a member without a word; its supervisor starts another one. */
+  /** Kills a member; its supervisor starts another one. */
   kill(member: Member): Promise<void>;
-  /** Asks a member to end, waits for it, and starts another one in its place. */
+  /** Terminates a member gracefully, and starts its successor. */
   replace(member: Member): Promise<Ended & { readonly tookMs: number }>;
-  /** Resolves when every member says that it is ready. */
+  /** Resolves when every member is ready. */
   allReady(withinMs?: number): Promise<void>;
-  /** Why members have ended that nobody had asked to. */
+  /** Why members ended by themselves. */
   readonly falls: readonly string[];
   close(): Promise<void>;
 }
 
 export interface FleetOptions {
   readonly environment: Readonly<Record<string, string>>;
-  /** How many processes of each role. */
+  /** The number of processes of each role. */
   readonly each: number;
-  /** The build that is run; this one's when absent. */
+  /** The build to run; this one by default. */
   readonly from?: string;
-  /** The probe that answers 200 once a member has started; readiness, where the members are to take requests. */
+  /** The probe that answers 200 once a member has started; by default readiness. */
   readonly startedBy?: "/health" | "/health/ready";
 }
 
-/** A start on a busy machine, with its look at the schema. */
+/** A start on a busy machine, with the check of the schema. */
 const readyWithinMs = 60_000;
-/** As an orchestrator does: at once, and not as fast as it can where a start fails. */
+/** The delay of a restart, as of an orchestrator: failed starts must not loop. */
 const restartAfterMs = 250;
 
-/** Starts `each` processes of every role in order, and keeps them alive. */
+/** Starts `each` processes of every role in order, and restarts those that end. */
 export async function openFleet({ environment, each, from = root, startedBy = "/health/ready" }: FleetOptions): Promise<Fleet> {
   const places: Place[] = [];
   const fleet: Fleet = {
@@ -77,7 +77,7 @@ export async function openFleet({ environment, each, from = root, startedBy = "/
   };
   for (const role of everyRole) {
     for (let index = 0; index < each; index += 1) places.push(new Place(role, await freePort(), environment, from));
-    // The next role finds this one at work.
+    // The next role starts when this one is ready.
     await fleet.allReady();
   }
   return fleet;
@@ -90,7 +90,7 @@ class Place implements Member {
   starts = 0;
   child: Child;
   readonly #run: () => Child;
-  #asked = false;
+  #isStopRequested = false;
   #closed = false;
 
   constructor(role: Role, port: number, environment: Readonly<Record<string, string>>, from: string) {
@@ -117,9 +117,9 @@ class Place implements Member {
     );
   }
 
-  /** Sends the signal and resolves when it has ended and the next one is started. */
+  /** Sends the signal and resolves when its successor has started. */
   async end(signal: NodeJS.Signals): Promise<Ended> {
-    this.#asked = true;
+    this.#isStopRequested = true;
     const { child } = this;
     child.signal(signal);
     const ended = await child.ended;
@@ -138,16 +138,16 @@ class Place implements Member {
 
   #begin(): Child {
     this.starts += 1;
-    this.#asked = false;
+    this.#isStopRequested = false;
     const child = this.#run();
     void child.ended.then(({ code, signal }) => {
       if (this.#closed) return;
-      if (!this.#asked) this.falls.push(`${this.role} ended by itself with ${code ?? signal}:\n${child.output().slice(-2_000)}`);
+      if (!this.#isStopRequested) this.falls.push(`${this.role} ended by itself with ${code ?? signal}:\n${child.output().slice(-2_000)}`);
       setTimeout(
         () => {
           if (!this.#closed) this.child = this.#begin();
         },
-        this.#asked ? 0 : restartAfterMs,
+        this.#isStopRequested ? 0 : restartAfterMs,
       );
     });
     return child;

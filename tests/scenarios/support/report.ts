@@ -3,9 +3,9 @@ import { percentile } from "./load.ts";
 
 export interface Speed {
   readonly requests: number;
-  /** Answered by the second try. */
+  /** Answered at the second attempt. */
   readonly saved: number;
-  /** Not answered by the second try either. */
+  /** Not answered at the second attempt either. */
   readonly failed: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -25,8 +25,8 @@ export function speedOf(seen: readonly Seen[]): Speed {
   };
 }
 
-/** A request that failed, with what each of its tries was told. */
-export const failureOf = ({ route, told }: Seen): string => `${route} failed: ${told}`;
+/** A failed request with the results of its attempts. */
+export const failureOf = ({ route, attempts }: Seen): string => `${route} failed: ${attempts}`;
 
 /** One line of a scenario's counts. */
 export const say = (name: string, counts: object): void => {

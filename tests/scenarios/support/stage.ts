@@ -3,23 +3,23 @@ import { type Application, openApplication } from "./application.ts";
 import type { LoadReport } from "./load.ts";
 import { openWorld, type School } from "./world.ts";
 
-/** How much is done of each scenario. */
+/** The sizes of a form. */
 export interface Form {
-  /** Processes that are killed. */
+  /** The number of killed processes. */
   readonly rounds: number;
-  /** How long a service is away. */
+  /** How long a service is unavailable. */
   readonly awayMs: number;
 }
 
 export const shortForm: Form = { rounds: 6, awayMs: 6_000 };
 export const longForm: Form = { rounds: 200, awayMs: 10_000 };
 
-/** What a scenario plays on. */
+/** The application and the schools of a scenario. */
 export interface Stage {
   readonly application: Application;
-  /** Each is being changed by a client of its own. */
+  /** A client of its own changes each. */
   readonly schools: readonly School[];
-  /** Nobody changes this one. */
+  /** No client changes this one. */
   readonly calm: School;
   readonly form: Form;
 }
@@ -31,14 +31,14 @@ export interface ScenarioReport extends Readonly<Record<string, unknown>> {
 
 export interface Scenario {
   readonly name: string;
-  /** What holds, in words. */
+  /** The guarantee, in words. */
   readonly guarantee: string;
-  /** Played by `npm run test:scenarios` alone, because it takes long or is close to another scenario. */
+  /** Only run by `npm run test:scenarios`, because it takes long or resembles another scenario. */
   readonly longOnly?: boolean;
   run(stage: Stage): Promise<ScenarioReport>;
 }
 
-/** Schools beside each other: enough to keep two processes of each role busy on two cores, and the log interleaved. */
+/** Enough concurrent schools to load two processes of each role on two cores and to interleave the log. */
 const schoolCount = 3;
 
 export async function openStage(form: Form): Promise<Stage> {
@@ -52,7 +52,7 @@ export async function openStage(form: Form): Promise<Stage> {
   }
 }
 
-/** Somewhere between two moments, so that a fault meets work at another point each time. */
+/** A random time between two, so that a fault meets work at another point each time. */
 export const aMoment = (fromMs: number, toMs: number): Promise<void> => pause(fromMs + Math.random() * (toMs - fromMs));
 
 export const countsOf = ({ counts, revocationMsMax, revocationMsP99 }: LoadReport) => ({

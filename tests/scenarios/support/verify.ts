@@ -7,16 +7,16 @@ import { mailWithinMs, type School } from "./world.ts";
 
 const api = "/api/v1/iam";
 const pageMax = 200;
-/** The worker projects at once; so long it may take a machine that has just started all of its processes. */
+/** How long the projection may take on a machine that has just started all processes. */
 const settledWithinMs = 15_000;
 
 export interface Verified {
-  /** What is not as it was promised. Empty where every guarantee held. */
+  /** Violated guarantees. Empty if all hold. */
   readonly problems: readonly string[];
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** Compares what clients were told with what the product says now, through its HTTP interface, and with the log. */
+/** Compares the acknowledgements with the product's present answers over HTTP, and with the log. */
 export async function verify(application: Application, schools: readonly School[], ledger: Ledger): Promise<Verified> {
   const problems: string[] = [...ledger.surprises];
   const counts: Record<string, number> = { acknowledged: ledger.acknowledged, unknown: ledger.unknown };
@@ -56,7 +56,7 @@ async function listAll(http: HttpClient, token: string, path: string): Promise<r
   return rows;
 }
 
-/** What was acknowledged is there once; what stayed unknown at most once; what was taken away is gone. */
+/** Acknowledged creations exist once, unknown ones at most once, and deleted ones not at all. */
 function onceEach(kind: string, made: readonly Made[], rows: readonly Item[], nameOf: (row: Item) => unknown): string[] {
   const found = new Map<unknown, number>();
   for (const row of rows) found.set(nameOf(row), (found.get(nameOf(row)) ?? 0) + 1);
@@ -83,7 +83,7 @@ async function lastValues(http: HttpClient, school: School, ledger: Ledger): Pro
   return problems;
 }
 
-/** The decisions follow the grants: a check of each of the newest ones, once the read model has settled. */
+/** Decisions match the grants: checks each of the newest ones, once the projection has caught up. */
 async function rightsAsListed(http: HttpClient, { id, member }: School, grants: readonly Made[]): Promise<string[]> {
   const known = grants.filter(({ outcome, removed }) => outcome === "done" && removed !== "unknown").slice(-20);
   const problems: string[] = [];
@@ -103,7 +103,7 @@ async function rightsAsListed(http: HttpClient, { id, member }: School, grants: 
   return problems;
 }
 
-/** Each acknowledged invitation has come by mail. A worker that was killed between the mail and its note sends it again. */
+/** Each acknowledged invitation was mailed. A worker that was killed between the mail and its record sends it again. */
 async function mailsOf({ mails }: Application, ledger: Ledger): Promise<{ readonly problems: readonly string[]; readonly twice: number }> {
   const invited = ledger.invitations.filter(({ outcome }) => outcome === "done");
   const countOf = (name: string): number => mails.received.filter((mail) => mail.to.includes(name)).length;
@@ -118,7 +118,7 @@ async function mailsOf({ mails }: Application, ledger: Ledger): Promise<{ readon
   return { problems, twice: invited.filter(({ name }) => countOf(name) > 1).length };
 }
 
-/** Every acknowledgement has its event: exactly one by its revision, at least as many as promised by its subject. */
+/** Every acknowledgement has its event: exactly one for its revision, at least the promised number for its subject. */
 function promisesKept(promised: readonly Promised[], events: readonly Logged[]): string[] {
   const byRevision = new Map<string, number>();
   const bySubject = new Map<string, number>();

@@ -1,26 +1,26 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Answer, type HttpClient, isUnavailable } from "./http.ts";
 
-/** A right or a credential that is used all the time, until and after it is taken away. */
+/** A permission or a credential that is used continuously, before and after its revocation. */
 export interface Watch {
   readonly what: string;
-  /** True in the answer to the use where it was accepted. */
+  /** Whether an answer shows that the use was accepted. */
   readonly accepted: (answer: Answer) => boolean;
   readonly use: (http: HttpClient) => Promise<Answer>;
-  /** When the client was told that it is taken, by `performance.now()`. */
+  /** When the revocation was acknowledged, by `performance.now()`. */
   revokedAt?: number;
-  /** The last use that began after that and was accepted nevertheless, in milliseconds after it. */
+  /** The last accepted use that began after the acknowledgement, in milliseconds after it. */
   acceptedLateMs: number;
-  /** Uses after the acknowledgement: none proves nothing. */
+  /** Uses after the acknowledgement: without any, nothing is proven. */
   usesAfter: number;
 }
 
-/** How long a taken right is tried on: well over the bound. */
+/** How long a revoked permission is used: well beyond the bound. */
 const observedAfterMs = 4_000;
-/** Between two uses of one reader: the product is to be met by chance, not by force. */
+/** The pause between two uses of one reader, which bounds the load. */
 const pauseMs = 12;
 
-/** Readers that use what is being taken away. An accepted use counts from when it *began*: no fault is made of a slow network. */
+/** Readers that use what is being revoked. An accepted use counts from its start, so that slow answers do not count as violations. */
 export class Watches {
   readonly all: Watch[] = [];
   readonly #http: HttpClient;
@@ -53,7 +53,7 @@ export class Watches {
     }
   }
 
-  /** What was just taken is tried more often than what is still held. */
+  /** Revoked permissions are used more often than granted ones. */
   #next(): Watch | undefined {
     const now = performance.now();
     const taken = this.all.filter(({ revokedAt }) => revokedAt !== undefined && now - revokedAt < observedAfterMs);

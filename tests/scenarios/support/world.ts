@@ -12,7 +12,7 @@ export interface Person {
   token: string;
 }
 
-/** An organization with its owner, one member, and two roles that the member has in turn. */
+/** An organization with its owner, one member, and two roles that the member gets alternately. */
 export interface School {
   readonly id: string;
   readonly owner: Person;
@@ -21,7 +21,7 @@ export interface School {
   readonly roles: readonly [string, string];
 }
 
-/** What the product is for here: schools with documents, and a right to read a single one. */
+/** The model of the scenarios: documents of schools, and the permission to read one. */
 const model = {
   resourceTypes: {
     Document: { relations: { reader: { subjects: ["user"] } }, permissions: { "Document.Read": { allow: "reader" } } },
@@ -92,10 +92,10 @@ export async function signIn(http: HttpClient, person: { readonly email: string;
   return body.sessionToken;
 }
 
-/** Mails are sent by a job; one that a killed worker has held is tried again when its time is over. */
+/** Mails are sent by a job; the job of a killed worker is retried after its expiry. */
 export const mailWithinMs = 60_000;
 
-/** Waits for the newest mail to an address whose link has `about` in it, and takes the token out of the link. */
+/** Waits for the newest mail to an address whose link contains `about`, and returns the token in the link. */
 export function tokenMailed({ mails }: Application, to: string, about: string, skip = 0): Promise<string> {
   return eventually(
     () => {

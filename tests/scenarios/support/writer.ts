@@ -6,16 +6,16 @@ import type { Watches } from "./watches.ts";
 import { type School, tokenMailed, unique } from "./world.ts";
 
 const api = "/api/v1/iam";
-/** Between two commands of one writer. */
+/** The pause between two commands of one writer. */
 const pauseMs = 25;
-/** How long a right is held while readers use it. */
+/** How long a permission is granted while readers use it. */
 const heldMs = 300;
-/** Of one writer in one scenario: enough to see every session end, and few enough for the machine. */
+/** Password changes of one writer in one scenario: enough to end sessions, and few enough for the machine. */
 const passwordChangesMax = 3;
-/** Of one change: each of them may meet a service that goes away. */
+/** The attempts of one change, each of which may meet an unavailable service. */
 const linksMax = 3;
 
-/** One client that keeps changing one school, and writes down what it was told. */
+/** A client that continuously changes one school, and records the acknowledgements. */
 export class Writer {
   readonly #application: Application;
   readonly #school: School;
@@ -60,7 +60,7 @@ export class Writer {
     for (let turn = 0; !this.#stopped; turn += 1) {
       const step = steps[turn % steps.length] as () => Promise<void>;
       await step().catch((error) => void this.#ledger.surprises.push(String(error)));
-      // Hashing takes a processor for a while, so it is done a few times and not all the time.
+      // Hashing occupies a processor, so it is done only a few times.
       if (turn % 40 === 10 && this.#passwordChanges < passwordChangesMax) {
         this.#passwordChanges += 1;
         await this.#changePassword().catch((error) => void this.#ledger.surprises.push(String(error)));
@@ -73,8 +73,8 @@ export class Writer {
     return this.#application.http;
   }
 
-  /** Writes down what became of a command. `also` are the statuses by which a second try says that the first had done it. */
-  #told(route: string, answer: Answer, wanted: number, promised: (answer: Answer) => Promised, also: readonly number[] = []): Outcome {
+  /** Records the outcome of a command. `also` has the statuses by which a second attempt shows that the first succeeded. */
+  #outcomeOf(route: string, answer: Answer, wanted: number, promised: (answer: Answer) => Promised, also: readonly number[] = []): Outcome {
     const repeated = answer.tries > 1 && also.includes(answer.status);
     if (answer.status === wanted || repeated) {
       this.#ledger.promise(promised(answer));
@@ -90,7 +90,7 @@ export class Writer {
     const route = `POST ${api}/organizations`;
     const { token } = this.#school.owner;
     const answer = await this.#http.call(route, { token, body: { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" } });
-    const outcome = this.#told(route, answer, 201, ({ revision }) => ({ type: "organization.created.v1", revision }));
+    const outcome = this.#outcomeOf(route, answer, 201, ({ revision }) => ({ type: "organization.created.v1", revision }));
     this.#ledger.organizations.push({ name, organizationId: this.#school.id, outcome, id: answer.body?.id });
   }
 
@@ -99,7 +99,7 @@ export class Writer {
     const name = `guest-${unique()}@example.com`;
     const route = `POST ${api}/organizations/${id}/invitations`;
     const answer = await this.#http.call(route, { token: owner.token, body: { email: name, roleId: roles[0] } });
-    const outcome = this.#told(route, answer, 201, ({ revision }) => ({ type: "invitation.created.v1", revision }));
+    const outcome = this.#outcomeOf(route, answer, 201, ({ revision }) => ({ type: "invitation.created.v1", revision }));
     this.#ledger.invitations.push({ name, organizationId: id, outcome, id: answer.body?.id });
   }
 
@@ -109,8 +109,11 @@ export class Writer {
     const roleId = current.allows(roles[0]) ? roles[1] : roles[0];
     const route = `PUT ${api}/organizations/${id}/memberships/${membershipId}`;
     const answer = await this.#http.call(route, { token: owner.token, body: { roleId } });
-    // A second try finds the role as it is already, and then there is nothing to say: by its subject it was said once.
-    const outcome = this.#told(route, answer, 200, () => ({ type: "membership.roles_changed.v1", subject: `membership/${membershipId}` }));
+    // A second attempt changes nothing and emits no event, so the event is identified by its subject.
+    const outcome = this.#outcomeOf(route, answer, 200, () => ({
+      type: "membership.roles_changed.v1",
+      subject: `membership/${membershipId}`,
+    }));
     current.wrote(roleId, outcome);
   }
 
@@ -119,11 +122,11 @@ export class Writer {
     const firstName = `Owner ${unique()}`;
     const route = `PUT ${api}/users/me`;
     const answer = await this.#http.call(route, { token: owner.token, body: { firstName } });
-    const outcome = this.#told(route, answer, 200, () => ({ type: "user.profile_updated.v1", subject: `user/${owner.id}` }));
+    const outcome = this.#outcomeOf(route, answer, 200, () => ({ type: "user.profile_updated.v1", subject: `user/${owner.id}` }));
     (this.#ledger.firstNames.get(id) as LastValue).wrote(firstName, outcome);
   }
 
-  /** Gives the member a right to one document, lets readers use it, and takes it; every third one is kept. */
+  /** Grants the member one document, lets readers use it, and revokes it; every third grant stays. */
   async #grantAndRevoke(): Promise<void> {
     const { id, owner, member } = this.#school;
     const name = `document-${unique()}`;
@@ -132,7 +135,7 @@ export class Writer {
       token: owner.token,
       body: { organizationId: id, resource: { type: "Document", id: name }, relation: "reader", subject: { type: "user", id: member.id } },
     });
-    const outcome = this.#told(route, made, 201, ({ revision }) => ({ type: "grant.created.v1", revision }));
+    const outcome = this.#outcomeOf(route, made, 201, ({ revision }) => ({ type: "grant.created.v1", revision }));
     const grant = { name, organizationId: id, outcome, id: made.body?.id } as { removed?: Outcome } & Ledger["grants"][number];
     this.#ledger.grants.push(grant);
     if (outcome !== "done" || this.#ledger.grants.length % 3 === 0) return;
@@ -149,7 +152,7 @@ export class Writer {
     const away = `DELETE ${api}/grants/${grant.id}`;
     const subject = `grant/${grant.id}`;
     const taken = await this.#http.call(away, { token: owner.token });
-    grant.removed = this.#told(away, taken, 204, () => ({ type: "grant.revoked.v1", subject }), [404]);
+    grant.removed = this.#outcomeOf(away, taken, 204, () => ({ type: "grant.revoked.v1", subject }), [404]);
     if (grant.removed === "done") watch.revokedAt = taken.endedAt;
     else this.#forget(watch);
   }
@@ -158,7 +161,7 @@ export class Writer {
     const { member } = this.#school;
     const route = `POST ${api}/auth/login`;
     const begun = await this.#http.call(route, { body: { email: member.email, password: member.password } });
-    if (this.#told(route, begun, 200, ({ revision }) => ({ type: "session.started.v1", revision })) !== "done") return;
+    if (this.#outcomeOf(route, begun, 200, ({ revision }) => ({ type: "session.started.v1", revision })) !== "done") return;
     const token: string = begun.body.sessionToken;
     const watch = this.#watches.add({
       what: "a session that was ended",
@@ -168,13 +171,13 @@ export class Writer {
     await pause(heldMs);
     const away = `POST ${api}/auth/logout`;
     const ended = await this.#http.call(away, { token });
-    // A second try with a session that the first has ended is refused as what it is: a non-member's.
-    const outcome = this.#told(away, ended, 204, ({ revision }) => ({ type: "session.ended.v1", revision }), [401]);
+    // A second attempt with a session that the first has ended is refused as unauthenticated.
+    const outcome = this.#outcomeOf(away, ended, 204, ({ revision }) => ({ type: "session.ended.v1", revision }), [401]);
     if (outcome === "done") watch.revokedAt = ended.endedAt;
     else this.#forget(watch);
   }
 
-  /** By a mailed link, as people do. Every earlier session of the member ends with it. */
+  /** Resets the password by a mailed link, which ends every earlier session of the member. */
   async #changePassword(): Promise<void> {
     const { member } = this.#school;
     const password = `a quiet harbour ${unique()}`;
@@ -198,7 +201,7 @@ export class Writer {
     member.token = body.sessionToken;
   }
 
-  /** When it was, at the latest; undefined where no link did it. */
+  /** The latest time of the reset; undefined if no link succeeded. */
   async #passwordChangedTo(password: string): Promise<number | undefined> {
     const { email } = this.#school.member;
     for (let link = 0; link < linksMax; link += 1) {
@@ -209,8 +212,7 @@ export class Writer {
       const token = await tokenMailed(this.#application, email, "/reset-password", before);
       const changed = await this.#http.must([204, 400, 409], `POST ${api}/auth/reset-password`, { body: { token, password } }, 60_000);
       if (changed.status === 204) return changed.endedAt;
-      // Spent by a try of this very request whose answer was lost; or the link was asked for twice, for the same reason, and the later one
-      // has replaced it. Which of the two, the password tells.
+      // Either an attempt without an answer has used the link, or a repeated request has replaced it. The password shows which.
       const { status } = await this.#http.must([200, 401], `POST ${api}/auth/login`, { body: { email, password } }, 60_000);
       if (status === 200) return changed.endedAt;
     }

@@ -1,20 +1,21 @@
-import { expectOk } from "@gatehouse/testing/ask.ts";
-import { newPerson, type Person, unique } from "@gatehouse/testing/people.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
+import { joinAs, newPerson, newRole, type Person, unique } from "@gatehouse/testing/people.ts";
 import type { Answer, AnyBody, TestServer } from "@gatehouse/testing/server.ts";
-import { join, model, newRole, type World } from "@gatehouse/testing/world.ts";
+import { schoolModel } from "@gatehouse/testing/tenant.ts";
+import type { World } from "@gatehouse/testing/world.ts";
 
 const iam = "/api/v1/iam";
 
-/** Somebody, an action and a resource; what allows it, and how that is given and taken. Each has its own, but for the model. */
+/** A user, an action, a resource, and how to allow and deny it. Probes share nothing but the model. */
 export interface Probe {
   readonly person: Person;
   readonly question: Readonly<Record<string, unknown>>;
-  /** Both answer with the write's revision in a header. */
+  /** Both answers have the revision of the write in a header. */
   allow(server: TestServer): Promise<Answer<AnyBody>>;
   deny(server: TestServer): Promise<Answer<AnyBody>>;
 }
 
-/** What of the policy can let somebody do something, and cease to. */
+/** The kinds of policy data that can allow an action. */
 export const kinds = [
   "a grant",
   "a group's grant",
@@ -28,7 +29,7 @@ export type Kind = (typeof kinds)[number];
 
 const modelWith = (action: string, featured: string, allows: boolean) => ({
   resourceTypes: {
-    ...model.resourceTypes,
+    ...schoolModel.resourceTypes,
     probe: {
       relations: { user: { subjects: ["user", "group#member"] } },
       ...(allows ? { permissions: { [action]: { allow: "user" } } } : {}),
@@ -37,7 +38,7 @@ const modelWith = (action: string, featured: string, allows: boolean) => ({
   requirements: { [featured]: { entitlements: [{ feature: "probe" }] } },
 });
 
-/** The permissions that probes are about: one that is given in many ways, one that a plan must have, one that the model alone gives. */
+/** The permissions of probes: one that is given in many ways, and one that needs an entitlement. */
 export interface ProbeNames {
   readonly action: string;
   readonly featured: string;
@@ -53,7 +54,7 @@ export async function installProbes(server: TestServer, { administrator }: World
   return names;
 }
 
-/** Puts the model by which probes are allowed. */
+/** Installs the model that allows the probes. */
 export function installModel(server: TestServer, { administrator }: Pick<World, "administrator">, names: ProbeNames): Promise<AnyBody> {
   const body = { model: modelWith(names.action, names.featured, true) };
   return expectOk(server.call(`PUT ${iam}/authorization/model`, { token: administrator.token, body }));
@@ -64,14 +65,14 @@ export async function newProbe(server: TestServer, world: World, names: ProbeNam
   const { action, featured } = names;
   const owner = own.owner.token;
   const condition = { operator: "equals", left: "$user.team", right: "red" };
-  const role = (await newRole(server, owner, own.id)).id as string;
+  const role = (await newRole(server, own.organization)).id;
   const person = await newPerson(server, "probed");
-  await join(server, { organizationId: own.id, token: owner, roleId: role }, person);
+  await joinAs(server, own.organization, person, role);
   const id = `probe ${unique()}`;
   const grant = (resource: object, relation: string, subject: object) => ({ organizationId: own.id, resource, relation, subject });
-  const himself = { type: "user", id: person.id };
+  const user = { type: "user", id: person.id };
   const ofGroup = { type: "group", id };
-  const direct = grant({ type: "probe", id }, "user", himself);
+  const direct = grant({ type: "probe", id }, "user", user);
   const rule = (value: string, body: object) => (at: TestServer) =>
     at.call(`PUT ${iam}/roles/${role}/permissions/${value}`, { token: owner, body });
   const question = {
@@ -108,7 +109,7 @@ export async function newProbe(server: TestServer, world: World, names: ProbeNam
             body: grant({ type: "probe", id }, "user", { ...ofGroup, relation: "member" }),
           }),
         );
-        return byGrant(grant(ofGroup, "member", himself));
+        return byGrant(grant(ofGroup, "member", user));
       case "a role's rule":
         await expectOk(
           server.call(`PUT ${iam}/organizations/${own.id}/members/${person.id}/attributes`, {
@@ -139,12 +140,15 @@ export async function newProbe(server: TestServer, world: World, names: ProbeNam
       case "the model":
         await expectOk(server.call(`POST ${iam}/grants`, { token: owner, body: direct }));
         return between((at, allowed) =>
-          at.call(`PUT ${iam}/authorization/model`, { token: administrator.token, body: { model: modelWith(action, featured, allowed) } }),
+          at.call(`PUT ${iam}/authorization/model`, {
+            token: administrator.token,
+            body: { model: modelWith(action, featured, allowed) },
+          }),
         );
     }
   };
   return { person, question, ...(await make()) };
 }
 
-/** What all in the installation, or in the tenant, share: probes of these cannot run side by side. */
+/** Kinds that the whole installation or the tenant shares: their probes cannot run concurrently. */
 export const isShared = (kind: Kind): boolean => kind === "the model" || kind === "an entitlement";

@@ -1,12 +1,11 @@
 /**
- * docs/security/attacks.md, 28, the part that a suite cannot show: what is asked about somebody who has an account takes as long as what is
- * asked about somebody who has none. Run by hand on a machine that does nothing else:
+ * Attack 28 of docs/security/attacks.md, the part that a suite cannot show: requests about an address with an account take as long as about
+ * one without. Run by hand on an idle machine:
  *
  *     node tests/security/support/timing.ts [pairs] [part of a name]
  *
- * Known and unknown alternate, in a random order within each pair, and what one request began in the background is done
- * before the next is sent. Prints the medians; exits 1 where they are further apart than 5 %. Uses the PostgreSQL of
- * TEST_DATABASE_URL, else this machine's.
+ * Known and unknown addresses alternate, in random order within each pair. Background work of a request is done before the next is
+ * sent. Prints the medians, and exits with 1 if they differ by more than 5 %. Uses the PostgreSQL of TEST_DATABASE_URL, else the local one.
  */
 import { randomBytes } from "node:crypto";
 import { makeDatabase } from "@gatehouse/testing/postgres.ts";
@@ -39,7 +38,7 @@ await http.ready();
 let count = 0;
 const address = (): string => {
   count += 1;
-  // As long as each other, so that length tells nothing either.
+  // Of equal length, so that the length has no effect.
   return `person-${String(count).padStart(6, "0")}-${randomBytes(4).toString("hex")}@example.com`;
 };
 
@@ -51,7 +50,7 @@ async function call(method: "GET" | "POST", url: string, payload: object | undef
   return http.inject({ method, url, headers, ...(payload === undefined ? {} : { payload: JSON.stringify(payload) }) });
 }
 
-/** Everything that a request has begun is done: events, jobs, mails. */
+/** Resolves when the events, jobs and mails of all requests are done. */
 async function quiet(): Promise<void> {
   for (;;) {
     await application.settled();
@@ -66,13 +65,13 @@ async function quiet(): Promise<void> {
 
 async function known(): Promise<string> {
   const email = address();
-  await dispatch("tenancy.createUser", { email, password, firstName: "A", lastName: "B" });
+  await dispatch("authentication.createUser", { email, password, firstName: "A", lastName: "B" });
   return email;
 }
 
 interface Question {
   readonly name: string;
-  /** Addresses with an account, one for each time that it is asked. */
+  /** A new address with an account. */
   known(): Promise<string>;
   ask(email: string): Promise<unknown>;
 }
@@ -131,11 +130,11 @@ console.log(`${pairs} pairs each, medians in milliseconds`);
 for (const question of questions.filter(({ name }) => name.includes(only))) {
   const times = { known: [] as number[], unknown: [] as number[] };
   for (let pair = -warmUps; pair < pairs; pair += 1) {
-    const asked = [
+    const probes = [
       { kind: "known", email: await question.known() },
       { kind: "unknown", email: address() },
     ] as const;
-    for (const { kind, email } of Math.random() < 0.5 ? asked : [...asked].reverse()) {
+    for (const { kind, email } of Math.random() < 0.5 ? probes : [...probes].reverse()) {
       const took = await timed(question, email);
       if (pair >= 0) times[kind].push(took);
     }

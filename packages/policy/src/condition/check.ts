@@ -5,10 +5,10 @@ import { literalOf, type Placeholder, placeholderOf } from "./operands.ts";
 import { isList, isOfKind, isScalar, type Kind, kindsInWords, operatorDefinitions } from "./operators.ts";
 import { isZone } from "./time.ts";
 
-/** What placeholders may name: the attributes of each root, or anything where a root is not declared. */
+/** The attributes that placeholders may name by root; any attribute if a root is not declared. */
 export type Vocabulary = Readonly<Partial<Record<Root, Attributes>>>;
 
-/** What each root has in every installation. */
+/** The attributes of each root in every installation. */
 const builtIn = {
   user: { id: "text", roles: "texts", email: "text", name: "text", firstName: "text", lastName: "text", locale: "text" },
   tenant: { id: "text", status: "text" },
@@ -16,7 +16,7 @@ const builtIn = {
   resource: { id: "text", type: "text" },
 } as const satisfies Vocabulary;
 
-/** Everything that is wrong with a condition, each with its place in it; empty when it can be compiled. */
+/** All issues of a condition with their paths; empty if it can be compiled. */
 export function issuesOfCondition(condition: unknown, vocabulary: Vocabulary = {}): Issue[] {
   const checker = new Checker(vocabulary);
   checker.check(condition, "", 1);
@@ -40,12 +40,12 @@ class Checker {
     if (this.#nodes === conditionLimits.nodes + 1) issue("max_nodes", `has more than ${conditionLimits.nodes} parts`);
     else if (depth > conditionLimits.depth) issue("max_depth", `is nested more than ${conditionLimits.depth} deep`);
     else if (typeof condition !== "object" || condition === null || Array.isArray(condition)) issue("type", "is not a condition");
-    else if (this.#nodes <= conditionLimits.nodes) this.#part(condition as Record<string, unknown>, at, depth);
+    else if (this.#nodes <= conditionLimits.nodes) this.#node(condition as Record<string, unknown>, at, depth);
   }
 
-  #part(condition: Record<string, unknown>, at: string, depth: number): void {
+  #node(condition: Record<string, unknown>, at: string, depth: number): void {
     const kind = (["all", "any", "not"] as const).find((key) => Object.hasOwn(condition, key));
-    const place = at === "" ? String(kind) : `${at}.${kind}`;
+    const path = at === "" ? String(kind) : `${at}.${kind}`;
     const inner = kind && condition[kind];
     if (kind === undefined) this.#comparison(condition, at);
     else if (Object.keys(condition).length > 1) {
@@ -54,10 +54,10 @@ class Checker {
         rule: "one_of",
         message: `has '${kind}' and something else: a part is one of all, any, not, or a comparison`,
       });
-    } else if (kind === "not") this.check(inner, place, depth + 1);
+    } else if (kind === "not") this.check(inner, path, depth + 1);
     else if (!Array.isArray(inner) || inner.length === 0) {
-      this.issues.push({ field: place, rule: "min_items", message: "is not a list of at least one condition" });
-    } else for (const [index, part] of inner.entries()) this.check(part, `${place}.${index}`, depth + 1);
+      this.issues.push({ field: path, rule: "min_items", message: "is not a list of at least one condition" });
+    } else for (const [index, operand] of inner.entries()) this.check(operand, `${path}.${index}`, depth + 1);
   }
 
   #comparison(comparison: Record<string, unknown>, at: string): void {
@@ -108,7 +108,7 @@ class Checker {
     return fits ? undefined : { rule: "type", message: `takes ${kindsInWords[kind]}` };
   }
 
-  /** The declared type; undefined where anything may be, "unknown" where the model declares the root without it. */
+  /** The declared type; undefined if any is allowed, "unknown" if the model declares the root without the attribute. */
   #typeOf({ root, path }: Placeholder): AttributeType | "unknown" | undefined {
     if (root === "now") return "time";
     const key = path.join(".");

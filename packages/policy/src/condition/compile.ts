@@ -10,7 +10,7 @@ export type CompiledCondition = (environment: Environment) => Truth;
 const compiled = new WeakMap<object, CompiledCondition>();
 
 /**
- * The condition as a function; made once for each condition object. The condition must be without issues. Where it is made for a
+ * Compiles a condition to a function, once per condition object. The condition must have no issues. If it is compiled for a
  * decision, the work is counted in the decision's environment.
  */
 export function compileCondition(condition: Condition, environment?: Environment): CompiledCondition {
@@ -29,22 +29,22 @@ function compileCost(condition: Condition): number {
     const items = right === undefined ? 0 : costOf(literalOf(right));
     return stepCosts.compilation + (operator === "in_network" ? items * stepCosts.network : items);
   }
-  const parts: readonly Condition[] = "all" in condition ? condition.all : "any" in condition ? condition.any : [condition.not];
-  return parts.reduce<number>((sum, part) => sum + compileCost(part), stepCosts.compilation);
+  const operands: readonly Condition[] = "all" in condition ? condition.all : "any" in condition ? condition.any : [condition.not];
+  return operands.reduce<number>((sum, operand) => sum + compileCost(operand), stepCosts.compilation);
 }
 
 function compile(condition: Condition): CompiledCondition {
   if ("all" in condition) {
-    const parts = condition.all.map(compile);
-    return (environment) => allOf(parts.map((part) => part(environment)));
+    const operands = condition.all.map(compile);
+    return (environment) => allOf(operands.map((operand) => operand(environment)));
   }
   if ("any" in condition) {
-    const parts = condition.any.map(compile);
-    return (environment) => anyOf(parts.map((part) => part(environment)));
+    const operands = condition.any.map(compile);
+    return (environment) => anyOf(operands.map((operand) => operand(environment)));
   }
   if ("not" in condition) {
-    const part = compile(condition.not);
-    return (environment) => notOf(part(environment));
+    const operand = compile(condition.not);
+    return (environment) => notOf(operand(environment));
   }
   return compileComparison(condition);
 }
@@ -70,14 +70,14 @@ function compileComparison({ operator, left, right, zone = "UTC" }: Comparison):
   return (environment) => definition.compare(leftOf(environment), rightOf(environment), zone);
 }
 
-/** What a comparison costs beside its values. */
+/** The cost of a comparison without that of its values. */
 function comparisonCost(operator: Comparison["operator"], right: Operand | undefined): number {
   if (operator === "time_of_day_between" || operator === "weekday_in") return stepCosts.comparison + stepCosts.calendar;
   // Networks are compared one by one.
   return stepCosts.comparison + (operator === "in_network" && right !== undefined ? costOf(literalOf(right)) : 0);
 }
 
-/** Reads an operand and counts what comparing it costs, with `more` for the comparison itself. */
+/** Reads an operand and counts the cost of comparing it, plus `more` for the comparison itself. */
 function counted(operand: Operand, more: number, searching: boolean): Getter {
   const placeholder = placeholderOf(operand);
   if (placeholder === undefined) {
@@ -96,10 +96,10 @@ function counted(operand: Operand, more: number, searching: boolean): Getter {
   };
 }
 
-/** Which placeholders make the condition invalid in this environment: missing ones and those of the wrong type. */
+/** The placeholders that make the condition invalid in this environment: missing or of the wrong type. */
 export function invalidPlaceholders(condition: Condition, environment: Environment): Issue[] {
-  if ("all" in condition) return condition.all.flatMap((part) => invalidPlaceholders(part, environment));
-  if ("any" in condition) return condition.any.flatMap((part) => invalidPlaceholders(part, environment));
+  if ("all" in condition) return condition.all.flatMap((operand) => invalidPlaceholders(operand, environment));
+  if ("any" in condition) return condition.any.flatMap((operand) => invalidPlaceholders(operand, environment));
   if ("not" in condition) return invalidPlaceholders(condition.not, environment);
   if (compileCondition(condition, environment)(environment) !== invalid) return [];
   const definition = operatorDefinitions[condition.operator];
@@ -118,18 +118,18 @@ export function invalidPlaceholders(condition: Condition, environment: Environme
       issues.push({ field, rule: "type", message: `must be ${kindsInWords[kind]} for a condition (${condition.operator})` });
   }
   if (issues.length > 0) return issues;
-  // Both sides are what the operator takes, but not of one type: either may be the wrong one.
+  // The operator accepts both sides, but their types differ: either may be the wrong one.
   return [condition.left, condition.right]
     .filter((operand): operand is string => operand !== undefined && placeholderOf(operand) !== undefined)
     .map((field) => ({ field, rule: "type", message: `is not of the type that it is compared with (${condition.operator})` }));
 }
 
-/** A condition with the outcome of each part, for an explanation. */
+/** A condition with the outcome of each node, for an explanation. */
 export interface ConditionTrace {
   readonly condition: Condition;
   readonly outcome: "true" | "false" | "invalid";
   readonly parts?: readonly ConditionTrace[];
-  /** What the placeholders of a comparison stood for; absent ones are null. */
+  /** The values of a comparison's placeholders; absent ones are null. */
   readonly values?: Readonly<Record<string, unknown>>;
 }
 
@@ -138,7 +138,7 @@ const words = ["false", "true", "invalid"] as const;
 export function traceCondition(condition: Condition, environment: Environment): ConditionTrace {
   const outcome = words[compileCondition(condition, environment)(environment) as 0 | 1 | 2];
   const inner = "all" in condition ? condition.all : "any" in condition ? condition.any : "not" in condition ? [condition.not] : undefined;
-  if (inner) return { condition, outcome, parts: inner.map((part) => traceCondition(part, environment)) };
+  if (inner) return { condition, outcome, parts: inner.map((operand) => traceCondition(operand, environment)) };
   const { left, right } = condition as Comparison;
   const values: Record<string, unknown> = {};
   for (const operand of [left, right]) {

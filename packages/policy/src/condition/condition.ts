@@ -1,6 +1,6 @@
 /**
- * A condition: JSON that a form can edit, never code. Each comparison says what it compares; a text that begins
- * with `$` is a placeholder, `{ "value": … }` a literal whatever it looks like.
+ * A condition: JSON that a form can edit, never code. Each comparison names its operands; a text that begins
+ * with `$` is a placeholder, `{ "value": … }` is always a literal.
  */
 export type Condition =
   | { readonly all: readonly Condition[] }
@@ -13,7 +13,7 @@ export interface Comparison {
   readonly left: Operand;
   /** Absent for `exists` alone. */
   readonly right?: Operand;
-  /** The IANA time zone of `time_of_day_between` and `weekday_in`; UTC where it is absent. */
+  /** The IANA time zone of `time_of_day_between` and `weekday_in`; UTC by default. */
   readonly zone?: string;
 }
 
@@ -63,14 +63,14 @@ export const operators = [
 ] as const;
 export type Operator = (typeof operators)[number];
 
-/** What placeholders stand for. `$now` is a time by itself; the others have attributes: `$request.class_id`. */
+/** The roots of placeholders. `$now` is a time; the others have attributes: `$request.class_id`. */
 export const roots = ["user", "tenant", "session", "request", "resource", "now"] as const;
 export type Root = (typeof roots)[number];
 
-/** Bounds, so that a condition costs a known amount at most. */
+/** Limits on the cost of a condition. */
 export const conditionLimits = { depth: 8, nodes: 64, listLength: 200, textLength: 1_000, pathLength: 4 } as const;
 
-/** The values that placeholders take. A missing one is undefined or null. */
+/** The values of placeholders. A missing one is undefined or null. */
 export interface Environment {
   readonly user: Readonly<Record<string, unknown>>;
   readonly tenant: Readonly<Record<string, unknown>>;
@@ -79,6 +79,6 @@ export interface Environment {
   readonly resource: Readonly<Record<string, unknown>>;
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** Counts work; throws `evaluation_limit` where there was too much. Absent: nothing is counted. */
+  /** Counts work; throws `evaluation_limit` if it exceeds the limit. By default nothing is counted. */
   spend?(steps: number): void;
 }

@@ -1,4 +1,4 @@
-/** An IP address as eight 16-bit groups; an IPv4 one stands in its mapped form (RFC 4291 §2.5.5.2), so both compare alike. */
+/** An IP address as eight 16-bit groups; IPv4 in its mapped form (RFC 4291 §2.5.5.2), so that both compare alike. */
 export type Address = readonly number[];
 
 export interface Network {
@@ -10,9 +10,9 @@ export interface Network {
 const v4Groups = [0, 0, 0, 0, 0, 0xffff] as const;
 
 function parseV4(text: string): number[] | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)) return undefined;
-  const [a, b, c, d] = parts.map(Number) as [number, number, number, number];
+  const octets = text.split(".");
+  if (octets.length !== 4 || !octets.every((octet) => /^(?:0|[1-9]\d{0,2})$/.test(octet) && Number(octet) <= 255)) return undefined;
+  const [a, b, c, d] = octets.map(Number) as [number, number, number, number];
   return [a * 256 + b, c * 256 + d];
 }
 
@@ -38,13 +38,13 @@ export function parseAddress(text: string): Address | undefined {
 function groupsOf(text: string, last: boolean): number[] | undefined {
   if (text === "") return [];
   const groups: number[] = [];
-  const parts = text.split(":");
-  for (const [index, part] of parts.entries()) {
-    if (last && index === parts.length - 1 && part.includes(".")) {
-      const v4 = parseV4(part);
+  const written = text.split(":");
+  for (const [index, group] of written.entries()) {
+    if (last && index === written.length - 1 && group.includes(".")) {
+      const v4 = parseV4(group);
       if (!v4) return undefined;
       groups.push(...v4);
-    } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) groups.push(Number.parseInt(part, 16));
+    } else if (/^[0-9a-fA-F]{1,4}$/.test(group)) groups.push(Number.parseInt(group, 16));
     else return undefined;
   }
   return groups;

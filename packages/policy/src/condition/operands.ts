@@ -1,6 +1,6 @@
 import { conditionLimits, type Environment, type Literal, type Operand, type Root, roots } from "./condition.ts";
 
-/** A placeholder as it is written, its root and the way from there. */
+/** A placeholder's text, root and path. */
 export interface Placeholder {
   readonly text: string;
   readonly root: Root;
@@ -8,10 +8,10 @@ export interface Placeholder {
 }
 
 const name = /^[A-Za-z_][A-Za-z0-9_-]*$/;
-/** Names that lead out of the data into the language. */
+/** Names of JavaScript's object model, which are not data. */
 const barred = new Set(["__proto__", "prototype", "constructor"]);
 
-/** The placeholder that an operand is, undefined for a literal, and an explanation for a text that is neither. */
+/** Parses an operand: a placeholder, undefined for a literal, or an issue for a text that is neither. */
 export function placeholderOf(operand: Operand | undefined): Placeholder | undefined | { readonly issue: string } {
   if (typeof operand !== "string" || !operand.startsWith("$")) return undefined;
   const [root, ...path] = operand.slice(1).split(".");
@@ -24,27 +24,27 @@ export function placeholderOf(operand: Operand | undefined): Placeholder | undef
   return { text: operand, root: root as Root, path };
 }
 
-/** The literal that an operand is; only to be asked of one that is no placeholder. */
+/** The literal of an operand that is not a placeholder. */
 export const literalOf = (operand: Operand): Literal | readonly Literal[] =>
   typeof operand === "object" && "value" in operand ? (operand as { value: Literal | readonly Literal[] }).value : (operand as Literal);
 
 export type Getter = (environment: Environment) => unknown;
 
-/** Reads a placeholder. Own properties only, so that nothing of the language is taken for data. */
+/** Reads a placeholder's value. Own properties only, so that inherited ones are not treated as data. */
 export function getterOf({ root, path }: Placeholder): Getter {
   if (root === "now") return (environment) => environment.now;
   const first = path[0] as string;
-  // What an object inherits is functions and objects, which no operator takes; so one step needs no question of ownership.
+  // Inherited properties are functions and objects, which no operator accepts, so the first step needs no ownership check.
   if (path.length === 1) return (environment) => environment[root][first];
   return (environment) => valueAt(environment[root], path);
 }
 
 export function valueAt(from: unknown, path: readonly string[]): unknown {
   let value = from;
-  for (const part of path) {
-    // A list is a value and has no parts, though JavaScript gives it a length.
-    if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, part)) return undefined;
-    value = (value as Record<string, unknown>)[part];
+  for (const name of path) {
+    // A list has no attributes, although JavaScript gives it a length.
+    if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
   }
   return value;
 }

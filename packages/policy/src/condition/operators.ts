@@ -5,26 +5,26 @@ import { isWithin, parseAddress, parseNetwork } from "./network.ts";
 import { includesText } from "./text-search.ts";
 import { calendarOf, minuteOf, timeOf, weekdays } from "./time.ts";
 
-/** What one side of a comparison takes. */
+/** The types that one side of a comparison accepts. */
 export type Kind = "scalar" | "text" | "number" | "time" | "address" | "list" | "anything" | "hours" | "weekdays" | "networks";
 
 export interface OperatorDefinition {
   readonly left: Kind;
   readonly right: Kind | undefined;
-  /** The right side must be written into the condition, so that it is checked when it is defined. */
+  /** The right side must be a literal, so that it is checked when the condition is defined. */
   readonly literal?: true;
-  /** Whether `$resource` may be on the left, that is whether a filter can be made of it. */
+  /** Whether `$resource` may be on the left, so that it can be converted to a filter. */
   readonly ofResource: boolean;
-  /** Invalid where a side is missing or of another type. */
+  /** Compares; invalid if a side is missing or of another type. */
   compare(left: unknown, right: unknown, zone: string): Truth;
-  /** Does once what need not be done for each comparison with the same right side. */
+  /** Prepares comparisons with the same right side. */
   readonly bind?: (right: unknown, zone: string) => (left: unknown) => Truth;
 }
 
 export const isScalar = (value: unknown): value is string | number | boolean =>
   typeof value === "string" || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value));
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
-/** A list that an operator takes: of bounded length, so that what a comparison costs is bounded. */
+/** Whether a value is a list of bounded length, so that the cost of a comparison is bounded. */
 export const isList = (value: unknown): value is readonly unknown[] =>
   Array.isArray(value) && value.length <= evaluationLimits.listLength && value.every(isScalar);
 const isTooLong = (value: unknown): boolean => Array.isArray(value) && value.length > evaluationLimits.listLength;
@@ -44,7 +44,7 @@ const texts = (test: (left: string, right: string) => boolean): OperatorDefiniti
   left: "text",
   right: "text",
   ofResource: true,
-  // Half a character is no text: a database could not say what begins with it.
+  // An unpaired surrogate is rejected, because a database cannot search for it.
   compare: (left, right) =>
     typeof left === "string" && typeof right === "string" && left.isWellFormed() && right.isWellFormed()
       ? truthOf(test(left, right))
@@ -75,9 +75,9 @@ const lists = (test: (left: readonly unknown[], right: readonly unknown[]) => bo
 
 /** Below this many comparisons a search is faster than a set of the values. */
 const searchedMax = 256;
-/** Two lists are compared in the time of their lengths' sum, however long both are. */
-function containedIn(list: readonly unknown[], asked: number): (value: unknown) => boolean {
-  if (list.length * asked <= searchedMax) return (value) => list.includes(value);
+/** Compares two lists in time linear in the sum of their lengths. */
+function containedIn(list: readonly unknown[], comparisons: number): (value: unknown) => boolean {
+  if (list.length * comparisons <= searchedMax) return (value) => list.includes(value);
   const values = new Set(list);
   return (value) => values.has(value);
 }
@@ -104,7 +104,7 @@ const bindNetworks = (right: unknown): ((left: unknown) => Truth) => {
   };
 };
 
-/** Every operator with what it takes and how it compares. */
+/** Every operator with its operand types and comparison. */
 export const operatorDefinitions: Readonly<Record<Operator, OperatorDefinition>> = {
   equals: { left: "scalar", right: "scalar", ofResource: true, compare: equal },
   not_equals: { left: "scalar", right: "scalar", ofResource: true, compare: (left, right) => notOf(equal(left, right)) },
@@ -137,7 +137,7 @@ export const operatorDefinitions: Readonly<Record<Operator, OperatorDefinition>>
   includes: texts(includesText),
   before: times((left, right) => left < right),
   after: times((left, right) => left > right),
-  // `$now` is put in by the compiler: this operator compares three things.
+  // The compiler adds `$now`: this operator compares three values.
   within_last: { left: "time", right: "number", ofResource: true, compare: () => invalid },
   time_of_day_between: { left: "time", right: "hours", literal: true, ofResource: false, compare: hours },
   weekday_in: {
@@ -162,7 +162,7 @@ export const operatorDefinitions: Readonly<Record<Operator, OperatorDefinition>>
     left: "anything",
     right: undefined,
     ofResource: true,
-    // It is there, so "no" would be wrong.
+    // The value exists, so "no" would be wrong.
     compare: (left) => (isTooLong(left) ? invalid : truthOf(isScalar(left) || isList(left))),
   },
 };
@@ -173,7 +173,7 @@ export function isWithinLast(left: unknown, seconds: unknown, now: number): Trut
   return truthOf(at <= now && at >= now - seconds * 1_000);
 }
 
-/** Whether a value is what a side takes. */
+/** Whether a side accepts a value. */
 export function isOfKind(kind: Kind, value: unknown): boolean {
   switch (kind) {
     case "scalar":

@@ -58,17 +58,17 @@ const faulty: readonly unknown[] = [
 ];
 
 describe("the schema of conditions", () => {
-  it("is tried with every operator", () => {
+  it("is tested with every operator", () => {
     const tried = new Set(sound.map((each) => (each as { operator?: string }).operator));
     expect(operators.filter((operator) => !tried.has(operator))).toEqual([]);
   });
 
-  it.each(sound)("takes what the engine takes: %j", (condition) => {
+  it.each(sound)("accepts a condition that the engine accepts: %j", (condition) => {
     expect(issuesOfCondition(condition)).toEqual([]);
     expect(validator.Check(condition)).toBe(true);
   });
 
-  it.each(faulty)("refuses what the engine refuses: %j", (condition) => {
+  it.each(faulty)("rejects a condition that the engine rejects: %j", (condition) => {
     expect(issuesOfCondition(condition)).not.toEqual([]);
     expect(validator.Check(condition)).toBe(false);
   });

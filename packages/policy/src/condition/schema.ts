@@ -10,11 +10,11 @@ const placeholder = {
   pattern: "^\\$(?:now|(?:user|tenant|session|request|resource)(?:\\.[A-Za-z_][A-Za-z0-9_-]*)+)$",
 } as const;
 
-/** A value written out, also one that begins with `$`. */
+/** A literal, also one that begins with `$`. */
 const wrapped = (value: object) => ({ type: "object", properties: { value }, required: ["value"], additionalProperties: false });
 const either = (...values: readonly object[]) => ({ anyOf: [placeholder, ...values, ...values.map(wrapped)] });
 
-/** What each side takes; that a placeholder's declared type fits, only the model can say (`issuesOfCondition`). */
+/** The schema of each side. Only the model can check a placeholder's declared type (`issuesOfCondition`). */
 const sides: Readonly<Record<Kind, object>> = {
   scalar: either(text, { type: "number" }, { type: "boolean" }),
   text: either(text),
@@ -50,7 +50,7 @@ const branch = (name: string, value: object) => ({
   additionalProperties: false,
 });
 
-/** The form of a condition as JSON Schema 2020-12, made from the operators: for forms and for checks in other languages. */
+/** A condition's JSON Schema 2020-12, generated from the operators, for forms and validation in other languages. */
 export const conditionSchema = {
   $schema: "https://json-schema.org/draft/2020-12/schema",
   $id: "/schemas/condition",

@@ -1,9 +1,9 @@
-/** Up to this many characters compared at worst, the engine's own search is faster than any that is made here. */
+/** Up to this many comparisons in the worst case, the JavaScript engine's own search is faster. */
 const nativeMax = 100_000;
 
 /**
- * Whether `text` has `part` in it, in the time of their lengths' sum. The engine's own search takes the product of both where a part
- * is nearly found at every place (`aaaa…` and `baaa…`), which a caller can send; then Knuth, Morris and Pratt's is used.
+ * Whether `text` contains `part`, in time linear in the sum of their lengths. The engine's own search takes the product if the part
+ * almost matches everywhere (`aaaa…` and `baaa…`), which a caller can send; then the Knuth-Morris-Pratt algorithm is used.
  */
 export function includesText(text: string, part: string): boolean {
   if (part.length > text.length) return false;
@@ -19,7 +19,7 @@ export function includesText(text: string, part: string): boolean {
   return part.length === 0;
 }
 
-/** Of each beginning of the part, the length of the longest proper beginning that it also ends with. */
+/** For each prefix of the part, the length of its longest proper prefix that is also a suffix. */
 function bordersOf(part: string): Uint32Array {
   const borders = new Uint32Array(part.length);
   let length = 0;

@@ -1,6 +1,6 @@
 const iso = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
-/** Milliseconds since 1970 of a time: ISO 8601 with its zone (a date alone is midnight UTC), or milliseconds already. NaN for anything else. */
+/** Converts a time to milliseconds since 1970: ISO 8601 with a zone (a date alone is midnight UTC), or milliseconds. NaN for anything else. */
 export function timeOf(value: unknown): number {
   if (typeof value === "number") return Number.isFinite(value) ? value : Number.NaN;
   if (typeof value !== "string" || !iso.test(value)) return Number.NaN;
@@ -21,10 +21,10 @@ export interface CalendarMoment {
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
-/** Each format takes some 100 KB; a zone can be written in many ways, of which products use a few. */
+/** Cached formats; each takes about 100 KB. A zone has many notations, of which products use a few. */
 const formatsMax = 50;
 
-/** Throws RangeError for a zone that is not in the IANA database. */
+/** The format of a time zone. Throws RangeError for a zone that is not in the IANA database. */
 export function calendarOf(time: number, zone: string): CalendarMoment {
   let format = formats.get(zone);
   if (!format) {

@@ -13,18 +13,18 @@ import { issueOfLimit, meets } from "./entitlements.ts";
 import { environmentOf, noRelationships, type RequestContext } from "./request-context.ts";
 import type { View } from "./view.ts";
 
-const nowhere: RequestContext = {};
-/** Thousands of relationships may have a condition that lacks something; nobody needs to hear of all. */
-const invalidToldMax = 50;
+const emptyContext: RequestContext = {};
+/** Limits reported issues: thousands of relationships may have a condition with a missing value. */
+const issuesMax = 50;
 
 /**
- * Decides whether the subject may perform `action` on an context; the rules are decision 0019.
+ * Decides whether the subject may perform `action` in a request context; the rules are decision 0019.
  *
- * Returns `pendingDecision` while the reader of relationships does not have all that is needed: load what it was asked for
+ * Returns `pendingDecision` while the reader lacks required relationships: load the requested ones
  * and decide again. Throws {@link PolicyError}: `unknown_permission`, `unknown_resource_type`, `invalid_input` with the
  * placeholders that are missing or of the wrong type, `evaluation_limit`.
  */
-export function decide(view: View, action: string, context: RequestContext = nowhere): Decision | Pending {
+export function decide(view: View, action: string, context: RequestContext = emptyContext): Decision | Pending {
   const plan = view.plan(action);
   const type = context.resource?.type;
   if (type !== undefined && !view.policy.knowsType(type)) throw unknownType();
@@ -42,7 +42,7 @@ const decisionBy = ({ effect, place }: PlannedRule, { roles }: View): Decision =
   return effect === "allow" ? { allowed: true, reason: "role", role } : { allowed: false, reason: "explicit_deny", role };
 };
 
-/** Where only the conditions of roles are left to look at: the usual case of a condition, and a short way. */
+/** A fast path for the usual case, in which only conditions of roles remain. */
 function decideByConditions(view: View, plan: ActionPlan, context: RequestContext): Decision | Pending {
   const environment = environmentOf(view, context);
   let invalidSeen = false;
@@ -51,7 +51,7 @@ function decideByConditions(view: View, plan: ActionPlan, context: RequestContex
     if (truth === yes) return decisionBy(rule, view);
     if (truth === invalid) invalidSeen = true;
   }
-  // The long way tells what was invalid.
+  // The slow path reports what was invalid.
   return invalidSeen ? new Deciding(view, plan, context).decide() : denied.condition;
 }
 
@@ -60,7 +60,7 @@ export const unknownType = (): PolicyError =>
     { field: "resource.type", rule: "defined", message: "is neither declared nor the first word of a permission" },
   ]);
 
-/** One decision that takes more than a look-up. */
+/** A decision that needs more than a look-up. */
 class Deciding {
   readonly #view: View;
   readonly #plan: ActionPlan;
@@ -88,14 +88,14 @@ class Deciding {
     const entitled = this.#entitled();
     if (typeof entitled !== "number") return entitled;
     if (allOf([notOf(deny), mayAllow, entitled]) !== yes) {
-      // What is told to be missing must not depend on what was at hand.
+      // The reported missing values must not depend on which relationships were loaded.
       if (this.#incomplete) return pendingDecision;
       throw this.#invalidInput(deny, mayAllow);
     }
     return typeof allow === "number" ? allowedByGrant : allow;
   }
 
-  /** The decision where something denies for certain. */
+  /** The decision if a rule certainly denies. */
   #deny(): Decision | Truth {
     const byRole = this.#byRole(this.#plan.denying, this.#invalid.deny);
     if (typeof byRole !== "number") return byRole;
@@ -104,7 +104,7 @@ class Deciding {
     return byRelation > byRole ? byRelation : byRole;
   }
 
-  /** The decision where a role allows for certain. */
+  /** The decision if a role certainly allows. */
   #allow(): Decision | Truth {
     const byRole = this.#byRole(this.#plan.allowing, this.#invalid.allow);
     if (typeof byRole !== "number") return byRole;
@@ -142,7 +142,7 @@ class Deciding {
     );
     const outcome = walk.expression(expression as RelationExpression, { type, id: resource.id });
     if (walk.incomplete) this.#incomplete = true;
-    // Where the relations are settled in spite of them, these conditions do not matter.
+    // If the relations' outcome is certain anyway, these conditions do not matter.
     if (outcome === invalid) this.#invalid[effect].push(...invalidConditions);
     return outcome;
   }
@@ -161,10 +161,10 @@ class Deciding {
     return this.#environment;
   }
 
-  /** What is missing or wrong in the parts that are invalid; a part that is settled in spite of it is not spoken of. */
+  /** The issues of rules whose outcome is invalid; rules with a certain outcome are left out. */
   #invalidInput(deny: Truth, allow: Truth): PolicyError {
     const all = new Set([...(deny === invalid ? this.#invalid.deny : []), ...(allow === invalid ? this.#invalid.allow : [])]);
-    const conditions = [...all].slice(0, invalidToldMax);
+    const conditions = [...all].slice(0, issuesMax);
     const { entitlements = {} } = this.#view.facts.tenant;
     const limits = (this.#plan.requirement?.entitlements ?? []).filter(
       (rule) => meets(rule, entitlements, () => this.environment) === invalid,
@@ -185,7 +185,7 @@ export const walkInput = (view: View, reader: NonNullable<RequestContext["relati
   moment,
 });
 
-/** Whether the action, or a permission above it, is among the scopes; of two limits it must be among both. */
+/** Whether the scopes include the action or an ancestor; with two limits, both must. */
 export const withinScopes = ({ lineage }: Pick<ActionPlan, "lineage">, { scopes, callerScopes }: RequestContext): boolean =>
   isAmong(lineage, scopes) && isAmong(lineage, callerScopes);
 

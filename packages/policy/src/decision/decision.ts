@@ -1,6 +1,6 @@
 import type { RoleFacts } from "../model/role.ts";
 
-/** Why, in one word; the order in which they are found is decision 0019. */
+/** The reason of a decision; decision 0019 defines their precedence. */
 export type DecisionReason =
   | "role"
   | "grant"
@@ -16,7 +16,7 @@ export type DecisionReason =
   | "entitlement_data_unavailable"
   | "entitlement";
 
-/** The part of the policy that decided. */
+/** The component of the policy that decided. */
 export type DecidingPart =
   | "membership"
   | "status"
@@ -52,11 +52,11 @@ export interface Decision {
   readonly role?: RoleFacts;
 }
 
-/** The decision waits for relationships that the reader was asked for. */
+/** The decision waits for relationships that were requested from the reader. */
 export const pendingDecision = Symbol("pending");
 export type Pending = typeof pendingDecision;
 
-/** Decisions without a role, one of each: a decision is made often and carries nothing else. */
+/** Shared decisions without a role, which avoid allocations. */
 export const denied = {
   dataUnavailable: { allowed: false, reason: "permission_data_unavailable" },
   notAMember: { allowed: false, reason: "not_a_member" },

@@ -9,10 +9,10 @@ type Entitlements = Readonly<Record<string, unknown>>;
 
 export const nameOf = (rule: EntitlementRule): string => ("feature" in rule ? rule.feature : rule.limit);
 
-/** What stands for a limit that there is not. */
+/** The value of an absent limit. */
 export const unlimited = "unlimited";
 
-/** Whether the plan has what one rule asks for. What a plan does not name it does not include. */
+/** Whether the plan meets one rule. A plan does not include what it does not name. */
 export function meets(rule: EntitlementRule, entitlements: Entitlements, environment: () => Environment): Truth {
   const value = Object.hasOwn(entitlements, nameOf(rule)) ? entitlements[nameOf(rule)] : undefined;
   if ("feature" in rule) return truthOf(value === true || (typeof value === "number" && value > 0));
@@ -22,7 +22,7 @@ export function meets(rule: EntitlementRule, entitlements: Entitlements, environ
   return typeof current === "number" && Number.isFinite(current) ? truthOf(current < value) : invalid;
 }
 
-/** What a limit counts, as the environment has it. */
+/** The current value that a limit applies to, from the environment. */
 export const currentOfLimit = (rule: EntitlementRule, environment: Environment): unknown =>
   "limit" in rule ? currentOf(rule.current, environment) : undefined;
 
@@ -43,7 +43,7 @@ export function issueOfLimit(rule: EntitlementRule, environment: Environment): I
   ];
 }
 
-/** What the tenant's plan says about the action (applicableEntitlements): only what a rule asks for. */
+/** The plan's entitlements for the action (applicableEntitlements): only those that a rule requires. */
 export function applicableEntitlements(view: View, action: string): Record<string, unknown> {
   const { entitlements } = view.facts.tenant;
   const required = view.plan(action).requirement?.entitlements;

@@ -7,17 +7,17 @@ import { type Decision, type Pending, pendingDecision } from "./decision.ts";
 import { environmentOf, noRelationships, type RequestContext } from "./request-context.ts";
 import type { View } from "./view.ts";
 
-/** Where a page begins, and how long it is at most. */
+/** The start of a page and its maximum length. */
 export interface ReachPage {
-  /** The last id of the page before. */
+  /** The last id of the previous page. */
   readonly after?: string | undefined;
   readonly limit?: number;
 }
 
 /**
- * The resources of a type that relationships might let the subject act on, sorted: a page of them, which ends at its limit (10,000
- * unless another is given); empty where the model has no rule about them. What roles give beyond them is a matter of attributes, and
- * `filter` says it. Throws `evaluation_limit` where more than a page can be looked for leads from the subject.
+ * A page of the resources of a type on which relationships might allow the subject to act, sorted, up to its limit (10,000
+ * by default); empty if the model has no rule about them. Resources that roles allow depend on attributes: see
+ * `filter`. Throws `evaluation_limit` if too many relationships lead from the subject.
  */
 export const resourcesByRelation = (
   view: View,
@@ -27,7 +27,7 @@ export const resourcesByRelation = (
   page: ReachPage = {},
 ): readonly string[] | Pending => toEnd(resourcesByRelationInSteps(view, action, type, context, page));
 
-/** The same, with a pause after each subject that was looked at. */
+/** Like {@link listResources}, with a pause after each visited subject. */
 export function* resourcesByRelationInSteps(
   view: View,
   action: string,
@@ -46,7 +46,7 @@ export function* resourcesByRelationInSteps(
   return left.sort().slice(0, limit);
 }
 
-/** Which of `ids` the subject may act on. One that cannot be decided without more of its attributes is not among them. */
+/** The `ids` that the subject may act on, without those that cannot be decided without more attributes. */
 export const allowedAmong = (
   view: View,
   action: string,
@@ -55,7 +55,7 @@ export const allowedAmong = (
   context: RequestContext = {},
 ): readonly string[] | Pending => toEnd(allowedAmongInSteps(view, action, type, ids, context));
 
-/** The same, with a pause after each resource. */
+/** The same with a pause after each resource. */
 export function allowedAmongInSteps(
   view: View,
   action: string,
@@ -66,12 +66,12 @@ export function allowedAmongInSteps(
   return among(ids, (id) => decide(view, action, { ...context, resource: { type, id } }));
 }
 
-/** What the subject may do to a resource, sorted. An action that cannot be decided without more input is not among them. */
+/** The actions that the subject may perform on a resource, sorted, without those that cannot be decided without more input. */
 export const listActions = (view: View, context: OnType): readonly string[] | Pending => toEnd(listActionsInSteps(view, context));
 
 type OnType = RequestContext & { readonly resource: { readonly type: string } };
 
-/** The same, with a pause after each action. */
+/** The same with a pause after each action. */
 export function listActionsInSteps(view: View, context: OnType): Generator<void, readonly string[] | Pending> {
   if (!view.policy.knowsType(context.resource.type)) throw unknownType();
   return among(view.policy.actionsOn(context.resource.type), (action) => decide(view, action, context));

@@ -4,19 +4,19 @@ import { RelationshipIndex } from "../relation/index-in-memory.ts";
 import type { RelationshipReader } from "../relation/relationship.ts";
 import type { View } from "./view.ts";
 
-/** How the subject is signed in: `$session`. */
+/** The subject's session: `$session`. */
 export interface SessionFacts {
   readonly id?: string | undefined;
   /** When the user signed in, in milliseconds since 1970 or as ISO 8601. */
   readonly authenticatedAt?: number | string | undefined;
-  /** How (RFC 8176: `pwd`, `otp`, `mfa`, `hwk` …). */
+  /** Authentication methods (RFC 8176: `pwd`, `otp`, `mfa`, `hwk` …). */
   readonly methods?: readonly string[] | undefined;
   readonly [attribute: string]: unknown;
 }
 
-/** What a question is about, beside the subject and the action. */
+/** The context of a request, in addition to the subject and the action. */
 export interface RequestContext {
-  /** Absent parts are not known: a resource without an id is the type as a whole. */
+  /** Absent fields are unknown: a resource without an id means the type as a whole. */
   readonly resource?:
     | {
         readonly type?: string | undefined;
@@ -27,13 +27,13 @@ export interface RequestContext {
   /** `$request`. */
   readonly request?: Readonly<Record<string, unknown>> | undefined;
   readonly session?: SessionFacts | undefined;
-  /** Permissions that the credential is limited to, ancestors standing for what is below them; absent: it is not limited. */
+  /** Permissions to which the credential is limited, including their descendants; absent: no limit. */
   readonly scopes?: ReadonlySet<string> | undefined;
-  /** A second limit of the same form: of the credential that asks about itself with narrower scopes. The action must be within both. */
+  /** A second limit, for a credential that evaluates itself with narrower scopes. The action must be within both. */
   readonly callerScopes?: ReadonlySet<string> | undefined;
   /** Milliseconds since 1970; absent: now. */
   readonly now?: number | undefined;
-  /** What the decisions of one request may cost together; absent: only each decision is bounded. */
+  /** The shared budget of one request's decisions; absent: only each decision is limited. */
   readonly budget?: Budget | undefined;
   /** Absent: there are no relationships. */
   readonly relationships?: RelationshipReader | undefined;
@@ -42,7 +42,7 @@ export interface RequestContext {
 export const nothing: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null));
 export const noRelationships: RelationshipReader = new RelationshipIndex();
 
-/** The values of the placeholders for one question. What costs something is worked out when a condition asks for it, once. */
+/** The values of placeholders for one evaluation. Expensive ones are computed once, on first use. */
 class ContextEnvironment implements Environment {
   readonly #view: View;
   readonly #context: RequestContext;
@@ -88,13 +88,13 @@ class ContextEnvironment implements Environment {
     return this.#resource;
   }
 
-  /** One moment for one question. */
+  /** The same time for the whole evaluation. */
   get now(): number {
     this.#now ??= Date.now();
     return this.#now;
   }
 }
 
-/** `steps`: what the question may cost. */
+/** `steps`: the budget of the evaluation. */
 export const environmentOf = (view: View, context: RequestContext, steps: number = evaluationLimits.decisionSteps): Environment =>
   new ContextEnvironment(view, context, steps);

@@ -13,7 +13,7 @@ const view = new View(compilePolicy(permissions, {}), {
 });
 const scopes = (...values: string[]) => new Set(values);
 
-describe("two limits of scopes", () => {
+describe("two scope limits", () => {
   it.each([
     { name: "both cover it", context: { scopes: scopes("Doc"), callerScopes: scopes("Doc.View") }, allowed: true },
     { name: "the first does not", context: { scopes: scopes("Doc.Edit"), callerScopes: scopes("Doc") }, allowed: false },
@@ -26,7 +26,7 @@ describe("two limits of scopes", () => {
     expect((listActions(view, { ...context, resource: { type: "Doc", id: "1" } }) as readonly string[]).includes("Doc.View")).toBe(allowed);
   });
 
-  it("are two steps of an explanation, and one change widens both", () => {
+  it("are two steps of an explanation, and one proposed change widens both", () => {
     const why = explain(view, "Doc.View", { scopes: scopes("Doc.Edit"), callerScopes: scopes("Doc.Edit") });
     if (typeof why === "symbol") throw new Error("pending although everything is at hand");
     const failed = { part: "key_scope", outcome: "failed", scopes: ["Doc.Edit"] };

@@ -4,7 +4,7 @@ import type { RoleFacts } from "../model/role.ts";
 import type { SubjectRef } from "../relation/relationship.ts";
 import { type Decision, denied } from "./decision.ts";
 
-/** A confirmed address, and what the person says of themselves: a condition on name or locale guards nothing alone. */
+/** A verified address, and self-declared data: a condition on name or locale alone protects nothing. */
 export interface UserProfile {
   readonly email?: string;
   readonly name?: string;
@@ -13,40 +13,40 @@ export interface UserProfile {
   readonly locale?: string;
 }
 
-/** Facts about one subject in one tenant, as a read model keeps them. `undefined` stands for a fact that is not there. */
+/** Facts about one subject in one tenant, as stored in a projection. `undefined` means an absent fact. */
 export interface SubjectFacts {
   readonly user: {
     readonly id: string;
-    /** What the subject is; absent: a user. */
+    /** The kind of the subject; absent for a user. */
     readonly kind?: "user" | "service" | undefined;
     readonly status: string | undefined;
-    /** What the product itself knows of the person: address, name, locale. */
+    /** The person's profile: address, name, locale. */
     readonly profile?: UserProfile | undefined;
     readonly attributes?: Readonly<Record<string, unknown>> | undefined;
   };
   readonly tenant: {
     /** Null in the internal scope. */
     readonly id: string | null;
-    /** `Active` in the internal scope, which has no organization that could be suspended. */
+    /** `Active` in the internal scope, which has no organization to suspend. */
     readonly status: string | undefined;
     readonly attributes?: Readonly<Record<string, unknown>> | undefined;
-    /** What the tenant's plan includes, by name; undefined where billing has not said it. */
+    /** The entitlements of the tenant's plan by name; undefined if billing has not reported them. */
     readonly entitlements?: Readonly<Record<string, unknown>> | undefined;
   };
-  /** The roles of the membership; undefined without a membership. A role whose facts are not there is undefined. */
+  /** The roles of the membership; undefined without a membership. A role whose facts are absent is undefined. */
   readonly roles: readonly (RoleFacts | undefined)[] | undefined;
 }
 
 const active = "Active";
 const none: readonly RoleFacts[] = [];
 
-/** A policy and what is known of one subject in one tenant: all questions are asked of it. */
+/** A policy and the facts about one subject in one tenant: the input of all evaluations. */
 export class View {
   readonly policy: Policy;
   readonly facts: SubjectFacts;
-  /** The roles that decisions are made with: none where the subject may do nothing at all. */
+  /** The roles that decisions use: none if the subject is denied everything. */
   readonly roles: readonly RoleFacts[];
-  /** The decision about everything, where the subject may do nothing at all. */
+  /** The decision on every action, if the subject is denied everything. */
   readonly refusal: Decision | undefined;
   readonly #plans: Plans;
   #subject: SubjectRef | undefined;
@@ -61,12 +61,12 @@ export class View {
     this.#plans = policy.plansOf(this.roles.map(({ rules }) => rules));
   }
 
-  /** Throws `unknown_permission` for an action that nobody has defined. */
+  /** The plan of an action. Throws `unknown_permission` for an undefined action. */
   plan(action: string): ActionPlan {
     return this.#plans.about(action);
   }
 
-  /** The same for a question about many actions, of which few will be asked about again. */
+  /** The same without caching, for an evaluation of many actions that are rarely repeated. */
   planOnce(action: string): ActionPlan {
     return this.#plans.once(action);
   }
@@ -78,7 +78,7 @@ export class View {
     return this.#subject;
   }
 
-  /** `$user`. What the product knows itself stands above attributes of the same name. */
+  /** `$user`. The product's own data overrides attributes of the same name. */
   get user(): Readonly<Record<string, unknown>> {
     const { attributes, profile, id } = this.facts.user;
     this.#user ??= { ...attributes, ...profile, id, roles: this.roles.map(({ name }) => name) };
@@ -98,6 +98,6 @@ function refusalOf({ user, tenant, roles }: SubjectFacts): Decision | undefined 
   if (user.status === undefined || tenant.status === undefined) return denied.dataUnavailable;
   if (user.status !== active) return denied.userInactive;
   if (tenant.status !== active) return denied.organizationSuspended;
-  // A role that is not known might be the one that denies.
+  // An unknown role might deny.
   return roles.includes(undefined) ? denied.dataUnavailable : undefined;
 }

@@ -68,8 +68,8 @@ function textOf(change: Change): string {
 
 const users = { subjects: ["user"] };
 
-describe("the changes that are proposed", () => {
-  it("lift a ban that is an exclusion, and propose no role that would get around it", () => {
+describe("proposed changes", () => {
+  it("lift a ban that is an exclusion, and include no role that would bypass it", () => {
     const types = {
       Doc: {
         relations: { viewer: users, banned: users, may_view: { from: { base: "viewer", except: "banned" } } },
@@ -80,7 +80,7 @@ describe("the changes that are proposed", () => {
     expect(proposed(scene)).toEqual(["-Doc:1#banned@user:thu"]);
   });
 
-  it("lift a ban over a group by leaving the group, before the ban on the whole group is touched", () => {
+  it("lift a ban of a group by leaving the group, before lifting the ban of the whole group", () => {
     const types = {
       Group: { relations: { member: users } },
       Doc: { relations: { banned: { subjects: ["user:*", "Group#member"] } }, permissions: { "Doc.View": { deny: "banned" } } },
@@ -92,7 +92,7 @@ describe("the changes that are proposed", () => {
     expect(proposed({ types, held, facts: ["Doc:1#banned@user:*"] })).toEqual(["-Doc:1#banned@user:*"]);
   });
 
-  it("grant an exception where the rule that denies has one", () => {
+  it("grant an exception if the denying rule has one", () => {
     const types = {
       Doc: {
         relations: { sealed: { subjects: ["user:*"] }, cleared: users },
@@ -102,7 +102,7 @@ describe("the changes that are proposed", () => {
     expect(proposed({ types, held: [role("reader", ["Doc.View"])], facts: ["Doc:1#sealed@user:*"] })).toEqual(["+Doc:1#cleared@user:thu"]);
   });
 
-  it("add the user to the resource, to a group that has access, to each parent above, and only then give roles", () => {
+  it("add the user to the resource, to a group with access, to each parent, and only then assign roles", () => {
     const types = {
       Group: { relations: { member: users } },
       Folder: { relations: { parent: { subjects: ["Folder"] }, viewer: { ...users, from: { through: "parent", relation: "viewer" } } } },
@@ -131,7 +131,7 @@ describe("the changes that are proposed", () => {
     ]);
   });
 
-  it("grant to a role, a set or a parent of the user where the user alone cannot be granted anything", () => {
+  it("grant to a role, a set or a parent of the user if nothing can be granted to the user alone", () => {
     const group = { Group: { relations: { member: users } } };
     const bySet = { Doc: { relations: { viewer: { subjects: ["Group#member"] } }, permissions: { "Doc.View": { allow: "viewer" } } } };
     const byRole = { Doc: { relations: { viewer: { subjects: ["role"] } }, permissions: { "Doc.View": { allow: "viewer" } } } };
@@ -140,12 +140,12 @@ describe("the changes that are proposed", () => {
     expect(proposed({ types: byRole })[0]).toBe("+Doc:1#viewer@role:plain");
   });
 
-  it("propose the role that a relation of the resource names, though it holds no permission", () => {
+  it("include the role that a relation of the resource names, although it has no permission", () => {
     const types = { Doc: { relations: { viewer: { subjects: ["role"] } }, permissions: { "Doc.View": { allow: "viewer" } } } };
     expect(proposed({ types, facts: ["Doc:1#viewer@role:guest"], others: [role("guest"), role("other")] })).toContain("give_role guest");
   });
 
-  it("name two relationships together where neither is enough, and as many as it takes", () => {
+  it("combine two relationships if neither suffices, and more if needed", () => {
     const names = ["a", "b", "c"];
     const relations = {
       ...Object.fromEntries(names.map((name) => [name, users])),
@@ -158,7 +158,7 @@ describe("the changes that are proposed", () => {
     expect(proposed({ types, action: "Doc.Edit" })[0]).toBe("+Doc:1#c@user:thu and +Doc:1#a@user:thu and +Doc:1#b@user:thu");
   });
 
-  it("lift the ban and give the role where both are missing", () => {
+  it("lift the ban and assign the role if both are needed", () => {
     const types = { Doc: { relations: { banned: users }, permissions: { "Doc.View": { deny: "banned" } } } };
     expect(proposed({ types, facts: ["Doc:1#banned@user:thu"], others: [role("reader", ["Doc.View"])] })).toEqual([
       "-Doc:1#banned@user:thu and give_role reader",
@@ -166,7 +166,7 @@ describe("the changes that are proposed", () => {
     ]);
   });
 
-  it("undo no condition: neither of a role of the user, nor of a relationship", () => {
+  it("defeat no condition of a role of the user or of a relationship", () => {
     const condition = { operator: "equals", left: "$request.site", right: "north" } as const;
     const held = [role("night", [{ permission: "Doc.View", effect: "allow", condition }])];
     const types = { Doc: { relations: { viewer: users }, permissions: { "Doc.View": { allow: "viewer" } } } };
@@ -183,7 +183,7 @@ describe("the changes that are proposed", () => {
     ]);
   });
 
-  it("propose no permission for a role of the system, which nobody can change", () => {
+  it("add no permission to a system role, which cannot be changed", () => {
     const types = { Doc: {} };
     expect(proposed({ types, held: [role("Member", [], true)] })).toEqual([]);
   });

@@ -8,19 +8,19 @@ import { type RelationshipChanges, relationshipChanges } from "./relationship-ch
 import { conditionChanges, roleChanges } from "./role-changes.ts";
 import { wouldAllow } from "./what-if.ts";
 
-/** Nobody reads more alternatives than this, and of one kind no more than leaves place for the others. */
+/** The maximum number of alternatives, and of one kind, so that others are also listed. */
 const alternativesMax = 24;
 const ofOneKindMax = 12;
-/** Of sets that take several changes, a few are enough. */
+/** The maximum number of sets with several changes. */
 const combinedMax = 4;
-/** What is tried in twos: 300 pairs. */
+/** The candidates for pairs: 300 pairs. */
 const pairedMax = 25;
 
 type ChangeSet = readonly Change[];
 type Allows = (changes: ChangeSet) => boolean;
 
 /**
- * Sets of changes that would allow what was denied, those that change least first. Each set was tried: with it, and with its
+ * Sets of changes that would allow the denied action, smallest change first. Each set was verified: with it, and with its
  * conditions met, the engine decides "allowed", and without any one of its changes it does not.
  */
 export function changesThatAllow(
@@ -38,14 +38,14 @@ export function changesThatAllow(
   if (allows(required)) return [minimal(required, allows)];
   const ofRelationships = relationshipChanges(view, action, context);
   const { narrow } = ofRelationships;
-  // While relationships are not at hand, it is all asked again: nothing is tried in vain.
+  // While relationships are pending, the evaluation is repeated later, so nothing is tried now.
   if (!isComplete()) return [];
   const withRequired: Allows = (changes) => allows([...required, ...changes]);
   const isNonMember = held.length === 0;
   const ofRoles = roleChanges(view, action, otherRoles, isNonMember || ofRelationships.takesRoles);
   const bans = () => [...narrow, ...ofRelationships.wide()].filter(isLift);
   const bySubject = byRelationships(ofRelationships, withRequired).slice(0, ofOneKindMax);
-  // Where a ban is all that denies, a role that gets around it would undo the rule.
+  // If only a ban denies, a role that bypasses it would defeat the rule.
   const isBanned = bySubject.some((changes) => changes.every(isLift));
   const found = [
     ...bySubject,
@@ -57,7 +57,7 @@ export function changesThatAllow(
 
 const isLift = ({ kind }: Change): boolean => kind === "remove_relationship";
 
-/** Single relationships of the user, else single ones of others, else two together, else as many as it takes. */
+/** Single relationships of the user, otherwise single ones of others, otherwise pairs, otherwise as many as needed. */
 function byRelationships(changes: RelationshipChanges, allows: Allows): readonly ChangeSet[] {
   const { narrow } = changes;
   const single = singles(narrow, allows);
@@ -74,7 +74,7 @@ function byRelationships(changes: RelationshipChanges, allows: Allows): readonly
     .map((changes) => narrowest(changes, allows));
 }
 
-/** Each of the changes that is enough, or else with the bans lifted that stand in its way. */
+/** Each sufficient change, if necessary together with lifting the bans that block it. */
 function oneOf(changes: ChangeSet, bans: () => ChangeSet, allows: Allows): readonly ChangeSet[] {
   const single = singles(changes, allows);
   if (single.length > 0 || changes.length === 0) return single;
@@ -100,20 +100,20 @@ function pairsOf(changes: ChangeSet, allows: Allows): readonly ChangeSet[] {
   return found;
 }
 
-/** Leaves out what is not needed: of three bans that were found, one may not matter. */
+/** Removes unnecessary changes: of three bans, one may not matter. */
 function minimal(changes: ChangeSet, allows: Allows): ChangeSet {
-  let kept = changes;
+  let needed = changes;
   for (const change of changes) {
-    const fewer = kept.filter((each) => each !== change);
-    if (allows(fewer)) kept = fewer;
+    const fewer = needed.filter((each) => each !== change);
+    if (allows(fewer)) needed = fewer;
   }
-  return kept;
+  return needed;
 }
 
-/** The same; of what would do, that is left out first which changes most. */
+/** The same; the largest changes are removed first. */
 const narrowest = (changes: ChangeSet, allows: Allows): ChangeSet => minimal(changes.toReversed(), allows).toReversed();
 
-/** What stands in the way whatever allows: status, credential, denials of roles, the plan. */
+/** Blockers of any permission: status, credential, denials of roles, the plan. */
 function requiredChanges(view: View, action: string, context: RequestContext, steps: readonly Step[]): Change[] {
   const { user, tenant } = view.facts;
   const changes: Change[] = [];

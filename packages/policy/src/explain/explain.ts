@@ -17,8 +17,8 @@ import type { Explanation, Outcome, Step } from "./explanation.ts";
 import { type RelationTrace, traces } from "./trace.ts";
 
 /**
- * Why the decision is what it is: every part that was looked at with the facts it used and, for a denial, what would allow it.
- * `otherRoles` are roles of the tenant that might be given. Throws what `decide` throws.
+ * Explains a decision: every evaluated step with its facts and, for a denial, what would allow it.
+ * `otherRoles` are roles of the tenant that could be assigned. Throws what `decide` throws.
  */
 export const explain = (
   view: View,
@@ -27,24 +27,24 @@ export const explain = (
   otherRoles: readonly RoleFacts[] = [],
 ): Explanation | Pending => toEnd(explainInSteps(view, action, context, otherRoles));
 
-/** The same, with a pause between the decision, its trace, and the changes that are tried. */
+/** The same with pauses between the decision, its trace, and the tried changes. */
 export function* explainInSteps(
   view: View,
   action: string,
   context: RequestContext = {},
   otherRoles: readonly RoleFacts[] = [],
 ): Generator<void, Explanation | Pending> {
-  // One moment for all that is looked at.
+  // The same time for all evaluations.
   const fixed: RequestContext = { ...context, now: context.now ?? Date.now() };
   const decision = decide(view, action, fixed);
   if (decision === pendingDecision) return pendingDecision;
   yield;
   const steps = stepsOf(view, action, fixed);
   if (steps.some((step) => step.part === "grant" && step.trace.outcome === "pending")) return pendingDecision;
-  // A change that was tried without all that it takes would be left out, and be there when it is asked again.
+  // Trying changes without all relationships would give different results on a repeated call.
   const observed = watch(fixed.relationships);
   yield;
-  // Each change is tried by a decision. Those for which no steps are left are not offered.
+  // Each change is verified by a decision. Changes are left out once no steps are left.
   const trying: RequestContext = {
     ...fixed,
     relationships: observed.reader,
@@ -54,7 +54,7 @@ export function* explainInSteps(
   return observed.missed() ? pendingDecision : { decision, part: partOf[decision.reason], steps, changes };
 }
 
-/** A reader that remembers whether something was not at hand. */
+/** A reader that records whether relationships were pending. */
 function watch(reader: RelationshipReader = noRelationships): { readonly reader: RelationshipReader; missed(): boolean } {
   let missed = false;
   const seen = <Found>(found: Found): Found => {
@@ -63,9 +63,9 @@ function watch(reader: RelationshipReader = noRelationships): { readonly reader:
   };
   return {
     reader: {
-      direct: (...asked) => seen(reader.direct(...asked)),
-      indirect: (...asked) => seen(reader.indirect(...asked)),
-      reverse: (...asked) => seen(reader.reverse(...asked)),
+      direct: (...lookup) => seen(reader.direct(...lookup)),
+      indirect: (...lookup) => seen(reader.indirect(...lookup)),
+      reverse: (...lookup) => seen(reader.reverse(...lookup)),
     },
     missed: () => missed,
   };
@@ -139,7 +139,7 @@ function grantSteps(
   });
 }
 
-/** An explanation looks at ways that the decision had no need of. Where these are too many, it says so and the decision stands. */
+/** An explanation visits paths that the decision did not need. If there are too many, it says so; the decision is unchanged. */
 function traced(walk: () => RelationTrace): RelationTrace {
   try {
     return walk();

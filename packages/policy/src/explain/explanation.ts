@@ -4,10 +4,10 @@ import type { EntitlementRule, SessionRule } from "../model/model.ts";
 import type { Relationship, ResourceRef, SubjectRef } from "../relation/relationship.ts";
 import type { RelationTrace } from "./trace.ts";
 
-/** `cut_short`: there was more to look at than an explanation looks at. */
+/** `cut_short`: the evaluation exceeded an explanation's limit. */
 export type Outcome = "passed" | "failed" | "invalid" | "cut_short";
 
-/** One part of the policy and how it came out, in the order in which parts are looked at. */
+/** One step of the evaluation and its outcome, in evaluation order. */
 export type Step =
   | { readonly part: "membership"; readonly outcome: Outcome; readonly roles: readonly { readonly id: string; readonly name: string }[] }
   | { readonly part: "status"; readonly outcome: Outcome; readonly user: string | null; readonly tenant: string | null }
@@ -30,7 +30,7 @@ export type Step =
     }
   | { readonly part: "entitlement"; readonly outcome: Outcome; readonly rule: EntitlementRule; readonly value: unknown };
 
-/** One thing that could be changed so that the answer would be another. */
+/** One change that could change the decision. */
 export type Change =
   | { readonly kind: "give_role"; readonly roleId: string; readonly roleName: string }
   | { readonly kind: "take_role"; readonly roleId: string; readonly roleName: string }
@@ -42,7 +42,7 @@ export type Change =
   | { readonly kind: "widen_scopes"; readonly permission: string }
   | { readonly kind: "stronger_session"; readonly rules: readonly SessionRule[] }
   | { readonly kind: "entitlement"; readonly name: string; readonly needs: "feature" | "limit"; readonly above?: number }
-  /** The condition would have to hold, of a role's rule or of a relationship: its trace says what it compared. */
+  /** The condition of a role's rule or a relationship would have to hold: its trace has the compared values. */
   | { readonly kind: "meet_condition"; readonly roleId: string; readonly roleName: string; readonly condition: ConditionTrace }
   | { readonly kind: "meet_condition"; readonly relationship: Relationship; readonly condition: ConditionTrace };
 
@@ -51,8 +51,8 @@ export interface Explanation {
   readonly part: DecidingPart;
   readonly steps: readonly Step[];
   /**
-   * For a denial: sets of changes that would allow it, each enough by itself and none with a change to spare. Those that change least
-   * come first: a relationship of this user, one of others, a role, a role of the system, a condition that would have to hold.
+   * For a denial: sets of changes that would allow it, each sufficient and minimal. Those that change least
+   * come first: a relationship of this user, one of others, a role, a system role, a condition that would have to hold.
    */
   readonly changes: readonly (readonly Change[])[];
 }

@@ -9,42 +9,42 @@ import type { PreparedRelation } from "../model/prepared-relation.ts";
 import { relationEffects } from "../relation/effects.ts";
 import { candidates } from "../relation/reach.ts";
 import {
+  acceptsAnyone,
+  acceptsDirectly,
   anyone,
   type Relationship,
   type RelationshipReader,
   type ResourceRef,
   type SubjectRef,
-  takesDirectly,
-  takesEverybody,
 } from "../relation/relationship.ts";
 import type { Change } from "./explanation.ts";
 
-/** Changes of single relationships, those that change least first. None of them has been tried. */
+/** Candidate changes of single relationships, smallest change first. They are not verified. */
 export interface RelationshipChanges {
-  /** They concern this user alone. */
+  /** Changes that affect only this user. */
   readonly narrow: readonly Change[];
-  /** They concern others too: a role, a set, everybody, or where a resource belongs. Looked for when they are asked for. */
+  /** Changes that also affect others: a role, a set, all users, or a resource's parent. Computed on demand. */
   wide(): readonly Change[];
-  /** Relationships that apply under a condition that does not hold. */
+  /** Relationships whose condition does not hold. */
   readonly conditional: readonly Change[];
-  /** Whether the relations take roles, so that a role may give the action without holding its permission. */
+  /** Whether the relations accept roles, so that a role may allow the action without having its permission. */
   readonly takesRoles: boolean;
 }
 
-/** Relations of resources that are looked at: more than a rule over a deep tree of folders has. */
+/** The maximum number of visited relations: more than a rule over a deep folder tree needs. */
 const placesMax = 400;
-/** Links of one relation that are followed. */
+/** The maximum number of followed links per relation. */
 const linksMax = 50;
-/** Sets or parents that might be linked: the first few are as good as any. */
+/** The maximum number of proposed sets or parents: the first few are as good as any. */
 const linkableMax = 10;
 
-/** How a place was come to: on the resource itself, over a set of users, or over a parent. Later ones give more. */
+/** How a node was reached: the resource itself, a set of users, or a parent. Later ones grant more. */
 type Way = 0 | 1 | 2;
 
-interface Place {
+interface Node {
   readonly resource: ResourceRef;
   readonly expression: RelationExpression;
-  /** Whether standing there allows; else it denies, or excludes from what allows. */
+  /** Whether being in the relation allows; otherwise it denies, or excludes from what allows. */
   readonly helps: boolean;
   readonly way: Way;
   readonly hops: number;
@@ -55,14 +55,14 @@ interface Ranked {
   readonly rank: readonly number[];
 }
 
-/** What could be linked: the subject is looked for only when nothing narrower will do. */
+/** Possible links: those of the subject are searched only if nothing narrower suffices. */
 interface Open {
-  readonly place: Place;
+  readonly node: Node;
   readonly relation: string;
   readonly find: () => readonly SubjectRef[];
 }
 
-/** Looks from the resource along every relation that the rules about the action depend on, the nearest first. */
+/** Searches breadth-first from the resource along every relation that the action's rules depend on. */
 export function relationshipChanges(view: View, action: string, context: RequestContext): RelationshipChanges {
   const plan = view.plan(action);
   const type = context.resource?.type ?? plan.soleType;
@@ -86,7 +86,7 @@ class Search implements RelationshipChanges {
   /** The user or service account. */
   readonly #subject: SubjectRef;
   readonly #roleIds: readonly string[];
-  readonly #queue: Place[] = [];
+  readonly #queue: Node[] = [];
   readonly #seen = new Set<string>();
   readonly #narrow: Ranked[] = [];
   readonly #wide: Ranked[] = [];
@@ -103,12 +103,12 @@ class Search implements RelationshipChanges {
     this.#roleIds = (view.facts.roles ?? []).flatMap((role) => (role ? [role.id] : []));
   }
 
-  open(from: Pick<Place, "resource" | "way" | "hops">, expression: RelationExpression, helps: boolean): void {
+  open(from: Pick<Node, "resource" | "way" | "hops">, expression: RelationExpression, helps: boolean): void {
     this.#queue.push({ ...from, expression, helps });
   }
 
   run(): void {
-    for (let place = this.#queue.shift(); place !== undefined; place = this.#queue.shift()) this.#visit(place);
+    for (let node = this.#queue.shift(); node !== undefined; node = this.#queue.shift()) this.#visit(node);
   }
 
   get narrow(): readonly Change[] {
@@ -116,67 +116,67 @@ class Search implements RelationshipChanges {
   }
 
   wide(): readonly Change[] {
-    const added = this.#open.flatMap(({ place, relation, find }) => find().map((subject) => this.#addition(place, relation, subject)));
+    const added = this.#open.flatMap(({ node, relation, find }) => find().map((subject) => this.#addition(node, relation, subject)));
     return sorted([...this.#wide, ...added]);
   }
 
-  #visit(place: Place): void {
-    const { expression, helps } = place;
-    const again = (part: RelationExpression, sign: boolean) => this.#visit({ ...place, expression: part, helps: sign });
-    if (typeof expression === "string") this.#relation(place, expression);
-    else if ("through" in expression) this.#through(place, expression.through, expression.relation);
+  #visit(node: Node): void {
+    const { expression, helps } = node;
+    const again = (part: RelationExpression, sign: boolean) => this.#visit({ ...node, expression: part, helps: sign });
+    if (typeof expression === "string") this.#relation(node, expression);
+    else if ("through" in expression) this.#through(node, expression.through, expression.relation);
     else if ("base" in expression) {
       again(expression.base, helps);
       again(expression.except, !helps);
     } else for (const part of "any" in expression ? expression.any : expression.all) again(part, helps);
   }
 
-  #relation(place: Place, name: string): void {
-    const { resource, helps } = place;
+  #relation(node: Node, name: string): void {
+    const { resource, helps } = node;
     const relation = this.#view.policy.relation(resource.type, name);
     const key = JSON.stringify([resource.type, resource.id, name, helps]);
     if (relation === undefined || this.#seen.has(key) || this.#seen.size >= placesMax) return;
     this.#seen.add(key);
     this.takesRoles ||= relation.role;
-    if (helps) this.#additions(place, name, relation);
-    else this.#removals(place, name, relation);
+    if (helps) this.#additions(node, name, relation);
+    else this.#removals(node, name, relation);
     for (const link of relation.sets.size > 0 ? this.#links(resource, name) : []) {
       const { subject } = link;
       if (subject.relation === undefined || !relation.sets.has(`${subject.type}#${subject.relation}`)) continue;
-      if (!helps) this.#wide.push(removal(place, link, 1));
-      this.open({ resource: subject, way: later(place.way, 1), hops: place.hops + 1 }, subject.relation, helps);
+      if (!helps) this.#wide.push(removal(node, link, 1));
+      this.open({ resource: subject, way: later(node.way, 1), hops: node.hops + 1 }, subject.relation, helps);
     }
-    if (relation.from !== undefined) this.#visit({ ...place, expression: relation.from });
+    if (relation.from !== undefined) this.#visit({ ...node, expression: relation.from });
   }
 
-  #through(place: Place, through: string, relation: string): void {
-    const { resource, helps } = place;
+  #through(node: Node, through: string, relation: string): void {
+    const { resource, helps } = node;
     const { policy } = this.#view;
     const types = [...(policy.relation(resource.type, through)?.types ?? [])].filter((type) => policy.relation(type, relation));
     if (types.length === 0) return;
     for (const link of this.#links(resource, through)) {
       const { subject } = link;
       if (subject.relation !== undefined || !types.includes(subject.type)) continue;
-      if (!helps) this.#wide.push(removal(place, link, 2));
-      this.open({ resource: subject, way: 2, hops: place.hops + 1 }, relation, helps);
+      if (!helps) this.#wide.push(removal(node, link, 2));
+      this.open({ resource: subject, way: 2, hops: node.hops + 1 }, relation, helps);
     }
     if (helps) {
-      // A resource that is its own parent says nothing.
+      // A resource that is its own parent is skipped.
       const isOther = ({ type, id }: ResourceRef) => type !== resource.type || id !== resource.id;
       const find = () => types.flatMap((type) => this.#within(relation, type).filter(isOther));
-      this.#open.push({ place, relation: through, find });
+      this.#open.push({ node, relation: through, find });
     }
   }
 
-  /** Ways into the relation: for the user, for those who hold a role, for a set that the user is in, for everybody. */
-  #additions(place: Place, name: string, relation: PreparedRelation): void {
+  /** Additions to the relation: the subject, the members of a role, a set that contains the subject, all users. */
+  #additions(node: Node, name: string, relation: PreparedRelation): void {
     const { role, sets } = relation;
-    const everybody = takesEverybody(relation, this.#subject);
-    if (takesDirectly(relation, this.#subject)) {
-      const there = this.#direct(place.resource, name, this.#subject);
-      // What was given under a condition is not given without: that would undo the condition.
+    const everybody = acceptsAnyone(relation, this.#subject);
+    if (acceptsDirectly(relation, this.#subject)) {
+      const there = this.#direct(node.resource, name, this.#subject);
+      // A conditional relationship is not proposed without its condition, which would defeat it.
       for (const relationship of there) this.#conditionOf(relationship);
-      if (there.length === 0) this.#narrow.push(this.#addition(place, name, this.#subject));
+      if (there.length === 0) this.#narrow.push(this.#addition(node, name, this.#subject));
     }
     const find = (): readonly SubjectRef[] => [
       ...(role ? this.#roleIds.map((id) => ({ type: "role", id })) : []),
@@ -186,26 +186,25 @@ class Search implements RelationshipChanges {
       }),
       ...(everybody ? [anyone] : []),
     ];
-    if (role || everybody || sets.size > 0) this.#open.push({ place, relation: name, find });
+    if (role || everybody || sets.size > 0) this.#open.push({ node, relation: name, find });
   }
 
-  /** What puts the user into a relation that denies or excludes. */
-  #removals(place: Place, name: string, relation: PreparedRelation): void {
+  /** Relationships that put the subject into a relation that denies or excludes. */
+  #removals(node: Node, name: string, relation: PreparedRelation): void {
     const { role } = relation;
-    if (takesDirectly(relation, this.#subject))
-      for (const each of this.#direct(place.resource, name, this.#subject)) this.#narrow.push(removal(place, each, 0));
+    if (acceptsDirectly(relation, this.#subject))
+      for (const each of this.#direct(node.resource, name, this.#subject)) this.#narrow.push(removal(node, each, 0));
     for (const id of role ? this.#roleIds : []) {
-      const found = this.#direct(place.resource, name, { type: "role", id });
-      for (const each of found) this.#wide.push(removal(place, each, 1));
+      const found = this.#direct(node.resource, name, { type: "role", id });
+      for (const each of found) this.#wide.push(removal(node, each, 1));
       const held = found.length > 0 && this.#view.facts.roles?.find((each) => each?.id === id);
-      if (held)
-        this.#wide.push({ change: { kind: "take_role", roleId: held.id, roleName: held.name }, rank: [0, place.way, place.hops, 0] });
+      if (held) this.#wide.push({ change: { kind: "take_role", roleId: held.id, roleName: held.name }, rank: [0, node.way, node.hops, 0] });
     }
-    if (takesEverybody(relation, this.#subject))
-      for (const each of this.#direct(place.resource, name, anyone)) this.#wide.push(removal(place, each, 3));
+    if (acceptsAnyone(relation, this.#subject))
+      for (const each of this.#direct(node.resource, name, anyone)) this.#wide.push(removal(node, each, 3));
   }
 
-  #addition({ resource, way, hops }: Place, relation: string, subject: SubjectRef): Ranked {
+  #addition({ resource, way, hops }: Node, relation: string, subject: SubjectRef): Ranked {
     const { gives } = relationEffects(this.#view.policy, resource.type, relation);
     const breadth = breadthOf(subject);
     const { type, id } = resource;
@@ -221,7 +220,7 @@ class Search implements RelationshipChanges {
     if (condition.outcome !== "true") this.conditional.push({ kind: "meet_condition", relationship, condition });
   }
 
-  /** Resources in whose relation the user seems to stand; whoever links them tries it. */
+  /** Resources in whose relation the user may be; the caller verifies the link. */
   #within(relation: string, type: string): readonly ResourceRef[] {
     const environment = environmentOf(this.#view, this.#context);
     const input = { ...walkInput(this.#view, this.#reader, environment), roleIds: this.#roleIds };
@@ -245,7 +244,7 @@ class Search implements RelationshipChanges {
   }
 }
 
-/** Whom a relationship to the subject concerns, from one user or service account (0) to everybody (3). */
+/** How many a relationship to the subject affects, from one user or service account (0) to all users (3). */
 function breadthOf({ type, id, relation }: SubjectRef): number {
   if (type === "user") return id === "*" ? 3 : 0;
   if (type === "service") return 0;
@@ -254,31 +253,32 @@ function breadthOf({ type, id, relation }: SubjectRef): number {
 
 const later = (one: Way, other: Way): Way => (one > other ? one : other);
 
-/** `breadth`: whom it concerns, from the user alone (0) to everybody (3). */
-const removal = ({ way, hops }: Place, relationship: Relationship, breadth: number): Ranked => ({
+/** `breadth`: who is affected, from the subject alone (0) to all users (3). */
+const removal = ({ way, hops }: Node, relationship: Relationship, breadth: number): Ranked => ({
   change: { kind: "remove_relationship", relationship },
   rank: [0, breadth, way, hops],
 });
 
 function sorted(ranked: readonly Ranked[]): readonly Change[] {
   const compare = ({ rank: a }: Ranked, { rank: b }: Ranked): number => {
-    const place = a.findIndex((part, index) => part !== (b[index] ?? 0));
-    return place < 0 ? 0 : (a[place] as number) - (b[place] ?? 0);
+    const level = a.findIndex((rank, index) => rank !== (b[index] ?? 0));
+    return level < 0 ? 0 : (a[level] as number) - (b[level] ?? 0);
   };
-  // A relationship that is come to on two ways is one change; it counts where it is nearest.
+  // A relationship that is found on two paths is one change, at its shortest distance.
   const found = new Map<string, Change>();
   for (const { change } of [...ranked].sort(compare)) found.set(textOf(change), found.get(textOf(change)) ?? change);
   return [...found.values()];
 }
 
 function textOf(change: Change): string {
-  const told = change.kind === "add_relationship" ? change : change.kind === "remove_relationship" ? change.relationship : undefined;
-  if (told === undefined) return JSON.stringify(change);
-  const { resource, relation, subject } = told;
+  const relationship =
+    change.kind === "add_relationship" ? change : change.kind === "remove_relationship" ? change.relationship : undefined;
+  if (relationship === undefined) return JSON.stringify(change);
+  const { resource, relation, subject } = relationship;
   return JSON.stringify([change.kind, resource.type, resource.id, relation, subject.type, subject.id, subject.relation ?? null]);
 }
 
-/** What is too much to look at proposes nothing, and the rest is still told. */
+/** Skips a proposal that exceeds the limit; the others are still returned. */
 function orNone<Found>(look: () => Found): Found | undefined {
   try {
     return look();

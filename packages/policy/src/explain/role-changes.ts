@@ -2,26 +2,26 @@ import type { View } from "../decision/view.ts";
 import { givesAlways, type RoleFacts } from "../model/role.ts";
 import type { Change, Step } from "./explanation.ts";
 
-/** Of roles that would do, so many that other ways are told as well. */
+/** The maximum number of proposed roles, so that other alternatives are also listed. */
 const rolesMax = 8;
-/** Roles without the permission that are tried where membership, or a relation to the role, may be enough. */
+/** The maximum number of roles without the permission that are tried, if membership or a relation to the role may suffice. */
 const othersMax = 50;
 /** Trees and roles up to this are compared by how much each role gives: 100,000 look-ups take some milliseconds. */
 const comparedMax = 100_000;
 
 /**
- * Changes of roles that might allow the action: another role for the user, those that give least first, then the permission for a
- * role that they hold, then the system's roles. `others` says that a role without the permission may be enough.
+ * Role changes that might allow the action: another role for the user, least privileged first, then the permission for a
+ * role that they have, then system roles. `others`: a role without the permission may suffice.
  */
 export function roleChanges(view: View, action: string, otherRoles: readonly RoleFacts[], others: boolean): readonly Change[] {
   const held = (view.facts.roles ?? []).filter((role) => role !== undefined);
   const { lineage } = view.plan(action);
   const free = otherRoles.filter((role) => !held.some(({ id }) => id === role.id));
-  // Under a condition, too: it may hold.
+  // Conditional rules are included, because the condition may hold.
   const giving = free.filter(({ rules }) => rules.about(lineage).some(({ effect }) => effect === "allow"));
   const [ofProduct, ofSystem] = [giving.filter(({ isSystem }) => !isSystem), giving.filter(({ isSystem }) => isSystem)];
   const without = others ? free.filter((role) => !role.isSystem && !giving.includes(role)).slice(0, othersMax) : [];
-  // What they have under a condition is not given without one to a role of theirs: that would undo the condition.
+  // A conditional permission is not proposed unconditionally for the user's own role, which would defeat the condition.
   const isConditional = held.some(({ rules }) => rules.about(lineage).some(({ effect }) => effect === "allow"));
   return [
     ...[...without, ...leastFirst(view, ofProduct).slice(0, rolesMax)].map(give),

@@ -4,7 +4,7 @@ import type { Algebra } from "../relation/algebra.ts";
 import type { Relationship, ResourceRef } from "../relation/relationship.ts";
 import { allOf, anyOf, no, notOf, pending, type Truth, yes } from "../truth.ts";
 
-/** The way over relations that a decision took, and how each step came out. */
+/** The path over relations that a decision took, with the outcome of each step. */
 export interface RelationTrace {
   readonly outcome: "true" | "false" | "invalid" | "pending" | "cut_short";
   readonly resource?: ResourceRef;
@@ -13,13 +13,13 @@ export interface RelationTrace {
   readonly condition?: ConditionTrace;
   readonly how?: "any" | "all" | "not";
   readonly parts?: readonly RelationTrace[];
-  /** Its parts are left out, because written out they would be too many. */
+  /** Its steps are left out, because there would be too many. */
   readonly cutShort?: true;
 }
 
 /**
- * Parts of a trace when it is written out. Ways that meet share their traces, so a few dozen relationships can hold more ways than any
- * answer could say.
+ * The maximum number of steps of a serialized trace. Paths share their traces, so a few dozen relationships can have more paths than any
+ * response could contain.
  */
 const partsMax = 5_000;
 const sizes = new WeakMap<RelationTrace, number>();
@@ -53,7 +53,7 @@ export const traces = (environment: Environment): Algebra<RelationTrace> => ({
   any: (parts) => joined("any", anyOf(parts.map(truthOf)), parts),
   all: (parts) => joined("all", allOf(parts.map(truthOf)), parts),
   not: (part) => bounded({ outcome: words[notOf(truthOf(part))], how: "not", parts: [part] }),
-  // Nothing is cut short: an explanation shows every way, and what stands in it.
+  // No short-circuit: an explanation shows every path.
   isYes: () => false,
   isNo: (part) => part.outcome === "false" && Object.keys(part).length === 1,
   isPending: (part) => truthOf(part) === pending,

@@ -8,7 +8,7 @@ import { RelationshipIndex } from "../relation/index-in-memory.ts";
 import type { Relationship, RelationshipReader } from "../relation/relationship.ts";
 import type { Change } from "./explanation.ts";
 
-/** The question once more, as if the changes were made and the conditions held. */
+/** The evaluation as if the changes were made and the conditions held. */
 function withChanges(
   view: View,
   action: string,
@@ -76,7 +76,7 @@ function withChanges(
   return { view: new View(view.policy, facts), context: changed };
 }
 
-/** Whether the changes are enough; what is not at hand, or stays invalid, is not. */
+/** Whether the changes suffice; pending and invalid outcomes do not. */
 export function wouldAllow(
   view: View,
   action: string,
@@ -103,20 +103,20 @@ function plus(reader: RelationshipReader, relationship: Relationship): Relations
   const added = new RelationshipIndex([relationship]);
   const join = (before: readonly Relationship[] | undefined, more: readonly Relationship[]) => before && [...before, ...more];
   return {
-    direct: (...asked) => join(reader.direct(...asked), added.direct(...asked)),
-    indirect: (...asked) => join(reader.indirect(...asked), added.indirect(...asked)),
-    reverse: (...asked) => join(reader.reverse(...asked), added.reverse(...asked)),
+    direct: (...lookup) => join(reader.direct(...lookup), added.direct(...lookup)),
+    indirect: (...lookup) => join(reader.indirect(...lookup), added.indirect(...lookup)),
+    reverse: (...lookup) => join(reader.reverse(...lookup), added.reverse(...lookup)),
   };
 }
 
 function without(reader: RelationshipReader, relationship: Relationship): RelationshipReader {
-  // By what it says: a reader may make an object of it for each look-up.
+  // Compared by value, because a reader may create a new object for each look-up.
   const key = keyOf(relationship);
   const others = (list: readonly Relationship[] | undefined) => list?.filter((each) => keyOf(each) !== key);
   return {
-    direct: (...asked) => others(reader.direct(...asked)),
-    indirect: (...asked) => others(reader.indirect(...asked)),
-    reverse: (...asked) => others(reader.reverse(...asked)),
+    direct: (...lookup) => others(reader.direct(...lookup)),
+    indirect: (...lookup) => others(reader.indirect(...lookup)),
+    reverse: (...lookup) => others(reader.reverse(...lookup)),
   };
 }
 

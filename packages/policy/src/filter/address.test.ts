@@ -28,7 +28,7 @@ const ipv6 = fc.oneof(
 );
 const address = fc.oneof(ipv4, ipv6, fc.string());
 
-it("the pattern takes what parseAddress takes", () => {
+it("the address pattern accepts what parseAddress accepts", () => {
   let taken = 0;
   fc.assert(
     fc.property(address, (text) => {
@@ -41,7 +41,7 @@ it("the pattern takes what parseAddress takes", () => {
   expect(taken).toBeGreaterThan(2_000);
 });
 
-it("PostgreSQL reads all that the pattern takes, and its regular expressions take the same", async () => {
+it("PostgreSQL reads every address of the pattern, and its regular expressions match the same", async () => {
   const texts = fc.sample(address, { numRuns: 5_000, seed }).filter((text) => !text.includes("\0") && text.isWellFormed());
   const database = await PGlite.create();
   const { rows } = await database.query<{ text: string; inet: string | null }>(
@@ -57,12 +57,12 @@ it.each([
   ["10.1.2.3/8", ["0:0:0:0:0:ffff:a01:203/104", "10.1.2.3/8"]],
   ["::/0", ["0:0:0:0:0:0:0:0/0", "0.0.0.0/0"]],
   ["2001:db8::/32", ["2001:db8:0:0:0:0:0:0/32"]],
-])("%s is known to software without mapped addresses", (text, cidrs) => {
+])("%s is converted for software without mapped addresses", (text, cidrs) => {
   const network = parseNetwork(text);
   expect(network && cidrsOf(network)).toEqual(cidrs);
 });
 
-it("a network has bounds", () => {
+it("a network has a first and a last address", () => {
   const network = parseNetwork("10.1.2.3/8");
   expect(network && boundsOf(network)).toEqual(["00000000000000000000ffff0a000000", "00000000000000000000ffff0affffff"]);
 });

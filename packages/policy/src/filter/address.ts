@@ -18,12 +18,12 @@ const ipv6 = [
 ];
 
 /**
- * What `parseAddress` reads as an address, without anchors and in the part of the syntax that JavaScript, PostgreSQL and PCRE
- * share: databases take more for one (`010.0.0.1`, `10.0.0.0/8`), and PostgreSQL raises an error for what it takes for none.
+ * The addresses that `parseAddress` accepts, without anchors and in the common regular expression syntax of JavaScript, PostgreSQL and PCRE.
+ * Databases accept more (`010.0.0.1`, `10.0.0.0/8`), and PostgreSQL raises an error for invalid addresses.
  */
 export const addressPattern = `(?:${[ipv4, ...ipv6].join("|")})`;
 
-/** IPv4 is compared as `::ffff:0:0/96`; this many bits stand before it. */
+/** IPv4 is compared as `::ffff:0:0/96`, with a prefix of this many bits. */
 const mappedPrefix = 96;
 const mappedGroups = [0, 0, 0, 0, 0, 0xffff] as const;
 
@@ -35,7 +35,7 @@ export function boundsOf({ address, prefix }: Network): readonly [string, string
   return [digits(first), digits(first | span)];
 }
 
-/** The network as CIDRs for software that knows nothing of mapped addresses: the IPv6 network, and the IPv4 one within it. */
+/** The network as CIDRs for software without mapped addresses: the IPv6 network, and the IPv4 one within it. */
 export function cidrsOf({ address, prefix }: Network): readonly string[] {
   const ipv6 = `${address.map((group) => group.toString(16)).join(":")}/${prefix}`;
   const [first, last] = boundsOf({ address, prefix });

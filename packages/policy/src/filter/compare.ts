@@ -3,9 +3,9 @@ import { invalid, type Truth } from "../truth.ts";
 import type { FilterOperator } from "./filter.ts";
 
 /**
- * What an operator says of two values of objects: what a condition says of them. A Date is its milliseconds, and a bigint the
- * number of the same value; one that no number has the value of is of no type that an operator takes. Half a surrogate pair is
- * no text to be looked for: no database can hold it, and yet JavaScript finds it in the whole pair.
+ * Compares two values of objects like a condition. A Date is its milliseconds, and a bigint the
+ * number of the same value; a bigint without an equal number has no type that an operator accepts. A text with an unpaired surrogate is
+ * not searched for: no database can store it, but JavaScript would find it within a pair.
  */
 export function compare(operator: FilterOperator, left: unknown, right: unknown): Truth {
   if (isTextual(operator) && (isBroken(left) || isBroken(right))) return invalid;
@@ -14,10 +14,10 @@ export function compare(operator: FilterOperator, left: unknown, right: unknown)
 
 const isTextual = (operator: FilterOperator): boolean => operator === "starts_with" || operator === "ends_with" || operator === "includes";
 
-/** Whether a value is a text with half a surrogate pair in it. */
+/** Whether a value is a text with an unpaired surrogate. */
 export const isBroken = (value: unknown): boolean => typeof value === "string" && !value.isWellFormed();
 
-/** `compare` for many left sides: what the right side needs is done once. */
+/** `compare` for many left sides; the right side is prepared once. */
 export function comparisonWith(operator: FilterOperator, right: unknown): (left: unknown) => Truth {
   const definition = operatorDefinitions[operator];
   // Membership's binding trusts the right side to be a list, which a condition has had checked and a filter may not.
@@ -28,7 +28,7 @@ export function comparisonWith(operator: FilterOperator, right: unknown): (left:
 
 export type ScalarType = "text" | "number" | "boolean";
 
-/** The type of a value that stands for itself; undefined for a list and for what no operator takes. */
+/** The type of a scalar; undefined for a list and for a value that no operator accepts. */
 export const scalarType = (value: unknown): ScalarType | undefined =>
   isScalar(value) ? (typeof value === "string" ? "text" : (typeof value as "number" | "boolean")) : undefined;
 

@@ -47,7 +47,7 @@ export interface Dialect {
   isEmptyList(list: Sql): Sql;
   hasAny(list: Sql, type: ScalarType, values: readonly Literal[]): Sql;
   hasAll(list: Sql, type: ScalarType, values: readonly Literal[]): Sql;
-  /** Whether the list has nothing beside the values. */
+  /** Whether the list has no other elements than the values. */
   hasOnly(list: Sql, type: ScalarType, values: readonly Literal[]): Sql;
   hasElement(list: Sql, type: ScalarType, column: Sql): Sql;
   overlaps(list: Sql, other: Sql, type: ScalarType): Sql;

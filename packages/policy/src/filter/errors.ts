@@ -1,4 +1,4 @@
-/** A filter that cannot become SQL: what it names is not mapped, or the column could not answer as the object would. */
+/** A filter that cannot be converted to SQL: an attribute has no column, or the column could not compare like the object. */
 export class FilterError extends Error {
   override readonly name = "FilterError";
 }

@@ -1,7 +1,7 @@
 import type { Literal } from "../condition/condition.ts";
 
 /**
- * Which resources of a type: a tree over their attributes, where everything else has been worked out. Logic has three values,
+ * A filter of a type's resources: an expression over their attributes, in which everything else is evaluated. Logic has three values,
  * as in SQL: a comparison with a missing attribute is neither true nor false, and only what is true is chosen.
  */
 export type Filter =

@@ -1,4 +1,4 @@
-/** A value that goes to the database beside the text. */
+/** A parameter, sent separately from the SQL text. */
 class Parameter {
   readonly value: unknown;
   constructor(value: unknown) {
@@ -6,17 +6,17 @@ class Parameter {
   }
 }
 
-/** SQL in pieces: text, and the places of values. Only `render` knows what stands at those places. */
+/** A SQL fragment: text and parameters. Only `render` knows the placeholders. */
 export type Sql = readonly (string | Parameter)[];
 
-/** Text of the program's own and fragments; a value can only come in by `bind`. */
+/** Builds a fragment from constant text and fragments; values are only added by `bind`. */
 export const sql = (texts: TemplateStringsArray, ...parts: readonly Sql[]): Sql =>
   texts.flatMap((text, index) => [text, ...(parts[index] ?? [])]);
 
-/** The place of a value. */
+/** A parameter. */
 export const bind = (value: unknown): Sql => [new Parameter(value)];
 
-/** Text that is the program's own or has been quoted. */
+/** Constant or quoted text. */
 export const raw = (text: string): Sql => [text];
 
 export const joined = (parts: readonly Sql[], separator: string): Sql =>

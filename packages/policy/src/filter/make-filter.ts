@@ -27,7 +27,7 @@ import {
 } from "./residual.ts";
 
 /**
- * Which resources of a type the subject may perform `action` on: the same decision with the resource left open. It chooses
+ * The filter of resources of a type on which the subject may perform `action`: the same decision with an open resource. It selects
  * exactly those that a check with their attributes would allow. Throws what `decide` throws; `invalid_input` where a placeholder
  * other than the resource's is missing and the answer depends on it; `evaluation_limit` where it would name more than 10,000
  * resources by their ids.
@@ -35,14 +35,14 @@ import {
 export const filter = (view: View, action: string, type: string, context: RequestContext = {}): Filter | Pending =>
   toEnd(filterInSteps(view, action, type, context));
 
-/** The same, with a pause after each resource that was looked at. */
+/** The same with a pause after each visited resource. */
 export const filterInSteps = (view: View, action: string, type: string, context: RequestContext = {}): Generator<void, Filter | Pending> =>
   makeInSteps(view, action, type, context, undefined);
 
-/** What is certain of a filter. */
+/** The certain result of a filter. */
 export interface CertainFilter {
   readonly filter: Filter;
-  /** Resources that might be allowed beside those that the filter chooses, by their ids, sorted. */
+  /** Resources that might be allowed in addition to those that the filter selects, as sorted ids. */
   readonly open: readonly string[];
 }
 
@@ -54,7 +54,7 @@ export interface CertainFilter {
 export const filterOfCertain = (view: View, action: string, type: string, context: RequestContext = {}): CertainFilter | Pending =>
   toEnd(filterOfCertainInSteps(view, action, type, context));
 
-/** The same, with a pause after each resource that was looked at. */
+/** The same with a pause after each visited resource. */
 export function* filterOfCertainInSteps(
   view: View,
   action: string,
@@ -66,7 +66,7 @@ export function* filterOfCertainInSteps(
   return found === pendingDecision ? pendingDecision : { filter: found, open: [...open].sort() };
 }
 
-/** `unsettled` takes the resources whose relationships are left undecided; without it they are issues. */
+/** `unsettled` collects the resources whose relationships are undecided; without it they are issues. */
 function* makeInSteps(
   view: View,
   action: string,
@@ -82,7 +82,7 @@ function* makeInSteps(
   const environment = environmentOf(view, open, evaluationLimits.listSteps);
   function* part(effect: "allow" | "deny", rules: readonly PlannedRule[]): Generator<void, Residual> {
     const ofRoles = anyOfResiduals(rules.map((rule) => ofRule(rule, environment)));
-    // Where a role settles it, no relationship is looked for.
+    // If a role decides, no relationship is searched.
     if (ofRoles.kind === "always") return ofRoles;
     return anyOfResiduals([ofRoles, yield* ofRelations(view, plan, effect, type, open, environment, unsettled)]);
   }
@@ -132,7 +132,7 @@ function* ofRelations(
   return anyOfResiduals(certain.length > 0 ? [isOneOf(certain.sort()), ...conditional] : conditional);
 }
 
-/** The environment with a resource of which only the name is known. The walk from it costs what a decision may. */
+/** The environment with a resource of which only the id is known. The walk from it has a decision's budget. */
 function about(environment: Environment, resource: Environment["resource"]): Environment {
   const { user, tenant, session, request, now } = environment;
   let left: number = evaluationLimits.decisionSteps;
@@ -149,7 +149,7 @@ const isOneOf = (ids: readonly string[]): Filter =>
     ? { kind: "compare", operator: "equals", left: { attribute: "id" }, right: { value: ids[0] as string } }
     : { kind: "compare", operator: "in", left: { attribute: "id" }, right: { value: ids } };
 
-/** The algebra of filters: what conditions say of the resource stays open. */
+/** The algebra of filters: conditions on the resource stay open. */
 const residuals = (environment: Environment): Algebra<Residual> => ({
   yes: always,
   no: never,

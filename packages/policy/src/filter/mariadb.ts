@@ -86,7 +86,7 @@ export const mariadb: Dialect = {
   includes: (text, part) => sql`locate(${part}, ${text}) > 0`,
 
   isInNetworks(text, networks) {
-    // Not $, which in PCRE also stands before a line break at the end.
+    // Not $, which in PCRE also matches before a final line break.
     const isAddress = sql`${text} regexp ${bind(`^${addressPattern}\\z`)}`;
     const number = addressNumber(text);
     const tests = networks.map(boundsOf).map(([first, last]) => sql`${number} between unhex(${bind(first)}) and unhex(${bind(last)})`);

@@ -17,7 +17,7 @@ const any = (...of: Filter[]): Filter => ({ kind: "any", of });
 const truth = (filter: Filter, resource: Record<string, unknown>) =>
   matches(filter, resource) ? true : matches(not(filter), resource) ? false : undefined;
 
-describe("logic of three values", () => {
+describe("three-valued logic", () => {
   const yes: Filter = { kind: "always" };
   const no: Filter = { kind: "never" };
   const unknown = compares("absent", "equals", 1);
@@ -34,8 +34,8 @@ describe("logic of three values", () => {
   ])("%s", (_, filter, expected) => expect(truth(filter, {})).toBe(expected));
 });
 
-describe("attributes", () => {
-  it("are own properties, by a way of dots", () => {
+describe("attributes of a filter", () => {
+  it("are own properties, addressed by dotted paths", () => {
     const resource = { id: "7", owner: { id: "u1" } };
     expect(matches(compares("id", "equals", "7"), resource)).toBe(true);
     expect(matches(compares("owner.id", "equals", "u1"), resource)).toBe(true);
@@ -49,7 +49,7 @@ describe("attributes", () => {
     }
   });
 
-  it("that are null, missing or of another type make a comparison unknown, negated too", () => {
+  it("make a comparison and its negation unknown if they are null, missing or of another type", () => {
     for (const value of [null, undefined, "1", true, [1], {}, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(truth(compares("size", "equals", 1), { size: value }), String(value)).toBeUndefined();
       expect(truth(compares("size", "not_equals", 1), { size: value }), String(value)).toBeUndefined();
@@ -58,7 +58,7 @@ describe("attributes", () => {
   });
 });
 
-describe("operators", () => {
+describe("operators of a filter", () => {
   it.each<[Filter, Record<string, unknown>, boolean | undefined]>([
     [compares("a", "equals", "x"), { a: "x" }, true],
     [compares("a", "equals", "x"), { a: "X" }, false],
@@ -89,7 +89,7 @@ describe("operators", () => {
     [compares("a", "exists"), { a: null }, false],
   ])("%o of %o is %o", (filter, resource, expected) => expect(truth(filter, resource)).toBe(expected));
 
-  it("take a right side of another shape as unknown, and do not throw", () => {
+  it("are unknown for a right side of another shape, and do not throw", () => {
     for (const operator of ["in", "not_in", "contains_any", "in_network", "before", "equals"] as const) {
       expect(matches(compares("a", operator), { a: "x" })).toBe(false);
       expect(matches(compares("a", operator, "y"), { a: { deep: 1 } })).toBe(false);
@@ -97,7 +97,7 @@ describe("operators", () => {
   });
 });
 
-it("a compiled filter answers for each resource by itself", () => {
+it("a compiled filter has no state between resources", () => {
   const chooses = compileFilter(all(compares("a", "in", ["x", "y"]), not(compares("b", "equals", true))));
   expect([{ a: "x", b: false }, { a: "x", b: true }, { a: "z", b: false }, { a: "y" }].map(chooses)).toEqual([true, false, false, false]);
 });

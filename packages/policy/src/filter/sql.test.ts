@@ -24,7 +24,7 @@ const columns: SqlOptions["columns"] = {
 };
 const dialects = ["postgresql", "mariadb"] as const;
 
-describe.each(dialects)("%s", (dialect) => {
+describe.each(dialects)("a filter in %s", (dialect) => {
   it("has no value in its text", () => {
     const secret = "x'; drop table users; --";
     for (const operator of ["equals", "not_equals", "starts_with", "ends_with", "includes"] as const) {
@@ -37,7 +37,7 @@ describe.each(dialects)("%s", (dialect) => {
     expect(toSql(compares("size", "less_than", 4711), { dialect, columns }).text).not.toContain("4711");
   });
 
-  it("names an attribute that has no column", () => {
+  it("is rejected by name of an attribute without a column", () => {
     expect(() => toSql(compares("colour", "equals", "red"), { dialect, columns })).toThrow(
       new FilterError("the attribute 'colour' has no column"),
     );
@@ -47,21 +47,21 @@ describe.each(dialects)("%s", (dialect) => {
   });
 
   it.each<[string, Filter]>([
-    ["a time asked for equality", compares("seen", "equals", "2026-01-01")],
-    ["text asked for a time", compares("name", "before", "2026-01-01")],
-    ["two columns that nobody declared", of({ attribute: "any" }, "equals", { attribute: "other" })],
-    ["a column that nobody declared among values of several types", compares("any", "in", ["a", 1])],
+    ["a time compared for equality", compares("seen", "equals", "2026-01-01")],
+    ["a text compared as a time", compares("name", "before", "2026-01-01")],
+    ["two undeclared columns", of({ attribute: "any" }, "equals", { attribute: "other" })],
+    ["an undeclared column and values of several types", compares("any", "in", ["a", 1])],
     ["networks from a column", of({ value: "10.0.0.1" }, "in_network", { attribute: "name" })],
-  ])("refuses %s", (_, filter) => expect(() => toSql(filter, { dialect, columns })).toThrow(FilterError));
+  ])("is rejected with %s", (_, filter) => expect(() => toSql(filter, { dialect, columns })).toThrow(FilterError));
 
-  it("is constant where no column is asked", () => {
+  it("is constant without columns", () => {
     expect(toSql({ kind: "all", of: [] }, { dialect, columns })).toEqual({ text: "true", values: [] });
     expect(toSql({ kind: "any", of: [] }, { dialect, columns })).toEqual({ text: "false", values: [] });
     expect(toSql(of({ value: 1 }, "less_than", { value: 2 }), { dialect, columns })).toEqual({ text: "true", values: [] });
   });
 });
 
-it("quotes identifiers and counts from the first parameter", () => {
+it("SQL of a filter quotes identifiers and numbers parameters from the first", () => {
   const both: Filter = { kind: "all", of: [compares("a", "greater_than", 1.5), compares("a", "less_than", 7)] };
   expect(toSql(both, { dialect: "postgresql", columns: { a: 'we"ird' }, table: 't"', firstParameter: 3 })).toEqual({
     text: '("t"""."we""ird" > $3::numeric and "t"""."we""ird" < $4::bigint)',
@@ -114,7 +114,7 @@ describe("PostgreSQL", () => {
     expect(await chosen(compares("seen", "before", "2026-01-01T00:00:00.001Z"))).toContain("big");
   });
 
-  it("finds an uppercase id nowhere, as text would be", async () => {
+  it("matches no upper-case id, like a text", async () => {
     expect(await chosen(compares("id", "equals", "00000000-0000-4000-8000-00000000000A"))).toEqual([]);
     expect(await chosen(compares("id", "equals", "garbage"))).toEqual([]);
     expect(await chosen(compares("id", "ends_with", "00a"))).toEqual(["big"]);

@@ -39,14 +39,14 @@ export interface SqlOptions {
 }
 
 export interface SqlPredicate {
-  /** A predicate to put into WHERE, in parentheses beside others. */
+  /** A predicate for WHERE; parenthesize it to combine it with others. */
   readonly text: string;
   /** The parameters in their order: texts, booleans, numbers, and for PostgreSQL arrays of texts and booleans. */
   readonly values: unknown[];
 }
 
 /**
- * The filter as a predicate of SQL, which chooses exactly the rows that `matches` would as objects. No value stands in its text.
+ * Converts the filter to a SQL predicate, which selects exactly the rows that `matches` would select as objects. Its text contains no values.
  * Throws FilterError where `columns` does not name an attribute, or has a column of a type that could not answer alike.
  */
 export function toSql(filter: Filter, options: SqlOptions): SqlPredicate {

@@ -6,7 +6,7 @@ import { issuesOfSelfReference } from "./self-reference.ts";
 import { whyNoSubject, whyReserved } from "./subject-kinds.ts";
 import type { PermissionTree } from "./tree.ts";
 
-/** Names of types, relations and attributes; they stand in keys and placeholders. */
+/** Names of types, relations and attributes, which are used in keys and placeholders. */
 export const namePattern = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
 const nameInWords = "a letter or _, then letters, digits, _ and -, at most 63 in all";
 const attributeTypes: readonly AttributeType[] = ["text", "number", "boolean", "time", "address", "texts", "numbers"];
@@ -14,7 +14,7 @@ const expressionDepthMax = 8;
 
 type Add = (field: string, rule: string, message: string) => void;
 
-/** Everything that is wrong with a model, each with its place; empty when it can be compiled. */
+/** All issues of a model with their paths; empty if it can be compiled. */
 export function issuesOfModel(model: AuthorizationModel, tree: PermissionTree): Issue[] {
   const issues: Issue[] = [];
   const add: Add = (field, rule, message) => issues.push({ field, rule, message });
@@ -150,7 +150,7 @@ function issuesOfRequirement(requirement: Requirement): Issue[] {
   return issues;
 }
 
-/** A relation that depends on its own exclusion has no answer: whoever is in it would not be in it. */
+/** Rejects a relation that depends on its own exclusion, because it has no consistent result. */
 function issuesOfExclusions(types: Readonly<Record<string, ResourceType>>): Issue[] {
   const edges = new Map<string, { to: string; excluded: boolean }[]>();
   for (const [type, { relations = {} }] of Object.entries(types)) {
@@ -198,7 +198,7 @@ function collect(
   } else for (const part of "any" in expression ? expression.any : expression.all) collect(part, type, types, excluded, out);
 }
 
-/** What conditions may name for a resource of `type`, or of any type where it is not known. */
+/** The attributes that conditions may name for a resource of `type`, or of any type if it is unknown. */
 export function vocabularyOf(model: AuthorizationModel, type?: string): Vocabulary {
   const attributes = type === undefined ? undefined : model.resourceTypes?.[type]?.attributes;
   return { ...model.attributes, ...(attributes ? { resource: attributes } : {}) };

@@ -1,23 +1,23 @@
 import type { Condition } from "../condition/condition.ts";
 
-/** One permission of the tree: to hold it is to hold everything below it. */
+/** One permission of the tree, which includes all permissions below it. */
 export interface PermissionNode {
   readonly value: string;
   readonly parent: string | null;
 }
 
-/** What an attribute holds. `address` is an IP address as text, `time` an ISO 8601 text or milliseconds since 1970. */
+/** The type of an attribute. `address` is an IP address as text, `time` an ISO 8601 text or milliseconds since 1970. */
 export type AttributeType = "text" | "number" | "boolean" | "time" | "address" | "texts" | "numbers";
 
 /** The attributes of something by name. */
 export type Attributes = Readonly<Record<string, AttributeType>>;
 
 /**
- * The authorization model of an installation: what a product declares once about its resources, beside the permission tree.
+ * The authorization model of an installation: a product's declaration of its resources, in addition to the permission tree.
  * JSON; `compilePolicy` checks all of it.
  */
 export interface AuthorizationModel {
-  /** Declared attributes. Where a part is declared, a condition may name only what stands there; else anything. */
+  /** Declared attributes by root. If a root is declared, a condition may name only its attributes; otherwise any. */
   readonly attributes?: {
     readonly user?: Attributes;
     readonly tenant?: Attributes;
@@ -25,34 +25,34 @@ export interface AuthorizationModel {
     readonly session?: Attributes;
   };
   readonly resourceTypes?: Readonly<Record<string, ResourceType>>;
-  /** What a permission needs beside being held, by its value; it holds for everything below it too. */
+  /** Further requirements of a permission, by its value; they also apply to all permissions below it. */
   readonly requirements?: Readonly<Record<string, Requirement>>;
 }
 
 export interface ResourceType {
   readonly attributes?: Attributes;
   readonly relations?: Readonly<Record<string, Relation>>;
-  /** Which permissions follow from relations to one resource of the type, by the permission's value. */
+  /** The permissions that relations to a resource of the type grant, by the permission's value. */
   readonly permissions?: Readonly<Record<string, PermissionRule>>;
 }
 
 export interface Relation {
   /**
-   * Who may be put into the relation by a relationship: `user`, `user:*` (every user of the tenant), `service`, `role`, another
-   * type (`Zone`, to go through it), or all who stand in a relation of another type (`Group#member`).
+   * The subjects that a relationship may put into the relation: `user`, `user:*` (all users of the tenant), `service`, `role`, another
+   * type (`Zone`, to traverse it), or all subjects of another type's relation (`Group#member`).
    */
   readonly subjects?: readonly string[];
-  /** Who stands in it beside those. */
+  /** Further subjects of the relation. */
   readonly from?: RelationExpression;
 }
 
 export interface PermissionRule {
   readonly allow?: RelationExpression;
-  /** Who stands in this may not, whatever else allows it. */
+  /** The subjects of this relation are denied, whatever else allows them. */
   readonly deny?: RelationExpression;
 }
 
-/** Who: those in a relation of the same resource, in a relation of the resources that a relation leads to, or a set made of such sets. */
+/** A set of subjects: of a relation of the same resource, of a relation of linked resources, or a combination of such sets. */
 export type RelationExpression =
   | string
   | { readonly through: string; readonly relation: string }
@@ -78,13 +78,13 @@ export interface SessionRule {
   readonly maxAgeSeconds?: number;
 }
 
-/** All that an action needs beside being held, its ancestors' requirements included. */
+/** All further requirements of an action, including its ancestors'. */
 export interface EffectiveRequirement {
   readonly entitlements: readonly EntitlementRule[];
   readonly sessions: readonly SessionRule[];
 }
 
-/** A permission as a role gives it, or takes it away. */
+/** A permission that a role grants or denies. */
 export interface RoleRule {
   readonly permission: string;
   readonly effect: "allow" | "deny";

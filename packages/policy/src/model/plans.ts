@@ -5,7 +5,7 @@ import { PolicyError } from "../issues.ts";
 import type { EffectiveRequirement, PermissionRule } from "./model.ts";
 import type { RoleRules } from "./role.ts";
 
-/** What the policy says of an action, whatever the roles. */
+/** The policy's rules for an action, independent of roles. */
 export interface ActionFacts {
   readonly requirement: EffectiveRequirement | undefined;
   /** The rules about the action by resource type. */
@@ -16,13 +16,13 @@ export interface ActionFacts {
   readonly soleType: string | undefined;
 }
 
-/** What plans need of the policy. */
+/** The part of the policy that plans depend on. */
 export interface PolicyOfRoles {
-  /** Undefined for an action that nobody has defined. */
+  /** Undefined for an undefined action. */
   action(value: string): ActionFacts | undefined;
 }
 
-/** A role's rule about one action. The role is told by its place, because the same rules are held as many roles. */
+/** A role's rule about one action. The role is identified by its index, because the same rules may belong to many roles. */
 export interface PlannedRule {
   readonly place: number;
   readonly effect: "allow" | "deny";
@@ -31,7 +31,7 @@ export interface PlannedRule {
   readonly holds: CompiledCondition | undefined;
 }
 
-/** All that a decision about one action needs of the policy and of the rules of some roles. */
+/** The precomputed input of a decision about one action, from the policy and the rules of some roles. */
 export interface ActionPlan extends ActionFacts {
   /** What decides where neither resource nor request can change it: a rule, or the decision that nothing allows. */
   readonly always: PlannedRule | Decision | undefined;
@@ -42,13 +42,13 @@ export interface ActionPlan extends ActionFacts {
 }
 
 /**
- * Plans that one combination of rules keeps: more than the actions that a product's checks ask about in a while. Who asks about every
- * permission of a large tree, one time, would otherwise keep them all.
+ * Plans cached per combination of rules: more than the actions that a product's checks use within some time. An evaluation of every
+ * permission of a large tree would otherwise cache them all.
  */
 const plansMax = 4_096;
 
 /**
- * The plans of rules that are held together. Each is worked out when an action is first asked for and shared by everybody who holds
+ * The plans of a combination of rules. Each is computed when an action is first used, and shared by all subjects with
  * the same rules, in whatever roles of whatever tenant: a million users cost no more than the combinations of rules among them.
  */
 export class Plans {
@@ -65,7 +65,7 @@ export class Plans {
     return rules.length === this.#rules.length && rules.every((each, index) => each === this.#rules[index]);
   }
 
-  /** Throws `unknown_permission` for an action that nobody has defined. */
+  /** The plan of an action. Throws `unknown_permission` for an undefined action. */
   about(action: string): ActionPlan {
     const known = this.#plans.get(action);
     if (known !== undefined) return known;
@@ -75,7 +75,7 @@ export class Plans {
     return plan;
   }
 
-  /** The same for a question about many actions, of which few will be asked about again: nothing is kept. */
+  /** The same without caching, for an evaluation of many actions that are rarely repeated. */
   once(action: string): ActionPlan {
     return this.#plans.get(action) ?? this.#make(action);
   }
@@ -98,7 +98,7 @@ export class Plans {
         (effect === "deny" ? denying : condition === undefined ? certain : conditional).push(planned(place, effect, condition));
       }
     }
-    // What needs no condition is asked first: it costs nothing.
+    // Unconditional rules are evaluated first, because they cost nothing.
     return { allowing: [...certain, ...conditional], denying };
   }
 }
@@ -119,7 +119,7 @@ function lazily(condition: Condition): CompiledCondition {
   };
 }
 
-/** What is settled before anybody asks. */
+/** The decision that is the same for every request, if there is one. */
 function settledBy(
   { requirement, rules }: ActionFacts,
   allowing: readonly PlannedRule[],

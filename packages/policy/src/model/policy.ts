@@ -6,7 +6,7 @@ import { type PreparedRelation, prepare } from "./prepared-relation.ts";
 import type { RoleRules } from "./role.ts";
 import { PermissionTree } from "./tree.ts";
 
-/** The permission tree and the model, checked and indexed. One an installation and version of both. */
+/** The permission tree and the model, checked and indexed. One per installation and version of both. */
 export class Policy {
   readonly tree: PermissionTree;
   readonly model: AuthorizationModel;
@@ -17,7 +17,7 @@ export class Policy {
   readonly #rules = new Map<string, Map<string, PermissionRule>>();
   readonly #actions = new Map<string, ActionFacts>();
   readonly #relations = new Map<string, ReadonlyMap<string, PreparedRelation>>();
-  /** By their first rules; rules that are no longer held by anybody take their plans along. */
+  /** By their first rules, weakly: the plans of unused rules are garbage-collected. */
   readonly #plans = new WeakMap<RoleRules, Plans[]>();
   readonly #noPlans: Plans = new Plans(this, []);
 
@@ -43,7 +43,7 @@ export class Policy {
     return this.#types.get(name);
   }
 
-  /** Where no type is declared at all, a type is a word of the caller's, and none is unknown. */
+  /** If no type is declared at all, callers may use any type. */
   knowsType(name: string): boolean {
     return this.#types.size === 0 || this.#types.has(name) || this.#entities.has(name);
   }
@@ -52,7 +52,7 @@ export class Policy {
     return this.#relations.get(type)?.get(name);
   }
 
-  /** What the policy says of an action, whatever the roles; undefined where nobody has defined it. */
+  /** The policy's rules for an action, independent of roles; undefined for an undefined action. */
   action(value: string): ActionFacts | undefined {
     const known = this.#actions.get(value);
     if (known !== undefined || !this.tree.has(value)) return known;
@@ -67,7 +67,7 @@ export class Policy {
     return facts;
   }
 
-  /** What may be done to resources of a type: the permissions that it has rules about, and those that begin with its name. */
+  /** The actions on resources of a type: the permissions that it has rules about, and those that begin with its name. */
   actionsOn(type: string): readonly string[] {
     const own = Object.keys(this.#types.get(type)?.permissions ?? {});
     const named = [...this.tree.values()].filter((value) => value.startsWith(`${type}.`));
@@ -86,7 +86,7 @@ export class Policy {
     };
   }
 
-  /** What is shared by all who hold these very rules. */
+  /** The plans shared by all subjects with the same rules. */
   plansOf(rules: readonly RoleRules[]): Plans {
     const first = rules[0];
     if (first === undefined) return this.#noPlans;
@@ -94,16 +94,16 @@ export class Policy {
     const found = known.find((plans) => plans.areOf(rules));
     if (found) return found;
     const made = new Plans(this, rules);
-    // The oldest goes: whoever holds it still keeps it, and it is made anew when somebody else asks.
+    // Evicts the oldest: current users still reference it, and it is recreated on the next use.
     this.#plans.set(first, [...known.slice(-(combinationsMax - 1)), made]);
     return made;
   }
 }
 
-/** Combinations of rules that begin with the same ones; looked through one by one. */
+/** The maximum number of combinations that begin with the same rules, because they are searched linearly. */
 const combinationsMax = 64;
 
-/** Throws `invalid_definition` with every issue and its place. */
+/** Checks and compiles a policy. Throws `invalid_definition` with every issue and its path. */
 export function compilePolicy(permissions: Iterable<PermissionNode>, model: AuthorizationModel = {}): Policy {
   const tree = new PermissionTree(permissions);
   const issues = issuesOfModel(model, tree);

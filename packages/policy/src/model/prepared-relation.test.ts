@@ -6,7 +6,7 @@ import { Policy } from "./policy.ts";
 import { compileRules } from "./role.ts";
 import { PermissionTree } from "./tree.ts";
 
-/** A model that was stored before `service` was a built-in kind of subject; it is no longer checked. */
+/** A model from before `service` was a built-in kind of subject. Stored models are not validated again. */
 const policy = new Policy(new PermissionTree([{ value: "Host.Enter", parent: null }]), {
   resourceTypes: {
     service: { relations: { operator: { subjects: ["user"] } } },
@@ -31,12 +31,12 @@ const enters = (id: string, kind: "user" | "service") => {
 };
 
 describe("a stored model with a resource type named service", () => {
-  it("leads through its resources as before", () => {
+  it("still grants through its resources", () => {
     expect(enters("an", "user")).toMatchObject({ allowed: true, reason: "grant" });
     expect(enters("binh", "user")).toMatchObject({ allowed: false });
   });
 
-  it("takes no service account, not even one with the id of such a resource", () => {
+  it("grants nothing to service accounts, even with the id of such a resource", () => {
     expect(enters("mail", "service")).toMatchObject({ allowed: false, reason: "missing_permission" });
   });
 });

@@ -1,12 +1,12 @@
 import type { Relation, RelationExpression } from "./model.ts";
 import { builtInSubjects } from "./subject-kinds.ts";
 
-/** A relation with its kinds of subjects told apart. */
+/** A relation with its kinds of subjects separated. */
 export interface PreparedRelation {
   readonly user: boolean;
-  /** Service accounts. `user:*` does not stand for them. */
+  /** Service accounts. `user:*` does not include them. */
   readonly service: boolean;
-  /** Everybody: `user:*`. */
+  /** All users: `user:*`. */
   readonly anyone: boolean;
   readonly role: boolean;
   /** Sets of others: `Group#member`. */
@@ -18,7 +18,7 @@ export interface PreparedRelation {
 
 const own: ReadonlySet<string> = new Set([...builtInSubjects, "user:*"]);
 
-/** `isType` tells the declared resource types: a model from before `service` was a built-in kind may declare one of that name. */
+/** `isType` tells the declared resource types: a model that predates the built-in kind `service` may declare a type of that name. */
 export function prepare({ subjects = [], from }: Relation, isType: (name: string) => boolean): PreparedRelation {
   const types = subjects.filter((subject) => !subject.includes("#") && (!own.has(subject) || isType(subject)));
   return {

@@ -6,21 +6,21 @@ export interface ConditionalRule {
   readonly condition: Condition | undefined;
 }
 
-/** A rule as a projection keeps it: a value alone is given without a condition. */
+/** A rule as stored in a projection: a value alone is an unconditional permission. */
 export type StoredRule = string | RoleRule;
 
 /**
- * What a role gives and takes away, as it was given: nothing of it depends on the permission tree, so a change of the tree changes no
+ * The rules of a role as stored. They do not depend on the permission tree, so a change of the tree changes no
  * role. A rule holds for everything below its permission; the caller passes the ancestors of the action.
  */
 export interface RoleRules {
   /** The rules about an action; `lineage` is the action and everything above it, nearest first. */
   about(lineage: readonly string[]): readonly ConditionalRule[];
-  /** The rules that are not given without a condition, by the permission that they were made for. */
+  /** The conditional and denying rules, by their permission. */
   readonly conditional: ReadonlyMap<string, readonly ConditionalRule[]>;
 }
 
-/** What is known of a role. */
+/** The facts about a role. */
 export interface RoleFacts {
   readonly id: string;
   readonly name: string;
@@ -34,7 +34,7 @@ const onlyCertain: readonly ConditionalRule[] = [certain];
 const noRules: readonly ConditionalRule[] = [];
 const none: ReadonlyMap<string, readonly ConditionalRule[]> = new Map();
 
-/** Whether the rules give the action without a condition; a rule that denies it is another matter. */
+/** Whether the rules grant the action unconditionally, regardless of denying rules. */
 export const givesAlways = (rules: RoleRules, lineage: readonly string[]): boolean => rules.about(lineage).includes(certain);
 
 /** Prepares the rules of a role for decisions. Share the result between all roles that have the same ones. */
@@ -53,13 +53,13 @@ export function compileRules(stored: readonly StoredRule[]): RoleRules {
   return new GivenRules(given, conditional.size === 0 ? (none as typeof conditional) : conditional);
 }
 
-/** The rules of a role that gives exactly those actions of which `gives` is true, whatever stands above them. */
+/** The rules of a role that grants exactly the actions for which `gives` is true, regardless of their ancestors. */
 export const rulesWhere = (gives: (action: string) => boolean): RoleRules => ({
   conditional: none,
   about: ([action]) => (action !== undefined && gives(action) ? onlyCertain : noRules),
 });
 
-/** The rules and, for this one action, that it is given without a condition. */
+/** The rules, with this one action granted unconditionally. */
 export const rulesWith = (rules: RoleRules, permission: string): RoleRules => ({
   conditional: rules.conditional,
   about(lineage) {
@@ -69,7 +69,7 @@ export const rulesWith = (rules: RoleRules, permission: string): RoleRules => ({
 });
 
 interface PlacedRule extends ConditionalRule {
-  /** Where it stands among the role's rules: those about an action are told in that order. */
+  /** Its index among the role's rules, which determines the order in explanations. */
   readonly place: number;
 }
 
@@ -87,7 +87,7 @@ class GivenRules implements RoleRules {
     if (this.conditional.size === 0) return isGiven ? onlyCertain : noRules;
     const found: PlacedRule[] = [];
     for (const value of lineage) {
-      // A condition on what is given without one decides nothing.
+      // A conditional rule for an unconditional permission has no effect.
       for (const rule of this.conditional.get(value) ?? []) if (rule.effect === "deny" || !isGiven) found.push(rule);
     }
     if (found.length > 1) found.sort((a, b) => a.place - b.place);

@@ -7,19 +7,19 @@ interface Named {
 }
 
 /**
- * Relations that name themselves on the same resource, directly or over others of it. Such a name puts nobody into the relation: with
+ * Relations that refer to themselves on the same resource, directly or over others of it. Such a reference adds no subject: with
  * `all` it looks like a condition on the relation's own subjects and is none. One issue a circle, at the name that begins it. Over
  * another resource (`through`, or subjects like `Group#member`) a relation may lead back to its own name.
  */
 export function issuesOfSelfReference(types: Readonly<Record<string, ResourceType>>): Issue[] {
   return Object.entries(types).flatMap(([type, { relations = {} }]) => {
     const names = new Map(Object.entries(relations).map(([name, { from }]) => [name, from === undefined ? [] : namesIn(from, "from")]));
-    const told = new Set<string>();
+    const circular = new Set<string>();
     return [...names].flatMap(([name, named]): Issue[] => {
-      if (told.has(name)) return [];
+      if (circular.has(name)) return [];
       const first = named.find((each) => reaches(names, each.name, name));
       if (first === undefined) return [];
-      for (const other of names.keys()) if (reaches(names, name, other) && reaches(names, other, name)) told.add(other);
+      for (const other of names.keys()) if (reaches(names, name, other) && reaches(names, other, name)) circular.add(other);
       return [
         { field: `resourceTypes.${type}.relations.${name}.${first.at}`, rule: "self_reference", message: messageOf(name, first.name) },
       ];

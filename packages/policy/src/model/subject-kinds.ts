@@ -16,7 +16,7 @@ export function whyReserved(name: string): string | undefined {
   return `is reserved: ${name} is a kind of subject that the product knows itself; give the resource type another name, like ${own}`;
 }
 
-/** Why a relation cannot take a kind of subject; undefined where it can. */
+/** Why a relation cannot accept a kind of subject; undefined if it can. */
 export function whyNoSubject(subject: string, types: Types): string | undefined {
   if (subject === "user:*" || builtInSubjects.includes(subject as BuiltInSubject)) return undefined;
   const [type, relation, ...rest] = subject.split("#") as [string, string | undefined];
@@ -29,7 +29,7 @@ export function whyNoSubject(subject: string, types: Types): string | undefined 
   return `names ${relation}, which is no relation of ${type}`;
 }
 
-/** A name that differs in its case alone is the usual slip. */
+/** A name that differs only in case is a common mistake. */
 function nearest(type: string, types: Types): string {
   const found = [...builtInSubjects, ...Object.keys(types)].find((name) => name.toLowerCase() === type.toLowerCase());
   return found === undefined ? "" : ` (${found} is meant?)`;

@@ -1,6 +1,6 @@
 import type { PermissionNode } from "./model.ts";
 
-/** The permission tree: what stands above and below each value. Terminates on a tree with a cycle, too. */
+/** The permission tree: the ancestors and descendants of each value. Also terminates on a tree with a cycle. */
 export class PermissionTree {
   readonly #parents = new Map<string, string | null>();
   readonly #children = new Map<string, string[]>();
@@ -23,7 +23,7 @@ export class PermissionTree {
     return this.#parents.keys();
   }
 
-  /** The value and everything above it. */
+  /** The value and its ancestors. */
   lineage(value: string): readonly string[] {
     const lineage: string[] = [];
     for (let at: string | null | undefined = value; typeof at === "string" && !lineage.includes(at); at = this.#parents.get(at))
@@ -31,7 +31,7 @@ export class PermissionTree {
     return lineage;
   }
 
-  /** Each of `held` and everything below it. */
+  /** Each of `held` and its descendants. */
   below(held: Iterable<string>): Set<string> {
     const found = new Set<string>();
     const open = [...held];

@@ -1,13 +1,13 @@
 import type { Relationship, ResourceRef } from "./relationship.ts";
 
 /**
- * What the walk over relations makes of its steps. A decision makes truths of them, a filter conditions on the resource, an
- * explanation the path: one walk, three algebras.
+ * The result type of the walk over relations. A decision computes truth values, a filter conditions on the resource, an
+ * explanation the path: one walk with three algebras.
  */
 export interface Algebra<T> {
   readonly yes: T;
   readonly no: T;
-  /** Relationships are not at hand yet. */
+  /** Relationships are not loaded yet. */
   readonly pending: T;
   any(parts: readonly T[]): T;
   all(parts: readonly T[]): T;
@@ -17,9 +17,9 @@ export interface Algebra<T> {
   /** Whether more conjuncts cannot change `part`. */
   isNo(part: T): boolean;
   isPending(part: T): boolean;
-  /** The condition of a relationship; only asked where it has one. */
+  /** The condition of a relationship; only called if it has one. */
   condition(relationship: Relationship): T;
-  /** A relationship that applies, under what comes with it. */
+  /** A relationship that applies, under its condition. */
   by?(relationship: Relationship, part: T): T;
   /** The outcome of a relation of a resource. */
   of?(resource: ResourceRef, relation: string, part: T): T;

@@ -1,15 +1,15 @@
 import type { RelationExpression } from "../model/model.ts";
 import type { Policy } from "../model/policy.ts";
 
-/** The permissions that standing in a relation can bring, and those that it can cost. */
+/** The permissions that being in a relation can grant, and those that it can deny. */
 export interface RelationEffects {
   readonly gives: readonly string[];
   readonly takes: readonly string[];
 }
 
 /**
- * What a relation of a type can do over every expression that it stands behind: for the rule that nobody gives what they do not
- * hold, nor removes what denies them.
+ * The effects of a relation of a type over every expression that depends on it. For the delegation check: a caller may not grant what they do not
+ * have, nor remove what denies them.
  */
 export function relationEffects(policy: Policy, type: string, relation: string): RelationEffects {
   const gives = new Set<string>();

@@ -1,6 +1,6 @@
 import type { Relationship, RelationshipReader, ResourceRef, SubjectRef } from "./relationship.ts";
 
-/** Relationships in memory, every look-up by a key: for a browser, tests, and what-if questions. */
+/** An in-memory index of relationships for browsers, tests, and what-if evaluations. */
 export class RelationshipIndex implements RelationshipReader {
   readonly #direct = new Map<string, Relationship[]>();
   readonly #indirect = new Map<string, Relationship[]>();
@@ -12,13 +12,13 @@ export class RelationshipIndex implements RelationshipReader {
 
   add(relationship: Relationship): void {
     const { resource, relation, subject } = relationship;
-    put(this.#direct, keyOf(resource.type, resource.id, relation, ...subjectParts(subject)), relationship);
-    put(this.#reverse, keyOf(...subjectParts(subject), resource.type, relation), relationship);
+    put(this.#direct, keyOf(resource.type, resource.id, relation, ...subjectFields(subject)), relationship);
+    put(this.#reverse, keyOf(...subjectFields(subject), resource.type, relation), relationship);
     if (isIndirect(subject)) put(this.#indirect, keyOf(resource.type, resource.id, relation), relationship);
   }
 
   direct(resource: ResourceRef, relation: string, subject: SubjectRef): readonly Relationship[] {
-    return this.#direct.get(keyOf(resource.type, resource.id, relation, ...subjectParts(subject))) ?? [];
+    return this.#direct.get(keyOf(resource.type, resource.id, relation, ...subjectFields(subject))) ?? [];
   }
 
   indirect(resource: ResourceRef, relation: string): readonly Relationship[] {
@@ -26,15 +26,15 @@ export class RelationshipIndex implements RelationshipReader {
   }
 
   reverse(subject: SubjectRef, type: string, relation: string): readonly Relationship[] {
-    return this.#reverse.get(keyOf(...subjectParts(subject), type, relation)) ?? [];
+    return this.#reverse.get(keyOf(...subjectFields(subject), type, relation)) ?? [];
   }
 }
 
-/** A subject that is neither a user nor a role: it leads on. */
+/** Whether a subject is neither a user nor a role, so that it must be traversed. */
 export const isIndirect = (subject: SubjectRef): boolean => subject.type !== "user" && subject.type !== "role";
 
-const subjectParts = ({ type, id, relation }: SubjectRef): [string, string, string] => [type, id, relation ?? ""];
-/** Identifiers may hold anything, so the parts are told apart by their lengths and not by a separator. */
+const subjectFields = ({ type, id, relation }: SubjectRef): [string, string, string] => [type, id, relation ?? ""];
+/** Identifiers may contain any character, so the fields are separated by their lengths. */
 function keyOf(...parts: readonly string[]): string {
   let key = "";
   for (const part of parts) key += `${part.length}:${part}`;

@@ -6,9 +6,9 @@ import { kindOfSubject } from "./check-relationship.ts";
 import { anyone, type SubjectRef } from "./relationship.ts";
 import type { WalkInput } from "./walk.ts";
 
-/** More than this is no list that anybody reads at once, nor a filter that a database likes: a page ends here. */
+/** The maximum length of a page: longer lists are not readable, and longer filters are slow in a database. */
 export const reachMax = 10_000;
-/** What a search from the subject finds and goes on from before it is given up: some 50 ms each. */
+/** Limits of a search from the subject: about 50 ms each. */
 const foundMax = 100_000;
 const visitedMax = 20_000;
 
@@ -23,8 +23,8 @@ export const tooManyInReach = (): PolicyError =>
 
 /**
  * Every resource of `type` whose relations might satisfy the expression for the subject: found backwards from the subject, so that
- * nothing is read that does not lead to them. Conditions, intersections and exclusions are not looked at; who needs an answer walks
- * from each candidate. Undefined while the reader does not have all of it. Pauses between subjects.
+ * nothing is read that does not lead to them. Conditions, intersections and exclusions are ignored; the caller walks
+ * from each candidate. Undefined while the reader lacks relationships. Pauses between subjects.
  */
 export function* candidates(
   input: WalkInput,

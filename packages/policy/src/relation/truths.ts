@@ -3,7 +3,7 @@ import type { Condition, Environment } from "../condition/condition.ts";
 import { allOf, anyOf, invalid, no, notOf, pending, type Truth, yes } from "../truth.ts";
 import type { Algebra } from "./algebra.ts";
 
-/** The algebra of decisions. Conditions that turn out invalid are handed to `onInvalid`. */
+/** The algebra of decisions. Invalid conditions are passed to `onInvalid`. */
 export const truths = (environment: () => Environment, onInvalid: (condition: Condition) => void): Algebra<Truth> => ({
   yes,
   no,

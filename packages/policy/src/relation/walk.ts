@@ -6,16 +6,16 @@ import type { Policy } from "../model/policy.ts";
 import type { PreparedRelation } from "../model/prepared-relation.ts";
 import type { Algebra } from "./algebra.ts";
 import {
+  acceptsAnyone,
+  acceptsDirectly,
   anyone,
   type Relationship,
   type RelationshipReader,
   type ResourceRef,
   type SubjectRef,
-  takesDirectly,
-  takesEverybody,
 } from "./relationship.ts";
 
-/** Bounds of one decision (docs/security/attacks.md, 34). Deeper or wider is the error `evaluation_limit`. */
+/** Limits of one decision (docs/security/attacks.md, 34). Exceeding them is the error `evaluation_limit`. */
 export const walkLimits = { depth: 40, lookups: 20_000 } as const;
 
 export interface WalkInput {
@@ -24,7 +24,7 @@ export interface WalkInput {
   readonly subject: SubjectRef;
   readonly roleIds: readonly string[];
   readonly reader: RelationshipReader;
-  /** Asked for its time only where something expires; counts the steps. */
+  /** Its time is only read if a relationship expires; counts the steps. */
   readonly moment: Pick<Environment, "now" | "spend">;
 }
 
@@ -39,15 +39,15 @@ interface Provisional<T> {
   readonly cuts: bigint;
 }
 
-/** Whether one subject stands in relations of resources; remembers what it has found, for one decision. */
+/** Evaluates whether one subject is in relations of resources, with a cache for one decision. */
 export class Walk<T> {
   readonly #input: WalkInput;
   readonly #algebra: Algebra<T>;
   readonly #known = new Map<string, T>();
   readonly #provisional = new Map<string, Provisional<T>>();
-  /** What is being worked out, by its depth. What leads back to it is cut: it cannot be reached through itself. */
+  /** The relations being evaluated, by depth. A path back to one is cut, because it cannot be reached through itself. */
   readonly #open = new Map<string, number>();
-  /** The depths that what is being worked out was cut off from, as bits. */
+  /** The depths at which the current evaluation was cut, as bits. */
   #cuts = 0n;
   readonly #subjects = new Map<PreparedRelation, readonly SubjectRef[]>();
   #lookups = 0;
@@ -69,7 +69,7 @@ export class Walk<T> {
     return all([base, not(this.expression(expression.except, resource))]);
   }
 
-  /** The parts until one settles it. After one that is not at hand the others are still asked, so that all is loaded at once. */
+  /** Evaluates operands until one decides. After a pending one the others are still evaluated, so that all are loaded at once. */
   #first(parts: readonly RelationExpression[], resource: ResourceRef, settles: (part: T) => boolean, join: (parts: readonly T[]) => T): T {
     const found: T[] = [];
     for (const part of parts) {
@@ -137,7 +137,7 @@ export class Walk<T> {
     return above;
   }
 
-  /** How the subject can come into a relation, the cheapest way first. */
+  /** The ways in which the subject can be in a relation, cheapest first. */
   #relation(resource: ResourceRef, name: string, relation: PreparedRelation): T {
     const { any, isYes, isNo, no } = this.#algebra;
     let found: T[] | undefined;
@@ -161,14 +161,14 @@ export class Walk<T> {
     return found === undefined ? no : any(found);
   }
 
-  /** As whom the subject may stand in a relation directly. */
+  /** The subjects as which the evaluated one may be in a relation directly. */
   #subjectsOf(relation: PreparedRelation): readonly SubjectRef[] {
     let subjects = this.#subjects.get(relation);
     if (subjects === undefined) {
       const { subject } = this.#input;
       subjects = [
-        ...(takesDirectly(relation, subject) ? [subject] : []),
-        ...(takesEverybody(relation, subject) ? [anyone] : []),
+        ...(acceptsDirectly(relation, subject) ? [subject] : []),
+        ...(acceptsAnyone(relation, subject) ? [anyone] : []),
         ...(relation.role ? this.#input.roleIds.map((id) => ({ type: "role", id })) : []),
       ];
       this.#subjects.set(relation, subjects);
@@ -203,7 +203,7 @@ export class Walk<T> {
     );
   }
 
-  /** Whether something was not at hand, also where the outcome is certain in spite of it. */
+  /** Whether relationships were pending, even if the outcome is certain. */
   get incomplete(): boolean {
     return this.#incomplete;
   }

@@ -7,7 +7,7 @@ describe("a background task", () => {
   const running: RunningTask[] = [];
   const run = (task: Partial<BackgroundTask>): RunningTask => {
     const started = runBackgroundTask(
-      { name: "test.task", everyMs: 600_000, step: async () => false, mark: async () => "", isPast: async () => true, ...task },
+      { name: "test.task", everyMs: 600_000, step: async () => false, watermark: async () => "", isPast: async () => true, ...task },
       silent,
     );
     running.push(started);
@@ -17,27 +17,27 @@ describe("a background task", () => {
     for (const task of running.splice(0)) await task.close();
   });
 
-  it("is idle once everything is done that was there at the question, whoever did it", async () => {
+  it("is idle once the work that existed at the call is done, by this process or another", async () => {
     let done = 0;
-    let asked = 0;
+    let looks = 0;
     const task = run({
-      // One part a look: the rest is done by others.
+      // One item per step; other processes do the rest.
       step: async () => {
         done += 1;
         return false;
       },
-      mark: async () => "3",
-      isPast: async (mark) => {
-        asked += 1;
-        return done >= Number(mark) && asked > 1;
+      watermark: async () => "3",
+      isPast: async (watermark) => {
+        looks += 1;
+        return done >= Number(watermark) && looks > 1;
       },
     });
     await task.idle();
     expect(done).toBeGreaterThanOrEqual(3);
-    expect(asked).toBeGreaterThan(1);
+    expect(looks).toBeGreaterThan(1);
   });
 
-  it("goes on after a step that failed", async () => {
+  it("continues after a step that failed", async () => {
     let steps = 0;
     const task = run({
       step: async () => {
@@ -50,7 +50,7 @@ describe("a background task", () => {
     expect(steps).toBeGreaterThanOrEqual(2);
   });
 
-  it("waits for its step when it is closed, and does no other", async () => {
+  it("finishes its current step when it is closed, and starts no other", async () => {
     const step = Promise.withResolvers<void>();
     let steps = 0;
     const task = run({

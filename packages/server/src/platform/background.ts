@@ -4,27 +4,27 @@ import { Loop } from "./loop.ts";
 /** Work that a worker does continuously, in steps. */
 export interface BackgroundTask {
   readonly name: string;
-  /** How often it looks whether there is something to do. */
+  /** How often it looks for work. */
   readonly everyMs: number;
-  /** Does a part of what there is; true when there may be more. Must be safe beside the same in other processes. */
+  /** Does some of the work; true when there may be more. Must be safe to run concurrently in other processes. */
   step(): Promise<boolean>;
-  /** Marks what is there to do now. */
-  mark(): Promise<string>;
-  /** True when everything is done that was there when `mark` was taken. */
-  isPast(mark: string): Promise<boolean>;
+  /** Identifies the newest work that exists now. */
+  watermark(): Promise<string>;
+  /** True when all work up to `watermark` is done. */
+  isPast(watermark: string): Promise<boolean>;
 }
 
 export interface RunningTask {
-  /** Resolves when what was there at the call is done, by this process or another. */
+  /** Resolves when the work that existed at the call is done, by this process or another. */
   idle(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** After a failure: long enough not to hammer a database that is away. */
+/** After a failure: long enough not to overload a database that is recovering. */
 const pauseAfterFailureMs = 1_000;
 const idleLookMs = 25;
 
-/** Runs a background task until it is closed. A step that fails is logged and tried again. */
+/** Runs a background task until it is closed. A failed step is logged and retried. */
 export function runBackgroundTask(task: BackgroundTask, logger: Logger): RunningTask {
   const loop = new Loop({
     run: () => task.step(),
@@ -35,10 +35,10 @@ export function runBackgroundTask(task: BackgroundTask, logger: Logger): Running
   loop.start();
   return {
     async idle() {
-      const mark = await task.mark();
+      const watermark = await task.watermark();
       for (;;) {
         await loop.drained();
-        if (loop.isStopped || (await task.isPast(mark))) return;
+        if (loop.isStopped || (await task.isPast(watermark))) return;
         await loop.pause(idleLookMs);
       }
     },

@@ -1,11 +1,11 @@
 import type { ReadHandle } from "./database/database.ts";
 
-/** What waits in a queue of the worker's, and when the queue last moved. Both are counted by the database's clock. */
+/** How much waits in a queue of the worker, and when it last advanced. Both by the database's clock. */
 export interface BacklogState {
   readonly queue: string;
-  /** Age of the oldest record that could be handled now; 0 where none waits. */
+  /** Age of the oldest record that could be handled now; 0 if none waits. */
   readonly waitingSeconds: number;
-  /** How long ago a record of it was last handled. */
+  /** Time since a record of the queue was last handled. */
   readonly idleSeconds: number;
 }
 

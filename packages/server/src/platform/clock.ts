@@ -1,4 +1,4 @@
-/** The time, handed in so that a test can move it. Milliseconds since 1970, UTC. */
+/** The current time, injected so that a test can set it. Milliseconds since 1970, UTC. */
 export interface Clock {
   now(): number;
 }

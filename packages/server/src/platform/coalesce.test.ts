@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { coalesced } from "./coalesce.ts";
 
-/** Work whose every run the test ends by hand. */
+/** Work whose runs the test ends one by one. */
 function steered() {
   const runs: PromiseWithResolvers<void>[] = [];
   const call = coalesced(() => {
@@ -12,11 +12,11 @@ function steered() {
   return { runs, call };
 }
 
-/** Lets everything that can go on go on. */
+/** Runs all pending microtasks. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("work that is coalesced", () => {
-  it("begins at once when none runs", async () => {
+  it("begins at once when no run is under way", async () => {
     const { runs, call } = steered();
     const done = call();
     expect(runs).toHaveLength(1);
@@ -24,7 +24,7 @@ describe("work that is coalesced", () => {
     await expect(done).resolves.toBeUndefined();
   });
 
-  it("never overlaps itself: all who call meanwhile share the one run after it", async () => {
+  it("never overlaps itself: all calls made during a run share the next run", async () => {
     const { runs, call } = steered();
     const first = call();
     const waiting = [call(), call(), call()];
@@ -53,7 +53,7 @@ describe("work that is coalesced", () => {
     await late;
   });
 
-  it("tells a failure to those who waited for that run, and goes on for the others", async () => {
+  it("rejects the callers of a failed run only, and continues for the others", async () => {
     const { runs, call } = steered();
     const failing = call();
     const next = call();

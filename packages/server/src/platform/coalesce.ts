@@ -1,6 +1,6 @@
 /**
- * Turns `work` into a call that never overlaps itself: a call made while one runs gets the run after it, shared with
- * all others that wait. So whoever calls knows that a whole run has begun after the call.
+ * Turns `work` into a call that never overlaps itself. A call made during a run gets the next run, shared with
+ * all other waiting calls. So each caller knows that a whole run began after its call.
  */
 export function coalesced(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;

@@ -1,14 +1,15 @@
 import { sql } from "kysely";
 import { type Database, everyTenant, type WriteHandle } from "./database/database.ts";
 import { type SchemaStep, sharedTable } from "./database/migrations.ts";
+import { firstRow, rowsOf } from "./database/rows.ts";
 import { failureText } from "./failure-text.ts";
 
 /** A message, event or record that a consumer could not handle. */
 export interface DeadLetter {
-  /** The event's id, with a suffix for its source where the id is no UUID; generated where the message has none. */
+  /** The event's id, with a suffix for its source if the id is not a UUID; generated if the message has none. */
   readonly id: string;
   readonly topic: string;
-  /** The message as it came, as text; of one in CloudEvents' binary mode, the whole event as JSON. */
+  /** The received message as text; for CloudEvents' binary mode, the whole event as JSON. */
   readonly body: string;
   readonly attempts: number;
   /** The last failure, with addresses and secrets masked. */
@@ -25,11 +26,11 @@ export interface DeadLetters {
     readonly after?: string | undefined;
   }): Promise<{ readonly items: readonly DeadLetter[]; readonly next: string | null }>;
   count(): Promise<number>;
-  /** Has the consumer handle one again, as new. False where none has this id. */
+  /** Makes the consumer handle one again, as new. False if none has this id. */
   redrive(id: string): Promise<boolean>;
-  /** Has the consumer handle all that exist at the call again. Returns how many. */
+  /** Makes the consumer handle all that exist at the call again. Returns how many. */
   redriveAll(): Promise<number>;
-  /** Deletes one. False where none has this id. */
+  /** Deletes one. False if none has this id. */
   drop(id: string): Promise<boolean>;
 }
 
@@ -55,7 +56,7 @@ export const deadLetterSteps: readonly SchemaStep[] = [
   },
 ];
 
-/** A record that failed. `body` is stored in the clear: the caller leaves out secrets and personal data. */
+/** A record that failed. `body` is stored in plaintext: the caller must leave out secrets and personal data. */
 export interface FailedRecord {
   readonly id: string;
   readonly topic: string;
@@ -63,7 +64,7 @@ export interface FailedRecord {
   readonly error: unknown;
 }
 
-/** Stores records as dead letters. One that is stored already waits for an operator again, with one more attempt. */
+/** Stores records as dead letters. One that is stored already waits for an operator again, its attempts incremented. */
 export async function deadLetterRecords(tx: WriteHandle, consumer: string, failed: readonly FailedRecord[]): Promise<void> {
   for (const { id, topic, body, error } of failed) {
     await sql`insert into record_dead_letters (consumer, id, topic, body, attempts, failure)
@@ -73,7 +74,7 @@ export async function deadLetterRecords(tx: WriteHandle, consumer: string, faile
   }
 }
 
-/** The ids that an operator wants handled again, oldest first. */
+/** The ids that an operator has redriven, oldest first. */
 export async function redrivenRecords(tx: WriteHandle, consumer: string, limit: number): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
     select id from record_dead_letters where consumer = ${consumer} and again order by number limit ${limit}`.execute(tx);
@@ -92,8 +93,8 @@ interface Row extends Omit<DeadLetter, "failedAt"> {
 }
 
 /**
- * The dead letters of one consumer. `onRedriven` runs in the transaction that marks them, for a consumer that does not
- * look for marked ones itself.
+ * The dead letters of one consumer. `onRedriven` runs in the transaction that flags them as redriven, for a consumer
+ * that does not look for them itself.
  */
 export function recordDeadLetters(
   database: Database,
@@ -101,7 +102,7 @@ export function recordDeadLetters(
   onRedriven?: (tx: WriteHandle, ids: readonly string[]) => Promise<void>,
 ): DeadLetters {
   const ofConsumer = sql`consumer = ${consumer} and not again`;
-  const mark = (which: ReturnType<typeof sql>): Promise<number> =>
+  const redrive = (which: ReturnType<typeof sql>): Promise<number> =>
     database.transact(everyTenant, async (tx) => {
       const { rows } = await sql<{ id: string }>`
         update record_dead_letters set again = true where ${ofConsumer} and ${which} returning id`.execute(tx);
@@ -115,10 +116,13 @@ export function recordDeadLetters(
   return {
     async list({ limit, after }) {
       if (after !== undefined && !/^\d{1,18}$/.test(after)) return { items: [], next: null };
-      const { rows } = await database.read(everyTenant, (db) =>
-        sql<Row>`select number::text, id, topic, body, attempts, failure, failed_at from record_dead_letters
-          where ${ofConsumer} and number > ${after ?? "0"}::bigint
-          order by record_dead_letters.number limit ${limit + 1}`.execute(db as never),
+      const rows = await database.read(everyTenant, (db) =>
+        rowsOf(
+          db,
+          sql<Row>`select number::text, id, topic, body, attempts, failure, failed_at from record_dead_letters
+            where ${ofConsumer} and number > ${after ?? "0"}::bigint
+            order by record_dead_letters.number limit ${limit + 1}`,
+        ),
       );
       const page = rows.slice(0, limit);
       return {
@@ -127,13 +131,13 @@ export function recordDeadLetters(
       };
     },
     async count() {
-      const { rows } = await database.read(everyTenant, (db) =>
-        sql<{ count: string }>`select count(*) from record_dead_letters where ${ofConsumer}`.execute(db as never),
+      const counted = await database.read(everyTenant, (db) =>
+        firstRow(db, sql<{ count: string }>`select count(*) from record_dead_letters where ${ofConsumer}`),
       );
-      return Number(rows[0]?.count);
+      return Number(counted?.count);
     },
-    redrive: async (id) => (await mark(sql`id = ${id}`)) === 1,
-    redriveAll: () => mark(sql`true`),
+    redrive: async (id) => (await redrive(sql`id = ${id}`)) === 1,
+    redriveAll: () => redrive(sql`true`),
     drop: (id) =>
       database.transact(everyTenant, async (tx) => {
         const { numAffectedRows } = await sql`delete from record_dead_letters where ${ofConsumer} and id = ${id}`.execute(tx);

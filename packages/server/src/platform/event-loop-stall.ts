@@ -1,10 +1,10 @@
 const beatMsDefault = 250;
-/** After a stall, what had been waiting is read within this time. */
+/** After a stall, data that waited in the sockets is read within this time. */
 const readInMs = 1_000;
 
 /**
- * Detects stalls of the event loop, and tells how long what is read now may have been waiting. A process that was stopped, starved,
- * or on a machine that was paused finds in its sockets what was sent meanwhile, and the sender may have given up long ago.
+ * Detects stalls of the event loop, and returns how long data that is read now may have waited. A process that was stopped, starved,
+ * or on a paused machine finds old data in its sockets, whose sender may have given up long ago.
  */
 export class EventLoopStall {
   readonly #beatMs: number;
@@ -18,10 +18,10 @@ export class EventLoopStall {
     this.#timer.unref();
   }
 
-  /** The earliest moment at which what is read now can have arrived, by `performance.now()`. */
+  /** The earliest time at which data that is read now can have arrived, by `performance.now()`. */
   get arrivedAt(): number {
     const now = performance.now();
-    // In the turn in which the process continues, sockets are read before timers run.
+    // In the first turn after a stall, sockets are read before timers run.
     if (this.#isStalled(now)) return this.#beatAt;
     if (this.#before !== undefined && now < this.#before.until) return this.#before.stalledAt;
     return now;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { failureText } from "./failure-text.ts";
 
-it("is storable text without secrets, of bounded length", () => {
+it("the text of a failure is storable, has no secrets, and has a bounded length", () => {
   expect(failureText(new Error("value a\u0000b \ud800 postgres://me:secret@host"))).toBe(
     "value a\uFFFDb \uFFFD postgres://me:[secret]@host",
   );

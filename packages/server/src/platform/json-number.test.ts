@@ -2,17 +2,17 @@ import { describe, expect, it } from "vitest";
 import { parseJson } from "#operation/transport/json.ts";
 import { readJson, UnacceptableJson } from "./json.ts";
 
-const placeOf = (text: string): readonly string[] | undefined => {
+const pathOf = (text: string): readonly string[] | undefined => {
   try {
     readJson(text);
     return undefined;
   } catch (error) {
-    if (error instanceof UnacceptableJson && error.rule === "number") return error.at;
+    if (error instanceof UnacceptableJson && error.rule === "number") return error.path;
     throw error;
   }
 };
 
-/** Each would be another number, or none, as a double. */
+/** As a double, each would be another number, or none. */
 const inexact = [
   "9007199254740992",
   "9007199254740993",
@@ -53,34 +53,34 @@ const exact = [
 ];
 
 describe("a number in JSON from outside", () => {
-  it.each(inexact)("that a double does not hold is refused, with its place: %s", (number) => {
-    expect(placeOf(number)).toEqual([]);
-    expect(placeOf(`{"a":{"b,c":[1,"x]",{"d":2},[${number}]]}}`)).toEqual(["a", "b,c", "3", "0"]);
-    expect(placeOf(`{"x":{"y":[]},"\\u0061\\"":[{}, ${number} ]}`)).toEqual(['a"', "1"]);
+  it.each(inexact)("is rejected with its path if a double cannot represent it: %s", (number) => {
+    expect(pathOf(number)).toEqual([]);
+    expect(pathOf(`{"a":{"b,c":[1,"x]",{"d":2},[${number}]]}}`)).toEqual(["a", "b,c", "3", "0"]);
+    expect(pathOf(`{"x":{"y":[]},"\\u0061\\"":[{}, ${number} ]}`)).toEqual(['a"', "1"]);
   });
 
-  it.each(exact)("that a double holds is read: %s", (number) => {
+  it.each(exact)("is accepted if a double represents it: %s", (number) => {
     expect(readJson(`[${number}]`)).toEqual([Number(number)]);
   });
 
-  it("in a text is a text", () => {
+  it("is left unchanged inside a string", () => {
     expect(readJson('{"a":"9007199254740993","9007199254740993":"1e400"}')).toEqual({ a: "9007199254740993", "9007199254740993": "1e400" });
   });
 
-  it("of JavaScript, written by JSON.stringify, is read back the same up to 2^53", () => {
+  it("is read back unchanged up to 2^53 if JSON.stringify wrote it", () => {
     for (let round = 0; round < 2_000; round += 1) {
       const number = (Math.random() - 0.5) * 10 ** Math.floor(Math.random() * 40 - 25);
       if (Math.abs(number) <= Number.MAX_SAFE_INTEGER) expect(readJson(JSON.stringify(number))).toBe(number);
     }
   });
 
-  it("that is refused is a fault of the request, at its field", () => {
+  it("is a validation issue of the request at its field if it is rejected", () => {
     expect(() => parseJson('{"contextData":{"amount":9007199254740993}}')).toThrow(
       expect.objectContaining({ details: [expect.objectContaining({ field: "contextData.amount", rule: "number" })] }),
     );
   });
 
-  it("that is none is a SyntaxError", () => {
+  it("is a SyntaxError if it is malformed", () => {
     for (const text of ["[1-2]", "[9007199254740993", "[1e]", "[--1]", "[1.2.3e400]"]) expect(() => readJson(text)).toThrow(SyntaxError);
   });
 });

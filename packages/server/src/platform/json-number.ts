@@ -1,21 +1,21 @@
-/** Every decimal of at most this many significant digits survives the way into a double and back (IEEE 754 binary64). */
-const digitsAlwaysKept = 15;
+/** Every decimal of at most this many significant digits survives a round trip through a double (IEEE 754 binary64). */
+const digitsAlwaysExact = 15;
 
 const form = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
 /**
- * Whether a number of JSON means the same after it was read as a double, so that two numbers that differ never become equal:
- * no integer beyond 2^53 - 1 (RFC 7493 §2.2), nothing that overflows or underflows, no digits that a double drops.
+ * Whether a JSON number has the same value as a double, so that two different numbers never become equal:
+ * no integer beyond 2^53 - 1 (RFC 7493 §2.2), no overflow or underflow, no digits that a double drops.
  */
 export function isExactNumber(token: string): boolean {
   const value = Number(token);
-  if (Number.isNaN(value)) return true; // no number at all: the parser says so
+  if (Number.isNaN(value)) return true; // not a number: the parser rejects it
   if (Math.abs(value) > Number.MAX_SAFE_INTEGER) return false;
   const written = digitsOf(token);
-  return written === undefined || written.length <= digitsAlwaysKept ? value !== 0 || written === "" : written === digitsOf(String(value));
+  return written === undefined || written.length <= digitsAlwaysExact ? value !== 0 || written === "" : written === digitsOf(String(value));
 }
 
-/** Significant digits, without zeros at either end; empty for zero, undefined for what is no number. */
+/** Significant digits, without zeros at either end; empty for zero, undefined if it is not a number. */
 function digitsOf(token: string): string | undefined {
   const [, , whole = "", fraction = ""] = form.exec(token) ?? [];
   if (whole === "") return undefined;

@@ -13,14 +13,14 @@ const refused = (text: string): UnacceptableJson["rule"] | undefined => {
 };
 
 describe("JSON from outside", () => {
-  it("is accepted to its bound of depth, and refused one level deeper, at any depth without an overflow", () => {
+  it("is accepted up to the depth limit and rejected beyond it, without a stack overflow at any depth", () => {
     expect(readJson(nested(jsonDepthMax))).toBeDefined();
     for (const depth of [jsonDepthMax + 1, 4_000, 20_000, 1_000_000]) expect(refused(nested(depth))).toBe("depth");
     expect(refused('{"a":'.repeat(20_000))).toBe("depth");
     expect(refused(`{"a":"\\u0000","b":${nested(20_000)}}`)).toBe("depth");
   });
 
-  it("counts no brackets in strings", () => {
+  it("does not count brackets in strings towards its depth", () => {
     const text = `"${"[{".repeat(100)}"`;
     expect(readJson(text)).toBe("[{".repeat(100));
     expect(readJson(`["\\"${"[".repeat(100)}\\\\"]`)).toEqual([`"${"[".repeat(100)}\\`]);
@@ -35,11 +35,11 @@ describe("JSON from outside", () => {
     ["a number of 400 digits", `[-${"9".repeat(400)}]`, "number"],
     ["a prototype", '{"__proto__":{}}', "prototype"],
     ["a constructor's prototype", '{"constructor":{"prototype":{}}}', "prototype"],
-  ])("with %s is refused", (_what, text, rule) => {
+  ])("is rejected with %s", (_what, text, rule) => {
     expect(refused(text)).toBe(rule);
   });
 
-  it("that is none is a SyntaxError", () => {
+  it("is a SyntaxError if it is malformed", () => {
     for (const text of ["", "{", "]]", "nope", '{"a":1}}']) expect(() => readJson(text)).toThrow(SyntaxError);
   });
 });

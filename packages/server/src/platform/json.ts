@@ -1,28 +1,28 @@
 import { isExactNumber, pathTo } from "./json-number.ts";
 
-/** A request or a message is a form. Deeper data is made to exhaust the stack of functions that walk it. */
+/** No request or message needs more. Deeper data can only be meant to exhaust the stack of recursive functions. */
 export const jsonDepthMax = 64;
 
 export type JsonRule = "depth" | "size" | "text" | "number" | "prototype";
 
-/** JSON that is well-formed and not accepted, with the bound or rule that it breaks. */
+/** JSON that is well-formed but not accepted, with the limit or rule that it breaks. */
 export class UnacceptableJson extends Error {
   readonly rule: JsonRule;
-  /** Where in the value, by names and indexes; empty for the whole. */
-  readonly at: readonly string[];
-  constructor(rule: JsonRule, message: string, at: readonly string[] = []) {
+  /** The path in the value, as names and indexes; empty for the whole value. */
+  readonly path: readonly string[];
+  constructor(rule: JsonRule, message: string, path: readonly string[] = []) {
     super(message);
     this.name = "UnacceptableJson";
     this.rule = rule;
-    this.at = at;
+    this.path = path;
   }
 }
 
 /**
- * Parses JSON from outside: HTTP bodies, RPC calls, broker messages, files. Throws SyntaxError where it is no JSON, and
- * {@link UnacceptableJson} where it is deeper than {@link jsonDepthMax}, names a prototype, holds a text that
- * PostgreSQL cannot store, or a number that is another one as a double (decision 0038). Depth and numbers are checked on the
- * text, before anything recursive reads it. Whoever calls bounds the length.
+ * Parses untrusted JSON: HTTP bodies, RPC calls, broker messages, files. Throws SyntaxError if it is malformed, and
+ * {@link UnacceptableJson} if it is deeper than {@link jsonDepthMax}, names a prototype, contains a string that
+ * PostgreSQL cannot store, or a number that a double cannot represent (decision 0038). Depth and numbers are checked on the
+ * text, before any recursive code runs. The caller limits the length.
  */
 export function readJson(text: string): unknown {
   const { deep, inexactAt } = scan(text);
@@ -36,7 +36,7 @@ export function readJson(text: string): unknown {
 
 const inexact = "holds a number that cannot be kept exactly: beyond 2^53 - 1 or with more digits than a double has; send it as a text";
 
-/** Throws {@link UnacceptableJson} for what PostgreSQL cannot store, or what is deeper than {@link jsonDepthMax}. */
+/** Throws {@link UnacceptableJson} for a value that PostgreSQL cannot store, or that is deeper than {@link jsonDepthMax}. */
 export function refuseUnstorable(value: unknown): void {
   const found = unstorable(value, 0);
   if (found === undefined) return;
@@ -45,7 +45,7 @@ export function refuseUnstorable(value: unknown): void {
     number: "holds a number that cannot be stored",
     depth: `is nested deeper than ${jsonDepthMax} levels`,
   } as const;
-  throw new UnacceptableJson(found.rule, messages[found.rule], found.at);
+  throw new UnacceptableJson(found.rule, messages[found.rule], found.path);
 }
 
 const openBrace = 0x7b;
@@ -57,14 +57,14 @@ const backslash = 0x5c;
 
 const minus = 0x2d;
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
-/** `+`, `-`, `.`, a digit, `E` or `e`: what a number goes on with. */
+/** `+`, `-`, `.`, a digit, `E` or `e`: the characters that may follow in a number. */
 const isOfNumber = (code: number): boolean => isDigit(code) || code === 0x2b || code === minus || code === 0x2e || (code | 0x20) === 0x65;
-/** A token that is shorter and has no exponent is exact, whatever its digits are. */
+/** A shorter token without an exponent is always exact. */
 const lengthAlwaysExact = 15;
 
 interface Scanned {
   readonly deep: boolean;
-  /** Where the first number stands that a double does not hold exactly. */
+  /** The offset of the first number that a double cannot represent. */
   readonly inexactAt: number | undefined;
 }
 
@@ -99,7 +99,7 @@ function scan(text: string): Scanned {
   return { deep: false, inexactAt };
 }
 
-/** What a text could hold that is worth a search: a prototype's name, or an escape that spells one, a NUL or half a surrogate pair. */
+/** Text that needs a full check: a prototype's name, or an escape that may spell one, a NUL or an unpaired surrogate. */
 const suspicious = /\\u|__proto__|"constructor"/;
 
 function refusePrototypes(name: string, value: unknown): unknown {
@@ -112,23 +112,23 @@ const isObject = (value: unknown): value is object => typeof value === "object" 
 
 interface Unstorable {
   readonly rule: "text" | "number" | "depth";
-  readonly at: readonly string[];
+  readonly path: readonly string[];
 }
 
 const plainName = /^[\w$-]+$/;
 const isUnstorableText = (text: string): boolean => text.includes("\u0000") || !text.isWellFormed();
 
-/** PostgreSQL keeps no NUL, half a surrogate pair is no character, and JSON has no Infinity. */
+/** PostgreSQL stores no NUL and no unpaired surrogate, and JSON has no Infinity. */
 function unstorable(value: unknown, depth: number): Unstorable | undefined {
-  if (typeof value === "string") return isUnstorableText(value) ? { rule: "text", at: [] } : undefined;
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : { rule: "number", at: [] };
+  if (typeof value === "string") return isUnstorableText(value) ? { rule: "text", path: [] } : undefined;
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : { rule: "number", path: [] };
   if (!isObject(value)) return undefined;
-  if (depth === jsonDepthMax) return { rule: "depth", at: [] };
+  if (depth === jsonDepthMax) return { rule: "depth", path: [] };
   const members = value as Readonly<Record<string, unknown>>;
   for (const name in members) {
-    if (!plainName.test(name) && isUnstorableText(name)) return { rule: "text", at: [] };
+    if (!plainName.test(name) && isUnstorableText(name)) return { rule: "text", path: [] };
     const found = unstorable(members[name], depth + 1);
-    if (found !== undefined) return { rule: found.rule, at: [name, ...found.at] };
+    if (found !== undefined) return { rule: found.rule, path: [name, ...found.path] };
   }
   return undefined;
 }

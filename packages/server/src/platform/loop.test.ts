@@ -2,7 +2,7 @@ import { eventually } from "@gatehouse/testing/eventually.ts";
 import { afterEach, describe, expect, it } from "vitest";
 import { Loop, type LoopOptions, retryPauseMs } from "./loop.ts";
 
-/** Longer than any test: only a wake, a failure's pause or a stop ends it. */
+/** Longer than any test: only a wake, a failure's pause or a stop ends the pause. */
 const never = 600_000;
 
 describe("a loop", () => {
@@ -17,7 +17,7 @@ describe("a loop", () => {
     for (const loop of loops.splice(0)) await loop.stop();
   });
 
-  it("runs while there is more, then each time it is woken, and each time its pause is over", async () => {
+  it("runs while there is more, then whenever it is woken or its pause has elapsed", async () => {
     let left = 3;
     let runs = 0;
     const run = async () => {
@@ -36,7 +36,7 @@ describe("a loop", () => {
     await eventually(() => ticks).toBeGreaterThan(3);
   });
 
-  it("never runs twice at a time, however often it is woken", async () => {
+  it("never runs concurrently with itself, however often it is woken", async () => {
     let running = 0;
     let mostAtOnce = 0;
     let runs = 0;
@@ -59,7 +59,7 @@ describe("a loop", () => {
     expect(runs).toBeGreaterThan(3);
   });
 
-  it("is drained by a run that began after the question, not by the one under way", async () => {
+  it("is drained by a run that began after the call, not by the current run", async () => {
     const steps: PromiseWithResolvers<void>[] = [];
     const loop = started({
       run: async () => {
@@ -81,7 +81,7 @@ describe("a loop", () => {
     await drained;
   });
 
-  it("tries again after a failure, reports how many there were in a row, and is drained only by a success", async () => {
+  it("retries after a failure, reports the number of consecutive failures, and is drained only by a success", async () => {
     const reported: number[] = [];
     let runs = 0;
     const loop = started({
@@ -97,7 +97,7 @@ describe("a loop", () => {
     expect(reported).toEqual([1, 2, 3, 1]);
   });
 
-  it("is not woken from the pause after a failure", async () => {
+  it("cannot be woken from the pause after a failure", async () => {
     let runs = 0;
     const loop = started({
       retry: { firstPauseMs: never, longestPauseMs: never },
@@ -112,7 +112,7 @@ describe("a loop", () => {
     expect(runs).toBe(1);
   });
 
-  it("waits for its run when it is stopped, ends every pause, and runs no more", async () => {
+  it("finishes its run when it is stopped, ends every pause, and does not run again", async () => {
     const step = Promise.withResolvers<void>();
     let runs = 0;
     const loop = started({
@@ -137,7 +137,7 @@ describe("a loop", () => {
     expect(runs).toBe(1);
   });
 
-  it("ends a pause after a failure when it is stopped, and does not report what fails afterwards", async () => {
+  it("ends a pause after a failure when it is stopped, and does not report later failures", async () => {
     const step = Promise.withResolvers<void>();
     let reported = 0;
     const loop = started({
@@ -152,7 +152,7 @@ describe("a loop", () => {
     expect(reported).toBe(0);
   });
 
-  it("has nothing to wait for when it is stopped before its start", async () => {
+  it("stops at once when it is stopped before its start", async () => {
     let runs = 0;
     const loop = new Loop({
       everyMs: 1,
@@ -167,7 +167,7 @@ describe("a loop", () => {
   });
 });
 
-it("doubles the pause with each failure up to the longest", () => {
+it("the retry pause doubles with each failure up to the longest", () => {
   const schedule = { firstPauseMs: 50, longestPauseMs: 3_200 };
   expect([1, 2, 3, 7, 8, 5_000].map((failures) => retryPauseMs(schedule, failures))).toEqual([50, 100, 200, 3_200, 3_200, 3_200]);
 });

@@ -1,29 +1,29 @@
-/** When work that failed is tried again: after the first pause, which doubles with each failure in a row up to the longest. */
+/** When failed work is retried: after the first pause, which doubles with each consecutive failure up to the longest. */
 export interface RetrySchedule {
   readonly firstPauseMs: number;
   readonly longestPauseMs: number;
 }
 
-/** Doublings beyond which a pause has reached any longest one. */
+/** Enough doublings to exceed any longest pause. */
 const doublingsMax = 20;
 
-/** The pause after the given number of failures in a row, counted from 1. */
+/** The pause after this number of consecutive failures, counted from 1. */
 export const retryPauseMs = ({ firstPauseMs, longestPauseMs }: RetrySchedule, failures: number): number =>
   Math.min(firstPauseMs * 2 ** Math.min(failures - 1, doublingsMax), longestPauseMs);
 
 export interface LoopOptions {
-  /** Does a part of the work. True when there may be more to do at once. */
+  /** Does some of the work. True when there may be more to do at once. */
   readonly run: () => Promise<boolean>;
-  /** How long the loop waits, unless woken, after a run that found nothing more. */
+  /** How long the loop waits, unless woken, after a run that found no more work. */
   readonly everyMs: number;
   readonly retry: RetrySchedule;
-  /** Reports a rejected run; `failures` counts those in a row from 1. Not called for a run that rejects after `stop`. */
+  /** Reports a rejected run; `failures` counts consecutive ones from 1. Not called for a run that rejects after `stop`. */
   readonly onFailure: (error: unknown, failures: number) => void;
 }
 
 /**
- * Repeats work until it is stopped. Never runs it twice at a time. A rejected run is repeated by the retry schedule, which no
- * `wake` shortens: what fails must not be tried as often as something is appended.
+ * Repeats work until it is stopped. Never runs it concurrently with itself. A rejected run is repeated by the retry schedule, which
+ * `wake` does not shorten: failing work must not run as often as something is appended.
  */
 export class Loop {
   readonly #options: LoopOptions;
@@ -51,7 +51,7 @@ export class Loop {
     void this.#repeat();
   }
 
-  /** Runs the work again as soon as the present run, if there is one, has ended. */
+  /** Runs the work again as soon as the current run, if there is one, has ended. */
   wake(): void {
     this.#isWoken = true;
     this.#endIdlePause?.();
@@ -71,7 +71,7 @@ export class Loop {
     if (!this.#isStopped) await this.#pauseFor(ms).promise;
   }
 
-  /** Begins no other run. Resolves when the present one has ended. */
+  /** Starts no other run. Resolves when the current one has ended. */
   stop(): Promise<void> {
     this.#isStopped = true;
     for (const end of this.#pauses) end();
@@ -118,7 +118,7 @@ export class Loop {
     this.#endIdlePause = undefined;
   }
 
-  /** No race with a promise that lives as long as the loop: each would keep a reaction until the loop ends. */
+  /** Does not race with a promise that lives as long as the loop: each race would retain a reaction until the loop ends. */
   #pauseFor(ms: number): { readonly promise: Promise<void>; readonly end: () => void } {
     const { promise, resolve } = Promise.withResolvers<void>();
     const end = (): void => {

@@ -1,4 +1,4 @@
-/** Thrown by a handler of a message or a job: no retry can help, so it becomes a dead letter at once. */
+/** Thrown by a handler of a message or a job that no retry can help: it becomes a dead letter at once. */
 export class NonRetryableError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });

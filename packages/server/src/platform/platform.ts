@@ -17,7 +17,7 @@ import type { SnapshotCache } from "./snapshot-cache/snapshot-cache.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
 import type { Tracer } from "./telemetry/tracing.ts";
 
-/** Every port, as the runtime has put it together: the ground that operations and modules stand on. */
+/** Every port, as composed by the runtime. Operations and modules are built on it. */
 export interface Platform {
   readonly database: Database;
   readonly writes: Writes;
@@ -36,7 +36,7 @@ export interface Platform {
   readonly metrics: Metrics;
   readonly tracer: Tracer;
   readonly clock: Clock;
-  /** How far this machine's clock is from the database's, in milliseconds; 0 where they are the same. */
+  /** The offset of this machine's clock from the database's, in milliseconds. */
   readonly clockSkewMs: () => number;
   readonly settings: Settings;
 }

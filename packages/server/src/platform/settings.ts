@@ -1,69 +1,69 @@
-/** What the configuration decides for modules (names and defaults: docs/contract.md, "Starting it"; units in the names). */
+/** Configuration that modules read (names and defaults: docs/contract.md, "Starting it"; units in the names). */
 export interface Settings {
   readonly quotas: Quotas;
-  /** What the caches of decisions may hold in this process. */
+  /** Size limit of the decision caches in this process. */
   readonly cacheBytes: number;
   readonly version: string;
-  /** Origin of the links in mails; never taken from a request. */
+  /** Origin of links in mails; never taken from a request. */
   readonly publicUrl: string;
   readonly passwordHash: "argon2id" | "bcrypt";
-  /** Decision 0010: `conceal` answers a known address as a new one; `explicit` says that it is taken. */
+  /** Decision 0010: `conceal` answers a known address like a new one; `explicit` reports that it is taken. */
   readonly knownAddress: "conceal" | "explicit";
   readonly sessionIdleSeconds: number;
   readonly sessionAbsoluteSeconds: number;
   readonly verifyEmailSeconds: number;
   readonly resetPasswordSeconds: number;
   readonly invitationSeconds: number;
-  /** What the decisions of one principal may cost a second in one process, in steps (decision 0038). */
+  /** Decision steps that one principal may use per second in one process (decision 0038). */
   readonly decisionStepsPerSecond: number;
-  /** How long decided questions are kept for previews; 0 keeps none. */
+  /** How long decisions are stored for previews; 0 stores none. */
   readonly decisionDays: number;
-  /** Billing's API (decision 0024), and the token that it asks for. */
+  /** The billing API (decision 0024) and its token. */
   readonly billing: BillingSettings | undefined;
-  /** How long audit records are kept; 0 keeps all. */
+  /** Retention of audit records; 0 retains all. */
   readonly auditDays: number;
-  /** How long events are kept in the log, where every reader has passed them; 0 keeps all. */
+  /** Retention of events in the log once every reader has passed them; 0 retains all. */
   readonly eventDays: number;
-  /** Whether each audit record is handed on as an event. */
+  /** Whether each audit record is forwarded as an event. */
   readonly auditForward: "on" | "off";
-  /** Words of this installation that are no passwords. */
+  /** Words that this installation rejects as passwords. */
   readonly passwordWords: readonly string[];
-  /** What all API keys together may call in a minute; 0 is without this limit. */
+  /** Calls of all API keys together in a minute; 0 for no limit. */
   readonly apiKeysCallsPerMinute: number;
-  /** What every API key may call in a minute, whatever its own limits are; 0 is without this limit. */
+  /** Calls of each API key in a minute, in addition to its own limits; 0 for no limit. */
   readonly apiKeyCallsPerMinute: number;
-  /** How long the usage of API keys, and keys that ended, are kept; 0 keeps all. */
+  /** How long the usage of API keys, and revoked or expired keys, are kept; 0 keeps all. */
   readonly apiKeyUsageDays: number;
-  /** Sessions of one user beside each other; one more ends the oldest. */
+  /** Concurrent sessions of one user; one more ends the oldest. */
   readonly sessionsPerUser: number;
-  /** Invitations that one account may send in an hour, in all organizations; an organization four times as many in a day. */
+  /** Invitations that one account may send per hour in all organizations; an organization may send four times as many per day. */
   readonly invitationsPerHour: number;
-  /** `off` on loopback only, for measuring: no limit by address, on attempts to sign in, and on mails. */
+  /** `off` disables limits by address, on sign-in attempts and on mails; for benchmarks, on loopback only. */
   readonly signInLimit: "on" | "off";
 }
 
-/** How much an account, or an organization, may have of something at a time. */
+/** How much an account or an organization may have at a time. */
 export interface Quotas {
-  /** Organizations that one account has made; whoever holds `Tenant.Update` may make any number. */
+  /** Organizations that one account has created; an account with `Tenant.Update` may create any number. */
   readonly organizations: number;
-  /** Roles of its own, in one organization. */
+  /** Custom roles in one organization. */
   readonly roles: number;
   readonly grants: number;
-  /** Active ones of one owner in one scope. */
+  /** Active API keys of one owner in one scope. */
   readonly apiKeys: number;
-  /** Open ones. */
+  /** Pending invitations. */
   readonly invitations: number;
-  /** In one organization. */
+  /** Service accounts of one organization. */
   readonly serviceAccounts: number;
-  /** Of an organization and all of its members together. */
+  /** For an organization and all of its members together. */
   readonly attributeBytes: number;
 }
 
 export interface BillingSettings {
   readonly url: string;
   readonly token: string | undefined;
-  /** How long an organization stays after billing has asked for its deletion (decision 0030). */
+  /** Delay between a deletion request from billing and the deletion of the organization (decision 0030). */
   readonly deletionDelayHours: number;
-  /** Of all organizations, no more are deleted for billing within a day; a few may be, however few there are. */
+  /** Share of all organizations that billing may delete per day; a few are always allowed. */
   readonly deletionPercentMax: number;
 }

@@ -1,22 +1,22 @@
-/** How a call ended: it failed, had no answer in time, or was not made because others had failed. */
-export type Ending = "failed" | "timeout" | "circuit_open";
+/** Why a call has no answer: it failed, it timed out, or the open circuit breaker rejected it. */
+export type UnavailableReason = "failed" | "timeout" | "circuit_open";
 
-/** A dependency that cannot answer now. The door turns it into 503; `cause` stays in the log. */
+/** A dependency that cannot answer now. The HTTP server answers 503; `cause` is only logged. */
 export class Unavailable extends Error {
   readonly dependency: string;
-  readonly ending: Ending;
-  constructor(dependency: string, cause: unknown, ending: Ending = "failed") {
+  readonly reason: UnavailableReason;
+  constructor(dependency: string, cause: unknown, reason: UnavailableReason = "failed") {
     super(`${dependency} is unavailable`, { cause });
     this.name = "Unavailable";
     this.dependency = dependency;
-    this.ending = ending;
+    this.reason = reason;
   }
 }
 
-/** No answer came, and the work may have been done. The caller is told so, and looks, or retries with the same key. */
+/** No answer came, and the work may have been done. The caller must check, or retry with the same idempotency key. */
 export class OutcomeUnknown extends Unavailable {
-  constructor(dependency: string, cause: unknown, ending?: Ending) {
-    super(dependency, cause, ending);
+  constructor(dependency: string, cause: unknown, reason?: UnavailableReason) {
+    super(dependency, cause, reason);
     this.name = "OutcomeUnknown";
   }
 }

@@ -1,4 +1,4 @@
-/** Rejects with `message` when `work` has not ended after so many milliseconds; what it comes to then is nobody's. */
+/** Rejects with `message` when `work` has not ended after `ms` milliseconds; its later result is ignored. */
 export async function within<T>(ms: number, message: string, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
@@ -12,7 +12,7 @@ export async function within<T>(ms: number, message: string, work: Promise<T>): 
   }
 }
 
-/** Waits, or until `end`. */
+/** Waits for `ms` milliseconds, or until `end` resolves. */
 export async function pauseUntil(ms: number, end: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<void>((resolve) => {

@@ -7,11 +7,10 @@ import { pruneKeys } from "#operation/kernel/idempotency.ts";
 import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { Kernel } from "#operation/kernel/kernel.ts";
 import { formerVersionsOf } from "#operation/kernel/new-events.ts";
-import { servedElsewhere } from "#operation/rpc/client.ts";
+import { serveOverRpc } from "#operation/rpc/client.ts";
+import { pruneCalls } from "#operation/rpc/recorded-calls.ts";
 import { respond } from "#operation/rpc/responder.ts";
-import { pruneCalls } from "#operation/rpc/taken-calls.ts";
-import { type Serve, servedHere } from "#operation/transport/serve.ts";
-import { atMostEvery } from "#platform/at-most-every.ts";
+import { type Serve, serveInProcess } from "#operation/transport/serve.ts";
 import { type RunningTask, runBackgroundTask } from "#platform/background.ts";
 import { pruneMessages } from "#platform/broker/database-broker-store.ts";
 import { pruneInbox } from "#platform/broker/inbox.ts";
@@ -25,16 +24,17 @@ import { type LogReader, mayRemoveOldEvents, removeOldEvents } from "#platform/l
 import type { Platform } from "#platform/platform.ts";
 import { reportStopped } from "#platform/retention/ceiling.ts";
 import type { Serving } from "#platform/rpc/rpc.ts";
+import { throttled } from "#platform/throttled.ts";
 import { registerBrokerGauges } from "./broker-gauges.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import type { Configuration } from "./configuration.ts";
 import { registerConsumerGauges } from "./consumer-gauges.ts";
-import { countFromZero } from "./first-counts.ts";
 import { registerGauges } from "./gauges.ts";
+import { initializeCounters } from "./initial-counters.ts";
 import { logReaders, manifests, pruneKeysQueue, pruneMessagesQueue, queues, removeOldEventsQueue, retiredQueues } from "./modules.ts";
 import { type Overrides, openPorts, type Ports } from "./ports.ts";
-import { asksOthers, type Role } from "./roles.ts";
-import { registerStandingGauge, StandingQueues } from "./standing-queues.ts";
+import { callsOtherProcesses, type Role } from "./roles.ts";
+import { registerStalledQueuesGauge, StalledQueues } from "./stalled-queues.ts";
 
 const pruneKeysWork = ({ clock, database }: Platform): Job<object> => ({
   name: pruneKeysQueue,
@@ -45,14 +45,14 @@ const pruneKeysWork = ({ clock, database }: Platform): Job<object> => ({
   },
 });
 
-/** Told of commits, a process looks at the log at once, but not more often than this under load: each look is a statement. */
-const lookPauseMs = 5;
+/** After a commit notification a process reads the log at once, but at most this often: each read is a statement. */
+const readLogPauseMs = 5;
 
-function look({ log, consumers }: Platform): void {
+function readLog({ log, consumers }: Platform): void {
   void log.catchUp();
   consumers.wake();
 }
-/** What no broker hands over again, and messages of the embedded broker that nobody fetched in time. */
+/** Deletes inbox entries that no broker redelivers, and messages of the embedded broker that expired unconsumed. */
 const pruneMessagesWork = ({ clock, database }: Platform): Job<object> => ({
   name: pruneMessagesQueue,
   schedule: "23 * * * *",
@@ -66,7 +66,7 @@ const pruneMessagesWork = ({ clock, database }: Platform): Job<object> => ({
 
 const dayMs = 86_400_000;
 
-/** What the log need not keep any more (S0, event persistence). */
+/** Removes the events whose retention time has passed. */
 const removeOldEventsWork = ({ clock, database, logger, settings }: Platform, readers: readonly LogReader[]): Job<object> => ({
   name: removeOldEventsQueue,
   schedule: "33 * * * *",
@@ -79,7 +79,7 @@ const removeOldEventsWork = ({ clock, database, logger, settings }: Platform, re
   },
 });
 
-/** A process's parts, put together: ports, modules, and the worker that keeps projections and sends mails. */
+/** A process: ports, modules, and the worker that updates projections and sends mails. */
 export interface Application {
   readonly catalogue: Catalogue;
   readonly kernel: Kernel;
@@ -87,23 +87,23 @@ export interface Application {
   readonly inbox: Ports["inbox"];
   readonly lost: Ports["lost"];
   readonly dispatch: Dispatch;
-  /** Answers what a door has received: here what is of this process's roles, and elsewhere what is not. */
+  /** Serves an operation here where this process has its role, and in another process otherwise. */
   readonly serve: Serve;
-  /** Who a token belongs to, by the authenticators of the modules. */
+  /** Resolves a token to its principal, by the authenticators of the modules. */
   readonly authenticate: Authenticate;
   readonly reader: DecisionReader;
-  /** Of the worker's queues, once the worker runs. */
-  readonly queues: StandingQueues | undefined;
-  /** Begins to answer what other processes ask: the roles query and command. */
+  /** The worker's queues; undefined until the worker runs. */
+  readonly queues: StalledQueues | undefined;
+  /** Starts to answer calls of other processes: the roles query and command. */
   startAnswering(): Promise<void>;
-  /** Begins to consume events and to work on jobs: the worker's role. */
+  /** Starts to consume events and to run jobs: the worker's role. */
   startWorker(): Promise<void>;
   /** Resolves when every consumer has handled what is in the log. */
   settled(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Opens the ports, migrates, and starts what answers requests. Without {@link Application.startWorker} nothing runs on its own. */
+/** Opens the ports, migrates, and starts to serve operations. Background work runs only after {@link Application.startWorker}. */
 export async function assemble(configuration: Configuration, overrides: Overrides = {}): Promise<Application> {
   const modules = [...manifests, ...(overrides.modules ?? [])];
   const known = catalogue(modules);
@@ -117,7 +117,7 @@ export async function assemble(configuration: Configuration, overrides: Override
     const readers = logReaders(configuration.eventsUrl !== undefined);
     registerGauges(platform, readers);
     platform.log.onRestart(() => platform.metrics.logRestarts.inc());
-    countFromZero(platform, known);
+    initializeCounters(platform, known);
     await platform.log.start();
     await reader.start();
     const processOf = (module: AnyModule): ModuleProcess => ({
@@ -131,20 +131,20 @@ export async function assemble(configuration: Configuration, overrides: Override
     if (configuration.natsUrl !== undefined)
       await platform.rpc.listen(
         appendedSubject,
-        atMostEvery(lookPauseMs, () => look(platform)),
+        throttled(readLogPauseMs, () => readLog(platform)),
       );
-    // What runs at each start writes; a process that only answers queries leaves it to the others.
+    // The start operations write, so a process that only answers queries does not run them.
     const writes = configuration.roles.has("command") || configuration.roles.has("worker");
     const dispatch = internalDispatch(kernel.dispatch);
     for (const { name } of writes ? modules.flatMap((manifest) => manifest.atStart ?? []) : []) await dispatch.byName(name, {});
     const subscriptions: Subscription[] = [];
     const answering: Serving[] = [];
-    const here = servedHere(kernel.dispatch, authenticate, {
+    const here = serveInProcess(kernel.dispatch, authenticate, {
       admit: admitWith(authenticators),
       refused: (call, began) => kernel.auditRefused(call, began),
     });
     let relay: Relay | undefined;
-    let standing: StandingQueues | undefined;
+    let stalled: StalledQueues | undefined;
     const background: RunningTask[] = [];
     const clockGuard = new ClockGuard(platform);
     return {
@@ -154,11 +154,13 @@ export async function assemble(configuration: Configuration, overrides: Override
       inbox: ports.inbox,
       lost: ports.lost,
       dispatch: kernel.dispatch,
-      serve: asksOthers(configuration.roles) ? byRole(configuration.roles, here, servedElsewhere(platform.rpc, known, platform)) : here,
+      serve: callsOtherProcesses(configuration.roles)
+        ? byRole(configuration.roles, here, serveOverRpc(platform.rpc, known, platform))
+        : here,
       authenticate,
       reader,
       get queues() {
-        return standing;
+        return stalled;
       },
       async startAnswering() {
         if (configuration.natsUrl === undefined) return;
@@ -191,8 +193,8 @@ export async function assemble(configuration: Configuration, overrides: Override
         }
         registerConsumerGauges(platform, consuming, reader);
         const backlogs = modules.flatMap((manifest) => manifest.backlogs ?? []);
-        standing = new StandingQueues(platform.database, backlogs, consuming);
-        registerStandingGauge(platform, standing);
+        stalled = new StalledQueues(platform.database, backlogs, consuming);
+        registerStalledQueuesGauge(platform, stalled);
         for (const task of modules.flatMap((manifest) => manifest.background?.(platform, kernel.catalogue.byName) ?? [])) {
           background.push(runBackgroundTask(task, platform.logger));
         }
@@ -234,7 +236,7 @@ const byRole =
   (roles: ReadonlySet<Role>, here: Serve, elsewhere: Serve): Serve =>
   (received) =>
     (roles.has(received.operation.kind) ? here : elsewhere)(received);
-/** Publishes what happens here to the broker; every process's appends wake it, this one's at once. */
+/** Publishes the log's events to the broker. Appends of every process wake it, those of this process at once. */
 function startRelay({ broker, database, log, logger, metrics, settings }: Platform, known: Catalogue): Relay {
   const internal = new Set(known.events.filter((event) => event.internal).map((event) => event.type));
   const leaves = (type: string): boolean => !internal.has(type);

@@ -8,7 +8,7 @@ interface Archiver {
   readonly failed: number;
 }
 
-/** What PostgreSQL tells of its WAL archive; undefined where it archives nothing (embedded storage, `archive_mode = off`). */
+/** Reads the state of PostgreSQL's WAL archive; undefined where it archives nothing (embedded storage, `archive_mode = off`). */
 async function archiver(db: ReadHandle): Promise<Archiver | undefined> {
   const rows = await rowsOf(
     db,
@@ -32,7 +32,7 @@ const archiveGauge = (name: string, help: string, value: (archive: Archiver) => 
   },
 });
 
-/** How late PostgreSQL's WAL archive is: what a lost disk would cost. Absent where nothing is archived. */
+/** Lag of PostgreSQL's WAL archive: the writes that a lost disk would lose. Absent where nothing is archived. */
 export const archiveGauges: readonly TableGauge[] = [
   archiveGauge("gatehouse_database_archive_age_seconds", "Time since PostgreSQL last archived a WAL segment", ({ seconds }) => seconds),
   archiveGauge(

@@ -1,6 +1,6 @@
-import { type Configuration, isReachedByOthers } from "./configuration.ts";
+import { acceptsRemoteCallers, type Configuration } from "./configuration.ts";
 
-/** What a person sees at start. The set-up link is a credential: it is printed here and never logged. */
+/** The text that a start prints. The set-up link is a credential: it is printed here and never logged. */
 export function banner(configuration: Configuration, url: string, setUpToken: string | null): string {
   const { settings, databaseUrl, dataDir } = configuration;
   const lines = [
@@ -20,28 +20,28 @@ export function banner(configuration: Configuration, url: string, setUpToken: st
 
 function mails(configuration: Configuration, url: string): string {
   const { smtpUrl } = configuration;
-  if (smtpUrl !== undefined) return `  mails: handed to ${new URL(smtpUrl).host}`;
-  return isReachedByOthers(configuration)
-    ? "  mails: neither sent nor shown, since callers of other machines come in; set SMTP_URL"
+  if (smtpUrl !== undefined) return `  mails: sent to ${new URL(smtpUrl).host}`;
+  return acceptsRemoteCallers(configuration)
+    ? "  mails: neither sent nor shown, because other machines can connect; set SMTP_URL"
     : `  mails: not sent, shown at ${url}/dev/inbox`;
 }
 
 const brokers: Readonly<Record<string, string>> = { "amqp:": "RabbitMQ", "amqps:": "RabbitMQ", "kafka:": "Kafka" };
 
-/** Where each part is: what is not configured is in this process. */
+/** Names the service behind each port; what is not configured runs in this process. */
 function services({ redis, eventsUrl, natsUrl }: Configuration): string {
   const found = [
     ["cache and limits", redis && "Redis"],
     ["events", eventsUrl && (brokers[/^\w+:/.exec(eventsUrl)?.[0] ?? ""] ?? "NATS JetStream")],
     ["requests", natsUrl && "NATS"],
   ] as const;
-  const outside = found.flatMap(([part, where]) => (where === undefined ? [] : [`${part}: ${where}`]));
-  const inside = found.filter(([, where]) => where === undefined).map(([part]) => part);
+  const outside = found.flatMap(([port, where]) => (where === undefined ? [] : [`${port}: ${where}`]));
+  const inside = found.filter(([, where]) => where === undefined).map(([port]) => port);
   return [...outside, ...(inside.length === 0 ? [] : [`${inside.join(", ")}: in this process`])].join("; ");
 }
 
 function storage(databaseUrl: string | undefined, dataDir: string): readonly string[] {
   if (databaseUrl !== undefined) return ["  storage: PostgreSQL"];
-  if (dataDir === "memory") return ["  storage: embedded, in memory; nothing is kept"];
+  if (dataDir === "memory") return ["  storage: embedded, in memory; nothing is persisted"];
   return [`  storage: embedded, in ${dataDir}; it survives a kill, not a power cut (set DATABASE_URL for PostgreSQL)`];
 }

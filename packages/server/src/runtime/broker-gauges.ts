@@ -1,40 +1,40 @@
 import { Gauge } from "prom-client";
 import type { BrokerConsumerName, BrokerSubscription } from "#platform/broker/broker.ts";
 import type { Platform } from "#platform/platform.ts";
-import { inTime } from "./in-time.ts";
+import { boundScrape } from "./scrape-limit.ts";
 
-/** Kafka has dead letters read to be counted; their alert looks at a quarter of an hour. */
-const countedForMs = 60_000;
+/** Counting dead letters in Kafka reads them; their alert covers 15 minutes. */
+const cacheTtlMs = 60_000;
 
-/** A consumer of the broker, as this process runs it. */
+/** A broker consumer that runs in this process. */
 export interface RunningConsumer {
   readonly consumer: BrokerConsumerName;
   readonly subscription: Pick<BrokerSubscription, "waiting">;
 }
 
-/** Registers what the broker keeps for each consumer; it is asked when metrics are collected. */
+/** Registers the gauges of each consumer's messages in the broker. A scrape reads them from the broker. */
 export function registerBrokerGauges(platform: Platform, running: readonly RunningConsumer[]): void {
   registerBrokerGauge(platform, running, {
     name: "gatehouse_broker_dead_letters",
     help: "Messages from the broker that a consumer could not handle and that are dead letters (dead letter queue growth)",
     count: ({ consumer }) => platform.broker.deadLetters(consumer).count(),
-    countedForMs,
+    cacheTtlMs,
   });
   registerBrokerGauge(platform, running, {
     name: "gatehouse_broker_waiting_messages",
-    help: "Messages that the broker keeps for a consumer and that are not handled yet; absent while the consumer is not connected",
+    help: "Messages in the broker that a consumer has not handled yet; absent while the consumer is not connected",
     count: ({ subscription }) => subscription.waiting(),
-    countedForMs: 0,
+    cacheTtlMs: 0,
   });
 }
 
 interface BrokerGauge {
   readonly name: string;
   readonly help: string;
-  /** Undefined where it cannot be said. */
+  /** Undefined where the count is unknown. */
   count(running: RunningConsumer): Promise<number | undefined>;
-  /** How long a count serves every collection. */
-  readonly countedForMs: number;
+  /** How long a count is reused. */
+  readonly cacheTtlMs: number;
 }
 
 function registerBrokerGauge({ metrics, logger }: Platform, running: readonly RunningConsumer[], declared: BrokerGauge): void {
@@ -45,11 +45,11 @@ function registerBrokerGauge({ metrics, logger }: Platform, running: readonly Ru
     help,
     labelNames: ["consumer"],
     registers: [metrics.registry],
-    // What was counted last would look like a count of now.
-    collect: inTime(count, () => gauge.reset()),
+    // A stale count would look like a current one.
+    collect: boundScrape(count, () => gauge.reset()),
   });
   async function count(): Promise<void> {
-    if (performance.now() - countedAt < declared.countedForMs) return;
+    if (performance.now() - countedAt < declared.cacheTtlMs) return;
     countedAt = performance.now();
     for (const each of running) {
       const label = { consumer: each.consumer.name };

@@ -6,10 +6,10 @@ import { expect, it } from "vitest";
 
 const dayMs = 86_400_000;
 
-// Embedded storage has the clock of its process: nothing differs there.
+// Embedded storage uses the clock of its process, so the clocks agree.
 describeOnPostgresql("a process whose clock is wrong, on a database whose clock is right", () => {
   it.skipIf(distributed)(
-    "is DOWN, takes no job, decides by the database's time, and takes part again once its clock is set",
+    "is DOWN, takes no job, decides by the database's time, and recovers once its clock is set",
     async () => {
       const fresh = await freshPostgresql([]);
       let aheadMs = 800 * dayMs;
@@ -26,7 +26,7 @@ describeOnPostgresql("a process whose clock is wrong, on a database whose clock 
         expect((await server.call("POST /api/v1/iam/auth/register", { body: registration })).status).toBe(201);
         expect(server.logged.filter((line) => line.message?.startsWith("the clock of this machine is wrong"))).toHaveLength(1);
         const mails = async () => ((await server.application.inbox?.list()) ?? []).map(({ to }) => to);
-        // Two looks of a worker that took jobs would have found it.
+        // A worker that took jobs would have found it in two polls.
         await new Promise((resolve) => setTimeout(resolve, 5_000));
         expect(await mails()).toEqual([]);
 
@@ -42,7 +42,7 @@ describeOnPostgresql("a process whose clock is wrong, on a database whose clock 
   );
 
   it.skipIf(distributed)(
-    "gives sessions the time that the database's clock says",
+    "dates sessions by the database's clock",
     async () => {
       const fresh = await freshPostgresql([]);
       const environment = { DATABASE_URL: fresh.url as string, GATEHOUSE_MASTER_KEY: Buffer.alloc(32, 7).toString("base64") };

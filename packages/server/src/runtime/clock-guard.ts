@@ -1,8 +1,8 @@
 import type { Platform } from "#platform/platform.ts";
 import { clockAgrees } from "./clock-health.ts";
 
-/** The comparison of clocks is renewed every five seconds; a change of it is acted on soon after. */
-const lookEveryMs = 1_000;
+/** The clocks are compared every five seconds; a change takes effect within a second. */
+const checkEveryMs = 1_000;
 
 /** Suspends the jobs of a process while its clock is wrong, and resumes them. */
 export class ClockGuard {
@@ -15,12 +15,12 @@ export class ClockGuard {
     this.#platform = platform;
   }
 
-  /** Resolves when the jobs are suspended or not, as the clock says now. */
+  /** Resolves when the jobs are suspended or resumed as the current skew requires. */
   async start(): Promise<void> {
     await this.#look();
     this.#timer = setInterval(() => {
       this.#looking = this.#looking.then(() => this.#look());
-    }, lookEveryMs).unref();
+    }, checkEveryMs).unref();
   }
 
   async stop(): Promise<void> {
@@ -38,10 +38,10 @@ export class ClockGuard {
     else
       logger.error(
         { skewMs },
-        "the clock of this machine is wrong by more than two minutes: no requests and no jobs are taken until it is set",
+        "the clock of this machine is wrong by more than two minutes: requests are refused and jobs suspended until it is set",
       );
     await (agrees ? jobs.resume() : jobs.suspend()).catch((error) => {
-      // Tried again at the next look.
+      // The next check retries.
       this.#agrees = !agrees;
       logger.error({ err: error }, "jobs could not be suspended or resumed");
     });

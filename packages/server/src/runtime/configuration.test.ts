@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { ConfigurationError, readConfiguration } from "./configuration.ts";
 import { variables } from "./variables.ts";
 
-/** What is wrong with an environment, one line a variable; empty where nothing is. */
+/** The problems of an environment, one line a variable; empty for a valid one. */
 function problemsOf(environment: Readonly<Record<string, string>>): readonly string[] {
   try {
     readConfiguration(environment);
@@ -27,7 +27,7 @@ const reachable = {
 };
 
 describe("the configuration", () => {
-  it("of nothing is a start on this machine alone, with the defaults of docs/contract.md", () => {
+  it("without settings is a start for this machine only, with the defaults of docs/contract.md", () => {
     expect(readConfiguration({})).toMatchObject({
       host: "127.0.0.1",
       port: 8080,
@@ -82,7 +82,7 @@ describe("the configuration", () => {
     ["OPERATIONS_PORT", "0"],
     ["LOG_LEVEL", "loud"],
   ];
-  it.each(wrong)("with %s=%s is refused by the variable's name, what it got and what it takes; a secret is not shown", (name, value) => {
+  it.each(wrong)("with %s=%s is refused with the variable's name, its value and what it takes; a secret is not shown", (name, value) => {
     const problems = problemsOf({ [name]: value });
     expect(problems).toHaveLength(1);
     const variable = variables.find((one) => one.name === name);
@@ -93,17 +93,17 @@ describe("the configuration", () => {
     expect(problems[0]).not.toContain("hunter2");
   });
 
-  it("tells everything that is wrong at once", () => {
+  it("reports every problem at once", () => {
     expect(problemsOf({ PORT: "x", LOG_LEVEL: "loud", PASSWORD_HASH: "md5" })).toHaveLength(3);
   });
 
-  it("takes the first administrator's address and password together", () => {
+  it("requires the first administrator's address and password together", () => {
     const both = { GATEHOUSE_ADMIN_EMAIL: "ada@example.com", GATEHOUSE_ADMIN_PASSWORD: "a quiet green harbour" };
     expect(readConfiguration(both).administrator).toEqual({ email: "ada@example.com", password: "a quiet green harbour" });
     for (const name of Object.keys(both)) expect(problemsOf({ ...both, [name]: "" })).toEqual([expect.stringContaining("set together")]);
   });
 
-  it("is read from a file too, and the environment stands above it", () => {
+  it("is read from a file, too, and the environment takes precedence", () => {
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-configuration-"));
     const file = join(folder, "gatehouse.env");
     writeFileSync(file, "PORT=9000\nLOG_LEVEL=warn\n# a comment\n");
@@ -113,7 +113,7 @@ describe("the configuration", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("takes an authority for Kafka's certificates only where it would be asked", () => {
+  it("accepts an authority for Kafka's certificates only where TLS is used", () => {
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-configuration-"));
     const file = join(folder, "ca.pem");
     writeFileSync(file, rootCertificates[0] as string);
@@ -149,17 +149,17 @@ describe("the configuration", () => {
     [{ SESSION_IDLE_SECONDS: "86400", SESSION_ABSOLUTE_SECONDS: "3600" }, "SESSION_IDLE_SECONDS is 86400, above SESSION_ABSOLUTE_SECONDS"],
     [{ GATEHOUSE_AUDIT_DAY: "30" }, "GATEHOUSE_AUDIT_DAY is set, and there is no such setting; GATEHOUSE_AUDIT_DAYS is one."],
     [{ GATEHOUSE_TELEPORT: "on" }, "GATEHOUSE_TELEPORT is set, and there is no such setting."],
-  ])("%o is taken, and said to have no effect", (environment, sentence) => {
+  ])("%o is accepted with a warning that it has no effect", (environment, sentence) => {
     expect(readConfiguration(environment as never).ignored).toEqual([expect.stringContaining(sentence)]);
   });
 
-  it("says nothing of settings that have an effect, or of a default that is written out", () => {
+  it("has no warning for settings that have an effect, or for an explicit default", () => {
     const redis = { REDIS_URL: "redis://cache", GATEHOUSE_LIMITS_WITHOUT_REDIS: "refuse" };
     for (const environment of [redis, { NATS_PREFIX: "gatehouse" }, { EVENTS_KAFKA_ALIASES: "false" }, {}])
       expect(readConfiguration(environment).ignored).toEqual([]);
   });
 
-  it("that others can reach is taken with a database, a key, mail and HTTPS behind a proxy", () => {
+  it("for remote callers is accepted with a database, a key, mail and HTTPS behind a proxy", () => {
     expect(readConfiguration(reachable).host).toBe("0.0.0.0");
   });
 
@@ -171,7 +171,7 @@ describe("the configuration", () => {
     ["PUBLIC_URL", undefined],
     ["TRUST_PROXY", "false"],
     ["GATEHOUSE_SIGN_IN_LIMIT", "off"],
-  ])("that others can reach is refused where %s is %s", (name, value) => {
+  ])("for remote callers is refused where %s is %s", (name, value) => {
     const { [name as "HOST"]: _, ...others } = reachable;
     const problems = problemsOf({ ...others, ...(value === undefined ? {} : { [name]: value }) });
     expect(problems).toHaveLength(1);
@@ -181,7 +181,7 @@ describe("the configuration", () => {
     expect(problems[0]).not.toContain("password@");
   });
 
-  it.each(["127.0.0.1", "127.1.2.3", "::1", "localhost"])("on %s is this machine's alone", (host) => {
+  it.each(["127.0.0.1", "127.1.2.3", "::1", "localhost"])("on %s is for this machine only", (host) => {
     expect(problemsOf({ HOST: host })).toEqual([]);
   });
 });

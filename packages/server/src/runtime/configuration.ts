@@ -8,20 +8,20 @@ import type { TrustedProxies } from "#platform/network/trusted-proxies.ts";
 import type { RedisAddress } from "#platform/redis/address.ts";
 import type { Settings } from "#platform/settings.ts";
 import { ineffectiveSettings } from "./ineffective-settings.ts";
-import { answersOthers, asksOthers, isAll, needsDatabase, type Role } from "./roles.ts";
+import { callsOtherProcesses, isAll, needsDatabase, type Role, servesOtherProcesses } from "./roles.ts";
 import { type Variable, variables } from "./variables.ts";
 import { version } from "./version.ts";
 
-/** Everything that the configuration decides. */
+/** The parsed configuration. */
 export interface Configuration {
   readonly roles: ReadonlySet<Role>;
-  /** Processes side by side behind one port. */
+  /** Number of processes behind one port. */
   readonly workers: number;
   readonly host: string;
   readonly port: number;
   readonly operationsPort: number | undefined;
   readonly dataDir: string;
-  /** What must stay free on the disk of embedded storage; undefined where it follows from the disk. */
+  /** Bytes that must stay free on the disk of embedded storage; undefined: derived from the size of the disk. */
   readonly diskReserveBytes: number | undefined;
   readonly databaseUrl: string | undefined;
   readonly databaseReadUrl: string | undefined;
@@ -32,9 +32,9 @@ export interface Configuration {
   readonly databasePool: number;
   readonly natsUrl: string | undefined;
   readonly natsPrefix: string;
-  /** Whether services that speak NATS themselves are answered. */
+  /** Whether calls that services send over NATS are served. */
   readonly natsServiceCalls: "accept" | "refuse";
-  /** The key of messages between processes, where it does not follow from the master key. */
+  /** The key of messages between processes; undefined: derived from the master key. */
   readonly transportKey: string | undefined;
   readonly transportKeysOld: readonly string[];
   readonly redis: RedisAddress | undefined;
@@ -54,17 +54,17 @@ export interface Configuration {
   readonly environment: string;
   /** Where traces are sent (OTLP/HTTP); none are made where it is not set. */
   readonly tracesEndpoint: string | undefined;
-  /** Which part of the traces that begin here is recorded, 0 to 1. */
+  /** Share of the traces that begin here to record, 0 to 1. */
   readonly tracesRatio: number;
   readonly administrator: { readonly email: string; readonly password: string } | undefined;
   readonly settings: Settings;
   /** Settings that have no effect, one sentence each. */
   readonly ignored: readonly string[];
-  /** What callers of other machines should not meet, and a start on loopback is not refused for; one sentence each. */
+  /** Settings that are unsafe for remote callers, and that do not refuse a start on loopback; one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** What is wrong with a configuration, one line a variable. The process exits 78 with it (EX_CONFIG, sysexits.h). */
+/** The problems of a configuration, one line a variable. The process exits 78 with it (EX_CONFIG, sysexits.h). */
 export class ConfigurationError extends Error {
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
@@ -76,14 +76,14 @@ export class ConfigurationError extends Error {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads and checks the configuration. Throws {@link ConfigurationError} with everything that is wrong at once. */
+/** Reads and validates the configuration. Throws {@link ConfigurationError} with every problem at once. */
 export function readConfiguration(environment: Environment): Configuration {
   const given = { ...fileOf(environment), ...withoutEmpty(environment) };
   const problems: string[] = [];
   const { refused, ignored } = ineffectiveSettings(variables, given);
   const values = new Map<string, unknown>();
   for (const variable of variables) values.set(variable.name, parsedValue(variable, given, problems));
-  // One without the other would be taken for none, and the administrator be missed later.
+  // One without the other would silently create no administrator.
   if ((values.get("GATEHOUSE_ADMIN_EMAIL") === undefined) !== (values.get("GATEHOUSE_ADMIN_PASSWORD") === undefined))
     problems.push("GATEHOUSE_ADMIN_EMAIL and GATEHOUSE_ADMIN_PASSWORD are set together, or neither.");
   problems.push(...refused);
@@ -94,7 +94,7 @@ export function readConfiguration(environment: Environment): Configuration {
   return { ...assembled, ignored: [...ignored, ...withoutEffect(values)], warnings: exposures(assembled) };
 }
 
-/** The settings in the file that GATEHOUSE_CONFIG names: lines of NAME=value. The environment stands above it. */
+/** The settings in the file that GATEHOUSE_CONFIG names: lines of NAME=value. The environment takes precedence. */
 function fileOf(environment: Environment): Environment {
   const file = environment["GATEHOUSE_CONFIG"];
   if (!file) return {};
@@ -113,13 +113,13 @@ function parsedValue(variable: Variable, given: Environment, problems: string[])
   if (text === undefined) return variable.fallback;
   const value = variable.parse(text);
   if (value === undefined) {
-    // A secret that is wrong is still not shown.
-    problems.push(`${variable.name} is ${variable.secret ? "set, but not right" : JSON.stringify(text)}; it takes ${variable.takes}.`);
+    // An invalid secret is not shown either.
+    problems.push(`${variable.name} is ${variable.secret ? "set, but invalid" : JSON.stringify(text)}; it takes ${variable.takes}.`);
   }
   return value;
 }
 
-/** Settings that another one makes meaningless. */
+/** Settings that another setting makes ineffective. */
 function withoutEffect(values: ReadonlyMap<string, unknown>): string[] {
   const [idle, absolute] = [values.get("SESSION_IDLE_SECONDS") as number, values.get("SESSION_ABSOLUTE_SECONDS") as number];
   return idle > absolute ? [`SESSION_IDLE_SECONDS is ${idle}, above SESSION_ABSOLUTE_SECONDS (${absolute}): no session gets so old.`] : [];
@@ -219,18 +219,18 @@ function assemble(get: (name: string) => never): Assembled {
 export const isLoopback = (host: string): boolean => host === "localhost" || isLoopbackAddress(parseAddress(host));
 
 /**
- * Whether callers of other machines get here by the configuration alone: HOST, or a PUBLIC_URL that leads a proxy here. With TRUST_PROXY
- * and without such a PUBLIC_URL, each request says by its addresses where it comes from (local-callers.ts).
+ * Whether the configuration alone admits callers on other machines: by HOST, or by a PUBLIC_URL behind a proxy. With TRUST_PROXY and
+ * without such a PUBLIC_URL, the addresses of each request decide (local-callers.ts).
  */
-export const isReachedByOthers = ({ host, settings: { publicUrl } }: Pick<Configuration, "host" | "settings">): boolean => {
+export const acceptsRemoteCallers = ({ host, settings: { publicUrl } }: Pick<Configuration, "host" | "settings">): boolean => {
   const { protocol, hostname } = new URL(publicUrl);
   return !isLoopback(host) || protocol === "https:" || !isLocalName(hostname);
 };
 
-/** Names of this machine as a URL has them; all below `localhost` lead to loopback (RFC 6761 §6.3). */
+/** Host names of this machine in a URL; every name below `localhost` resolves to loopback (RFC 6761 §6.3). */
 export const isLocalName = (hostname: string): boolean => isLoopback(hostname) || hostname.endsWith(".localhost");
 
-/** Starts that would be unsafe (docs/contract.md, "Starting it"). */
+/** Reasons to refuse an unsafe start (docs/contract.md, "Starting it"). */
 function refusals(configuration: Assembled): string[] {
   if (isLoopback(configuration.host)) return incomplete(configuration);
   const exposed = missingForOthers(configuration).map((problem) => `HOST is ${configuration.host}, which others can reach. ${problem}`);
@@ -238,19 +238,19 @@ function refusals(configuration: Assembled): string[] {
 }
 
 /**
- * The same of a start on loopback behind a proxy. It goes on: nothing of it is shown to others, and whether a proxy stands there cannot be
- * seen from here (decision 0039).
+ * The same problems for a start on loopback behind a proxy. They do not refuse it: remote callers see nothing of it, and the process cannot
+ * detect whether there is a proxy (decision 0039).
  */
 function exposures(configuration: Assembled): string[] {
   const { host, settings, trustProxy } = configuration;
   if (!isLoopback(host)) return [];
-  const isPublic = isReachedByOthers(configuration);
+  const isPublic = acceptsRemoteCallers(configuration);
   if (!isPublic && trustProxy.kind === "none") return [];
   const because = isPublic ? `PUBLIC_URL is ${settings.publicUrl}` : "TRUST_PROXY is set";
-  return missingForOthers(configuration).map((problem) => `${because}, so callers of other machines come in through a proxy. ${problem}`);
+  return missingForOthers(configuration).map((problem) => `${because}, so callers on other machines connect through a proxy. ${problem}`);
 }
 
-/** What one of several processes needs beside the others. */
+/** Settings that are missing for one of several processes. */
 function incomplete({ roles, workers, databaseUrl, masterKey, natsUrl }: Assembled): string[] {
   const needed: string[] = [];
   const shared = !isAll(roles) && needsDatabase(roles);
@@ -258,8 +258,8 @@ function incomplete({ roles, workers, databaseUrl, masterKey, natsUrl }: Assembl
   if (shared && masterKey === undefined) {
     needed.push("GATEHOUSE_MASTER_KEY is not set: all processes share it: base64 of 32 random bytes (openssl rand -base64 32).");
   }
-  const talks = asksOthers(roles) || (!isAll(roles) && answersOthers(roles) && !roles.has("gateway"));
-  if (talks && natsUrl === undefined) needed.push("NATS_URL is not set: the roles of other processes are reached over it.");
+  const callsOverNats = callsOtherProcesses(roles) || (!isAll(roles) && servesOtherProcesses(roles) && !roles.has("gateway"));
+  if (callsOverNats && natsUrl === undefined) needed.push("NATS_URL is not set: the roles of other processes are reached over it.");
   const named = needed.map((problem) => `GATEHOUSE_ROLE is ${[...roles].join(",")}. ${problem}`);
   if (workers > 1 && databaseUrl === undefined)
     named.push("GATEHOUSE_WORKERS is above 1. DATABASE_URL is not set: embedded storage has one process.");
@@ -272,12 +272,12 @@ function missingForOthers(configuration: Assembled): string[] {
   const { roles } = configuration;
   const needed: string[] = [];
   if (isAll(roles) && configuration.databaseUrl === undefined)
-    needed.push("DATABASE_URL is not set: embedded storage is for this machine alone.");
+    needed.push("DATABASE_URL is not set: embedded storage is for this machine only.");
   if (isAll(roles) && configuration.masterKey === undefined)
     needed.push("GATEHOUSE_MASTER_KEY is not set: base64 of 32 random bytes (openssl rand -base64 32).");
   if (needsDatabase(roles) && configuration.smtpUrl === undefined)
-    needed.push("SMTP_URL is not set: the development inbox would show everybody's mails.");
-  // Without the gateway, only health and metrics are served: no password comes this way.
+    needed.push("SMTP_URL is not set: the development inbox would show the mails of all users.");
+  // Without the gateway only health and metrics are served, so no password is received.
   if (roles.has("gateway") && (configuration.trustProxy.kind === "none" || !configuration.settings.publicUrl.startsWith("https:"))) {
     needed.push("PUBLIC_URL must be https://… and TRUST_PROXY must name the proxy: passwords must not cross a network in the clear.");
   }

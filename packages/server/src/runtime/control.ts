@@ -9,8 +9,8 @@ import { hashSecret } from "#platform/secrets.ts";
 export const controlPath = "/control/dispatch";
 
 /**
- * The door of the command line beside a running embedded server, which alone can hold the database. Whoever shows the
- * secret of the lock file can read the data directory, and so everything in it.
+ * The command line's entry point to a running embedded server, because only one process can open the database. A caller with the
+ * secret of the lock file can already read the data directory.
  */
 export function registerControl(app: FastifyInstance, dispatch: Dispatch, secret: string): void {
   const expected = Buffer.from(hashSecret(secret));

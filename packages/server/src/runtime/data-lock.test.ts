@@ -24,7 +24,7 @@ const url = "http://127.0.0.1:8080";
 const file = () => join(folder, "gatehouse.lock");
 
 const ours = ["gatehouse.lock", "gatehouse.lock.os"];
-/** Short, so that a holder on another kernel is soon taken for dead. */
+/** Short, so that a holder on another kernel is soon treated as dead. */
 const times = { beatMs: 50, observeMs: 400 };
 
 const script = () => `import { lockDataDir } from ${JSON.stringify(new URL("data-lock.ts", import.meta.url).href)};
@@ -36,7 +36,7 @@ const script = () => `import { lockDataDir } from ${JSON.stringify(new URL("data
       process.stdout.write(error.name);
     }`;
 
-/** Another process that takes the directory and holds it until it is killed. `prefix` are programs that start it. */
+/** Another process that locks the directory until it is killed. `prefix` are programs that start it. */
 function begin(...prefix: string[]): { readonly child: ChildProcess; readonly said: Promise<string> } {
   const [program = process.execPath, ...args] = [...prefix, process.execPath, "--input-type=module", "--eval", script()];
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -53,7 +53,7 @@ async function holderElsewhere(...prefix: string[]): Promise<ChildProcess> {
 const changeHolder = (change: object) => writeFileSync(file(), JSON.stringify({ ...JSON.parse(readFileSync(file(), "utf8")), ...change }));
 
 describe("the lock of the data directory", () => {
-  it("is taken, announced and given back; what it holds is for its owner's eyes only", () => {
+  it("is taken, announced and released; only its owner can read it", () => {
     const lock = lockDataDir(join(folder, "deeper"), url);
     const own = join(folder, "deeper", "gatehouse.lock");
     expect(statSync(own).mode & 0o777).toBe(0o600);
@@ -67,7 +67,7 @@ describe("the lock of the data directory", () => {
     expect(statSync(join(folder, "deeper", "gatehouse.lock.os")).mode & 0o777).toBe(0o600);
   });
 
-  it("refuses a second holder and names the first: process, address and since when", async () => {
+  it("refuses a second holder and names the first: process, address and start time", async () => {
     const child = await holderElsewhere();
     const held = () => lockDataDir(folder, url);
     expect(held).toThrow(DataDirectoryHeld);
@@ -77,39 +77,39 @@ describe("the lock of the data directory", () => {
     expect(readdirSync(folder).sort()).toEqual(ours);
   });
 
-  it("asks the operating system and not a number: a holder that cannot be seen from here holds as well", async () => {
+  it("relies on the operating system and not on a process id: a holder in another namespace counts", async () => {
     await holderElsewhere();
-    // As a container's process is numbered: by another namespace.
+    // A container's process has an id of another namespace.
     changeHolder({ pid: 2 ** 22 + 1 });
     expect(() => lockDataDir(folder, url)).toThrow(DataDirectoryHeld);
     expect(holderOf(folder)?.url).toBe("http://127.0.0.1:9999");
   });
 
   const isolates = process.platform === "linux" && process.getuid?.() === 0;
-  it.skipIf(!isolates)("holds between PID namespaces; making one needs root on Linux", async () => {
+  it.skipIf(!isolates)("is exclusive between PID namespaces; creating one needs root on Linux", async () => {
     await holderElsewhere("unshare", "--pid", "--fork", "--kill-child", "--mount-proc");
     expect(() => lockDataDir(folder, url)).toThrow(DataDirectoryHeld);
     const other = begin("unshare", "--pid", "--fork", "--kill-child", "--mount-proc");
     expect(await other.said).toBe("DataDirectoryHeld");
   });
 
-  it.each(["", "{", "\0\0{", "null", '{"pid":1}'])("is held whatever its description says (%j)", async (text) => {
+  it.each(["", "{", "\0\0{", "null", '{"pid":1}'])("is exclusive whatever its description says (%j)", async (text) => {
     await holderElsewhere();
     writeFileSync(file(), text);
-    expect(() => lockDataDir(folder, url)).toThrow(/is in use by a process that does not say which it is/);
+    expect(() => lockDataDir(folder, url)).toThrow(/is in use by an unknown process/);
   });
 
-  it("goes to one of several that start at once", async () => {
+  it("is given to one of several concurrent starts", async () => {
     const starts = Array.from({ length: 6 }, () => begin());
     const said = await Promise.all(starts.map((start) => start.said));
     expect(said.sort()).toEqual([...Array(5).fill("DataDirectoryHeld"), "held"]);
   });
 
-  it("holds in the process that has it, too", () => {
+  it("is exclusive within its own process, too", () => {
     const lock = lockDataDir(folder, url);
     expect(() => lockDataDir(folder, url)).toThrow(DataDirectoryHeld);
     expect(holderOf(folder)?.secret).toBe(lock.holder.secret);
-    // Asking has not let it go.
+    // The check has not released it.
     expect(() => lockDataDir(folder, url)).toThrow(DataDirectoryHeld);
     lock.release();
     lockDataDir(folder, url).release();
@@ -123,7 +123,7 @@ describe("the lock of the data directory", () => {
     rmSync(copy, { recursive: true });
   });
 
-  it("that a dead process has left is taken over", async () => {
+  it("of a dead process is taken over", async () => {
     const child = await holderElsewhere();
     child.kill("SIGKILL");
     await once(child, "exit");
@@ -135,14 +135,14 @@ describe("the lock of the data directory", () => {
     expect(readdirSync(folder)).toEqual(["gatehouse.lock.os"]);
   });
 
-  it.each(["", "{", "not JSON at all"])("that is broken (%j) is taken over", (text) => {
+  it.each(["", "{", "not JSON at all"])("with a broken description (%j) is taken over", (text) => {
     writeFileSync(file(), text);
     expect(holderOf(folder)).toBeUndefined();
     lockDataDir(folder, url).release();
     expect(readdirSync(folder)).toEqual(["gatehouse.lock.os"]);
   });
 
-  it("that cannot be taken is refused in a sentence", () => {
+  it("that cannot be taken is refused with a message", () => {
     const refused = (dataDir: string) => {
       try {
         lockDataDir(dataDir, url);
@@ -165,13 +165,13 @@ describe("the lock of the data directory", () => {
   });
 });
 
-/** Two machines share a network file system whose locks hold on each of them alone. */
-describe("the lock of a data directory that another kernel holds", () => {
+/** Two machines share a network file system whose locks hold only within each machine. */
+describe("the lock of a data directory with a holder on another kernel", () => {
   const elsewhere = { pid: 7, host: "other", kernel: "another boot", url: "http://10.0.0.2:8080", startedAt: "2026-01-01", secret: "s" };
-  /** A machine that shows its life as a holder does. */
+  /** A machine that writes heartbeats like a holder. */
   const beats = () => setInterval(() => utimesSync(file(), new Date(), new Date()), times.beatMs);
 
-  it("is respected as long as the holder shows that it lives", async () => {
+  it("is respected as long as the holder writes heartbeats", async () => {
     writeFileSync(file(), JSON.stringify(elsewhere));
     const { said } = begin();
     const beating = beats();
@@ -180,7 +180,7 @@ describe("the lock of a data directory that another kernel holds", () => {
     expect(JSON.parse(readFileSync(file(), "utf8"))).toEqual(elsewhere);
   });
 
-  it("is taken over when the holder has shown no life for long enough", () => {
+  it("is taken over when the holder has missed enough heartbeats", () => {
     writeFileSync(file(), JSON.stringify(elsewhere));
     expect(holderOf(folder, times)).toBeUndefined();
     const lock = lockDataDir(folder, url, times);
@@ -188,7 +188,7 @@ describe("the lock of a data directory that another kernel holds", () => {
     lock.release();
   });
 
-  it("is lost to the one who was taken for dead, and is not given back by it", async () => {
+  it("is lost to a holder that was treated as dead, and that holder does not release it", async () => {
     const lock = lockDataDir(folder, url, times);
     writeFileSync(file(), JSON.stringify(elsewhere));
     await lock.lost;

@@ -4,8 +4,8 @@ import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import type { Application } from "./application.ts";
 import type { Configuration } from "./configuration.ts";
 
-/** Makes the administrator that the variables name, or a one-time link; neither when there is one already. */
-export async function firstAdministrator(application: Application, configuration: Configuration): Promise<string | null> {
+/** Creates the administrator that the variables name, or a one-time set-up link; neither when there is one already. */
+export async function createFirstAdministrator(application: Application, configuration: Configuration): Promise<string | null> {
   const dispatch = internalDispatch(application.dispatch);
   const { token } = (await dispatch(openSetUp, {})).output;
   if (token === null || configuration.administrator === undefined) return token;
@@ -21,7 +21,7 @@ export async function firstAdministrator(application: Application, configuration
     if (!(error instanceof OperationError)) throw error;
     application.platform.logger.warn(
       { err: error, details: error.details },
-      "the administrator of GATEHOUSE_ADMIN_EMAIL could not be made",
+      "the administrator of GATEHOUSE_ADMIN_EMAIL could not be created",
     );
     return token;
   }

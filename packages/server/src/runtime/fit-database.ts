@@ -6,8 +6,8 @@ import type { DatabaseAddresses } from "./prepare-database.ts";
 import { findMoved, refusalOfMoved } from "./rebase/moved.ts";
 
 /**
- * Throws {@link StartRefused} where the product would give wrong answers on the database: a server that only looks like PostgreSQL,
- * or positions of another cluster. To be called before anything is written, the schema included.
+ * Throws {@link StartRefused} where the product would give wrong answers on the database: a server that only imitates PostgreSQL,
+ * or log positions of another cluster. Call it before any write, the migration included.
  */
 export async function refuseUnfitDatabase(database: Database, { databaseUrl, databaseSchema }: DatabaseAddresses): Promise<void> {
   if (databaseUrl === undefined) return;
@@ -16,14 +16,14 @@ export async function refuseUnfitDatabase(database: Database, { databaseUrl, dat
   if (refusal !== undefined) throw new StartRefused(refusal);
 }
 
-/** A login that may not read the tables is told so by what prepares the database, with the SQL that mends it. */
+/** `prepareDatabase` reports a login that may not read the tables, with the SQL that grants it. */
 const insufficientPrivilege = "42501";
 
-/** Undefined where the positions are this cluster's own, and where the login may not read them. */
+/** Undefined where the positions belong to this cluster, and where the login may not read them. */
 export async function refusalOfPositions(database: Database): Promise<string | undefined> {
   try {
     return await database.owner.transaction().execute(async (tx) => {
-      // A login that is held by row-level security sees no tenant's rows without the scope.
+      // A login that is subject to row-level security sees no tenant's rows without the scope.
       await sql`select set_config('app.tenant', ${everyTenant.tenant}, true)`.execute(tx);
       return refusalOfMoved(await findMoved(tx));
     });

@@ -1,14 +1,10 @@
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
-/** Foreign keys whose table has no whole index that begins with their columns, in whichever order. */
+/** Foreign keys without a full index that starts with their columns in any order. */
 const withoutIndex = sql<{ reference: string }>`
   select format('%s (%s) -> %s', key.conrelid::regclass, (
       select string_agg(attname, ', ' order by place) from unnest(key.conkey) with ordinality as k (attnum, place)
@@ -19,11 +15,11 @@ const withoutIndex = sql<{ reference: string }>`
       and (string_to_array(i.indkey::text, ' ')::smallint[])[1:cardinality(key.conkey)] @> key.conkey)
   order by 1`;
 
-it("every foreign key has an index behind it, so that a deletion of what it refers to scans no table", async () => {
+it("every foreign key has an index, so that deleting a referenced row scans no table", async () => {
   const { database } = server.application.platform;
   const { rows } = await sql<{ count: number }>`
     select count(*)::int as count from pg_constraint where contype = 'f' and connamespace = 'public'::regnamespace`.execute(database.owner);
-  // The question itself finds the keys: an empty answer to it would prove nothing.
+  // The query must find foreign keys at all, or an empty result proves nothing.
   expect(rows[0]?.count).toBeGreaterThan(20);
   expect((await withoutIndex.execute(database.owner)).rows.map(({ reference }) => reference)).toEqual([]);
 });

@@ -1,22 +1,22 @@
 import type { FastifyInstance } from "fastify";
+import { availabilityOf, dispensableKinds } from "./availability.ts";
 import type { Gateway } from "./gateway.ts";
 import { answer, type Lifecycle, type Readiness, send, stageOf } from "./health.ts";
 import { probe } from "./probe.ts";
-import { missedOf, servedBy } from "./served.ts";
 
-/** A process that has the door alone is ready when somebody answers behind it: queries, commands, or both. */
+/** A process with only the gateway role is ready when another process serves queries, commands, or both. */
 export const gatewayReadiness =
   ({ platform }: Gateway, lifecycle: Lifecycle): Readiness =>
   async () => {
     if (lifecycle.stage === "stopping") return answer({ module: stageOf(lifecycle) });
     const [nats, served] = await Promise.all([
       probe(() => platform.rpc.ping(), { kind: "NATS" }),
-      servedBy(platform.rpc, ["query", "command"]),
+      availabilityOf(platform.rpc, ["query", "command"]),
     ]);
-    return answer({ nats, ...served, module: stageOf(lifecycle) }, missedOf(served));
+    return answer({ nats, ...served, module: stageOf(lifecycle) }, dispensableKinds(served));
   };
 
-/** It has started when it can ask; those that answer may start after it. */
+/** A gateway has started when NATS answers; the processes that serve its calls may start later. */
 const gatewayStart =
   ({ platform }: Gateway, lifecycle: Lifecycle): Readiness =>
   async () =>

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { type Catalogue, catalogue } from "#operation/declaration/catalogue.ts";
-import { servedElsewhere } from "#operation/rpc/client.ts";
+import { serveOverRpc } from "#operation/rpc/client.ts";
 import type { Serve } from "#operation/transport/serve.ts";
 import type { DevelopmentInbox } from "#platform/mail/inbox.ts";
 import type { Rpc } from "#platform/rpc/rpc.ts";
@@ -12,14 +12,14 @@ import { openRpc, openTelemetry } from "./ports.ts";
 import { transportKeys } from "./transport-keys.ts";
 
 /**
- * A gateway alone (decision 0022): every call is answered by the query and command processes. It
- * holds no data, and no key but that of messages between processes, so it can stand where others can reach it.
+ * A process with only the gateway role (decision 0022): query and command processes serve every call. It has no data, and no key
+ * except that of messages between processes, so it can run in an exposed network.
  */
 export interface Gateway {
   readonly catalogue: Catalogue;
   readonly platform: { readonly logger: Logger; readonly metrics: Metrics; readonly tracer: Tracer; readonly rpc: Rpc };
   readonly serve: Serve;
-  /** It has no database to keep mails in; a test gives it one. */
+  /** Undefined outside tests: a gateway has no database to store mails in. */
   readonly inbox: DevelopmentInbox | undefined;
   stop(): Promise<void>;
 }
@@ -31,7 +31,7 @@ export async function openGateway(configuration: Configuration, overrides: { rea
   return {
     catalogue: known,
     platform: { logger, metrics, tracer, rpc },
-    serve: servedElsewhere(rpc, known, { tracer, metrics, logger }),
+    serve: serveOverRpc(rpc, known, { tracer, metrics, logger }),
     inbox: undefined,
     async stop() {
       await rpc.close();

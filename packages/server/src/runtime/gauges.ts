@@ -8,11 +8,11 @@ import { rowsOf } from "#platform/database/rows.ts";
 import { type LogReader, logState, readerLagSeconds } from "#platform/log/retention.ts";
 import type { Platform } from "#platform/platform.ts";
 import { archiveGauges } from "./archive-gauges.ts";
-import { inTime } from "./in-time.ts";
 import { manifests, queueNames } from "./modules.ts";
+import { boundScrape } from "./scrape-limit.ts";
 
-/** Counting a table costs as much as the table is long, so what was counted serves every question of the next minute. */
-const countedForMs = 60_000;
+/** Counting reads the whole table, so a count is reused for a minute. */
+const cacheTtlMs = 60_000;
 
 const deadLetters: TableGauge = {
   name: "gatehouse_dead_letters",
@@ -34,7 +34,7 @@ const deadLetters: TableGauge = {
 const jobsIn = (name: string, help: string, state: string): TableGauge => ({
   name,
   help,
-  // Not "job": that is the name by which Prometheus knows us all.
+  // Not "job": Prometheus sets that label on every target.
   label: "task",
   async read(db) {
     const rows = await rowsOf(
@@ -49,13 +49,13 @@ const jobsIn = (name: string, help: string, state: string): TableGauge => ({
 });
 
 const jobGauges = [
-  jobsIn("gatehouse_jobs_waiting", "Jobs that wait for a worker, or for their next try (S0, queue size)", "created retry"),
-  jobsIn("gatehouse_jobs_failed", "Jobs that were given up after their last try", "failed"),
+  jobsIn("gatehouse_jobs_waiting", "Jobs that wait for a worker, or for their next attempt (queue size)", "created retry"),
+  jobsIn("gatehouse_jobs_failed", "Jobs that failed at their last attempt", "failed"),
 ];
 
-/** How far the broker is behind the log. */
+/** How far the relay to the broker is behind the log. */
 function relayGauges(): readonly TableGauge[] {
-  const status = readOnce(countedForMs, relayStatus);
+  const status = cachedRead(cacheTtlMs, relayStatus);
   const gauge = (name: string, help: string, of: (at: RelayStatus) => number): TableGauge => ({
     name,
     help,
@@ -65,26 +65,26 @@ function relayGauges(): readonly TableGauge[] {
     },
   });
   return [
-    gauge("gatehouse_relay_lag_events", "Events that the broker has not been given yet, 100,000 at most", ({ lagEvents }) => lagEvents),
-    gauge("gatehouse_relay_lag_seconds", "Age of the oldest event that the broker has not been given yet", ({ lagSeconds }) => lagSeconds),
+    gauge("gatehouse_relay_lag_events", "Events that are not published to the broker yet, 100,000 at most", ({ lagEvents }) => lagEvents),
+    gauge("gatehouse_relay_lag_seconds", "Age of the oldest event that is not published to the broker yet", ({ lagSeconds }) => lagSeconds),
   ];
 }
 
-/** How long events are in the log, and who keeps them there (retention.ts). */
-const logGauges = (keptDays: number, readers: readonly LogReader[]): readonly TableGauge[] => [
+/** Age of the log's events, and the readers that delay their removal (retention.ts). */
+const logGauges = (retentionDays: number, readers: readonly LogReader[]): readonly TableGauge[] => [
   {
     name: "gatehouse_log_oldest_event_seconds",
-    help: "Age of the oldest event in the log, 0 where there is none (S0, event persistence)",
+    help: "Age of the oldest event in the log, 0 where there is none (event persistence)",
     read: async (db) => [{ value: await oldestSeconds(db) }],
   },
   {
     name: "gatehouse_log_retention_overdue_seconds",
-    help: "How long the oldest event is kept past its retention time, because a reader has not passed it or it is a dead letter; 0 where none is",
-    read: async (db) => [{ value: keptDays === 0 ? 0 : Math.max(0, (await oldestSeconds(db)) - keptDays * daySeconds) }],
+    help: "How long the oldest event is past its retention time, because a reader has not passed it or it is a dead letter; 0 where none is",
+    read: async (db) => [{ value: retentionDays === 0 ? 0 : Math.max(0, (await oldestSeconds(db)) - retentionDays * daySeconds) }],
   },
   {
     name: "gatehouse_log_reader_lag_seconds",
-    help: "Age of the oldest event that a reader of the log has not passed, and that the log therefore keeps; 0 where there is none",
+    help: "Age of the oldest event that a reader of the log has not passed, and that is therefore retained; 0 where there is none",
     label: "reader",
     read: async (db) => (await readerLagSeconds(db, readers)).map(({ reader, seconds }) => ({ label: reader, value: seconds })),
   },
@@ -97,7 +97,7 @@ async function oldestSeconds(db: ReadHandle): Promise<number> {
   return oldestAt === null ? 0 : Math.max(0, (Date.now() - oldestAt.getTime()) / 1_000);
 }
 
-/** Registers the gauges of the modules, the log, its consumers and the jobs; each asks the database when metrics are collected. */
+/** Registers the gauges of the modules, the log, its consumers and the jobs. A scrape reads them from the database. */
 export function registerGauges(platform: Platform, readers: readonly LogReader[]): void {
   const ofLog = logGauges(platform.settings.eventDays, readers);
   const declared = [
@@ -108,36 +108,36 @@ export function registerGauges(platform: Platform, readers: readonly LogReader[]
     ...jobGauges,
     ...archiveGauges,
   ];
-  for (const gauge of declared) registerTableGauge(gauge, platform, countedForMs);
+  for (const gauge of declared) registerTableGauge(gauge, platform, cacheTtlMs);
 }
 
-/** One reading for several gauges: those of one scrape ask at the same moment, and each may be answered from it for `keptForMs`. */
-export function readOnce<Value>(keptForMs: number, read: (db: ReadHandle) => Promise<Value>): (db: ReadHandle) => Promise<Value> {
+/** Shares one read between the gauges of a scrape, and caches it for `cacheTtlMs`. */
+export function cachedRead<Value>(cacheTtlMs: number, read: (db: ReadHandle) => Promise<Value>): (db: ReadHandle) => Promise<Value> {
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<Value> | undefined;
   return (db) => {
-    if (reading !== undefined && performance.now() - readAt < keptForMs) return reading;
+    if (reading !== undefined && performance.now() - readAt < cacheTtlMs) return reading;
     readAt = performance.now();
-    const begun = read(db);
-    reading = begun;
-    // A reading that failed answers nobody who comes after it.
-    begun.catch(() => {
-      if (reading === begun) reading = undefined;
+    const started = read(db);
+    reading = started;
+    // A failed read is not cached.
+    started.catch(() => {
+      if (reading === started) reading = undefined;
     });
-    return begun;
+    return started;
   };
 }
 
-/** Registers a gauge that is counted in the tables, at most once in `keptForMs`. */
-export function registerTableGauge(declared: TableGauge, platform: Platform, keptForMs: number): void {
+/** Registers a gauge that is read from tables, at most once in `cacheTtlMs`. */
+export function registerTableGauge(declared: TableGauge, platform: Platform, cacheTtlMs: number): void {
   let countedAt = Number.NEGATIVE_INFINITY;
   const gauge = new Gauge({
     name: declared.name,
     help: declared.help,
     labelNames: declared.label === undefined ? [] : [declared.label],
     registers: [platform.metrics.registry],
-    collect: inTime(async () => {
-      if (performance.now() - countedAt < keptForMs) return;
+    collect: boundScrape(async () => {
+      if (performance.now() - countedAt < cacheTtlMs) return;
       const values = await platform.database
         .read(everyTenant, (db) => declared.read(db))
         .catch((error) => {

@@ -1,19 +1,16 @@
 import { newPerson } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, backend, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { type Answer, type AnyBody, backend } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { describe, expect, it, vi } from "vitest";
 import { gatewayServer } from "./server.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const probe = (path: string): Promise<Answer<AnyBody>> => server.call(`GET ${path}`);
 const kind = backend === "pglite" ? "embedded (PGlite)" : "PostgreSQL";
 
 describe("the probes", () => {
-  it("/health says that the process runs, and asks no dependency", async () => {
+  it("/health reports that the process runs, and probes no dependency", async () => {
     expect(await probe("/health")).toMatchObject({ status: 200, body: { status: "UP", components: {} } });
     const ping = vi.spyOn(server.application.platform.database, "ping").mockRejectedValue(new Error("away"));
     try {
@@ -24,15 +21,15 @@ describe("the probes", () => {
     }
   });
 
-  it.each(["/health/ready", "/health/startup"])("%s asks database, cache and broker, in S3's format", async (path) => {
+  it.each(["/health/ready", "/health/startup"])("%s probes database, cache and broker, in the declared format", async (path) => {
     const answer = await probe(path);
     expect(answer.status).toBe(200);
     expect(answer.body.status).toBe("UP");
-    const reached = { status: "UP", details: { connection: "established", latency: expect.stringMatching(/^\d+ms$/) } };
+    const up = { status: "UP", details: { connection: "established", latency: expect.stringMatching(/^\d+ms$/) } };
     expect(answer.body.components).toMatchObject({
-      postgresql: { ...reached, details: { ...reached.details, kind } },
-      redis: reached,
-      messageBroker: reached,
+      postgresql: { ...up, details: { ...up.details, kind } },
+      redis: up,
+      messageBroker: up,
       module: { status: "UP", details: { stage: "running" } },
     });
   });
@@ -41,13 +38,13 @@ describe("the probes", () => {
     ["/health/query", ["postgresql", "module"]],
     ["/health/command", ["postgresql", "module"]],
     ["/health/background", ["postgresql", "messageBroker", "module"]],
-  ])("%s tells of its module", async (path, components) => {
+  ])("%s reports its module", async (path, components) => {
     const answer = await probe(path);
     expect(answer).toMatchObject({ status: 200, body: { status: "UP" } });
     expect(Object.keys(answer.body.components)).toEqual(expect.arrayContaining(components));
   });
 
-  it("/health/query knows how old the log is and what the read model lacks", async () => {
+  it("/health/query reports the age of the log and the lag of the projection", async () => {
     const { details } = (await probe("/health/query")).body.components.module;
     expect(details).toMatchObject({
       logAgeMs: expect.any(Number),
@@ -56,7 +53,7 @@ describe("the probes", () => {
     });
   });
 
-  it("tell what their role has done in the last minute, by its kind", async () => {
+  it("report what their role has done in the last minute, by its kind", async () => {
     const person = await newPerson(server);
     const body = { userId: person.id, actionType: "User.Read" };
     await server.call("POST /api/v1/iam/authorization/check", { token: person.token, body });
@@ -72,7 +69,7 @@ describe("the probes", () => {
     expect(await detailsOf("/health/background")).toMatchObject({ eventRate: rate, lag: 0, lastEvent: moment, ...indicators });
   });
 
-  it("are there only where their role runs", async () => {
+  it("exist only where their role runs", async () => {
     const http = gatewayServer(server.application, { ...server.configuration, roles: new Set(["query"]) }, { stage: "running" });
     await http.ready();
     try {
@@ -85,7 +82,7 @@ describe("the probes", () => {
     }
   });
 
-  it("a process that stops says so without asking what it stands on", async () => {
+  it("a stopping process reports it without probing its dependencies", async () => {
     const http = gatewayServer(server.application, server.configuration, { stage: "stopping" });
     await http.ready();
     const ping = vi.spyOn(server.application.platform.database, "ping");
@@ -98,7 +95,7 @@ describe("the probes", () => {
     }
   });
 
-  it("answer 503 and name what is down, without its cause, while the database is away", async () => {
+  it("answer 503 and name what is down, without the cause, while the database is unavailable", async () => {
     const ping = vi.spyOn(server.application.platform.database, "ping").mockRejectedValue(new Error("connect ECONNREFUSED 10.0.0.7"));
     try {
       for (const path of ["/health/ready", "/health/startup", "/health/query", "/health/command", "/health/background"]) {
@@ -113,7 +110,7 @@ describe("the probes", () => {
     }
   });
 
-  it("show a cache that is away, and stay ready: checks are slower without it, and not wrong", async () => {
+  it("report an unavailable cache, and stay ready: checks are slower without it, but not wrong", async () => {
     const ping = vi.spyOn(server.application.platform.snapshotCache, "ping").mockRejectedValue(new Error("connect ECONNREFUSED 10.0.0.7"));
     try {
       for (const path of ["/health/ready", "/health/startup", "/health/query"]) {
@@ -126,7 +123,7 @@ describe("the probes", () => {
     }
   });
 
-  it.each(["starting", "stopping"] as const)("a process that is %s is not ready, and lives", async (stage) => {
+  it.each(["starting", "stopping"] as const)("a process that is %s is not ready, and is alive", async (stage) => {
     const http = gatewayServer(server.application, server.configuration, { stage });
     await http.ready();
     try {
@@ -138,7 +135,7 @@ describe("the probes", () => {
     }
   });
 
-  it.each(["/health", "/health/ready", "/metrics", "/openapi.json", "/docs", "/", "/nowhere"])(
+  it.each(["/health", "/health/ready", "/metrics", "/openapi.json", "/docs", "/", "/unknownId"])(
     "%s carries x-request-id, as every response",
     async (path) => {
       const answer = await server.call(`GET ${path}`, { headers: { "x-request-id": "probe-1" } });
@@ -148,7 +145,7 @@ describe("the probes", () => {
 });
 
 describe("/metrics", () => {
-  it("has every declared name, and counts what happens", async () => {
+  it("has every declared metric, and counts requests", async () => {
     const person = await newPerson(server);
     await server.call("POST /api/v1/iam/authorization/check", {
       token: person.token,
@@ -163,7 +160,7 @@ describe("/metrics", () => {
     for (const name of [
       "gatehouse_operation_duration_seconds",
       "gatehouse_authorization_decisions_total",
-      "gatehouse_read_model_lookups_total",
+      "gatehouse_projection_lookups_total",
       "gatehouse_sign_ins_total",
       "gatehouse_events_appended_total",
       "gatehouse_events_handled_total",
@@ -197,7 +194,7 @@ describe("/metrics", () => {
       /^gatehouse_http_request_duration_seconds_count\{method="POST",route="\/api\/v1\/iam\/authorization\/check",status="200"\} (\d+)$/m;
     expect(countOf(check)).toBeGreaterThan(0);
     expect(countOf(/^gatehouse_dependency_up\{dependency="postgresql"\} (\d+)$/m)).toBe(1);
-    expect(countOf(/^gatehouse_events_handled_total\{consumer="access.read-model"\} (\d+)$/m)).toBeGreaterThan(0);
+    expect(countOf(/^gatehouse_events_handled_total\{consumer="decisions.update-projection"\} (\d+)$/m)).toBeGreaterThan(0);
     expect(countOf(/^gatehouse_events_appended_total\{type="user.registered.v1"\} (\d+)$/m)).toBeGreaterThan(0);
     expect(answer.body).not.toContain(person.email);
     expect(answer.body).not.toContain(person.id);

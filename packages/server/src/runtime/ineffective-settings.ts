@@ -3,16 +3,16 @@ import type { Variable } from "./variables.ts";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Ineffective {
-  /** Settings that an operator would rely on: the start is refused. */
+  /** Settings that an operator relies on: the start is refused. */
   readonly refused: readonly string[];
-  /** Settings that change nothing: the start goes on and says so. */
+  /** Settings that change nothing: the start logs them and continues. */
   readonly ignored: readonly string[];
 }
 
-/** Read beside the table of variables: the file of settings, a worker's number, and the password of `user create`. */
+/** Read outside the table of variables: the file of settings, a worker's number, and the password of `user create`. */
 const known = new Set(["GATEHOUSE_CONFIG", "GATEHOUSE_WORKER_INDEX", "GATEHOUSE_USER_PASSWORD"]);
 
-/** Finds settings that are accepted and have no effect: what they are about is not configured, or their name is not known. */
+/** Finds settings that have no effect: the feature they belong to is not configured, or their name is unknown. */
 export function ineffectiveSettings(variables: readonly Variable[], given: Environment): Ineffective {
   const refused: string[] = [];
   const ignored: string[] = [];
@@ -34,14 +34,14 @@ export function ineffectiveSettings(variables: readonly Variable[], given: Envir
   return { refused, ignored };
 }
 
-/** A name that differs in so many letters is another one, not a slip. */
-const slipMax = 3;
+/** A name that differs in more letters is not a typing error. */
+const typingErrorsMax = 3;
 
 function nearest(name: string, names: ReadonlySet<string>): string | undefined {
   const [best] = [...names]
     .map((each) => ({ each, distance: editDistance(name, each) }))
     .sort((one, other) => one.distance - other.distance);
-  return best !== undefined && best.distance <= slipMax ? best.each : undefined;
+  return best !== undefined && best.distance <= typingErrorsMax ? best.each : undefined;
 }
 
 /** The number of letters to insert, remove or replace (Levenshtein). */

@@ -4,7 +4,7 @@ import { isLoopbackAddress, isNearbyAddress } from "#platform/network/address-ra
 import type { TrustedProxies } from "#platform/network/trusted-proxies.ts";
 import { isLocalName } from "./configuration.ts";
 
-/** What proxies add to a request. A request with one of them was made elsewhere, whatever else it says. */
+/** Headers that proxies add. A request with one of them came through a proxy. */
 const forwardingHeaders = [
   "forwarded",
   "via",
@@ -19,17 +19,17 @@ const forwardingHeaders = [
 ] as const;
 
 /**
- * Hides a route from everybody but callers on this machine: the development inbox shows tokens, metrics tell about all tenants. A hook of
- * the routes themselves, so that it runs for the route that was matched, however its path is written.
+ * Hides a route from all but callers on this machine: the development inbox shows tokens, and metrics cover all tenants. A route hook, so
+ * that it runs for the matched route however the path is written.
  */
 export const localCallersOnly = (trusted: TrustedProxies) => async (request: FastifyRequest, reply: FastifyReply) => {
   if (!isLocalCaller(request, trusted)) return reply.callNotFound();
 };
 
 /**
- * By three signs, because each alone can be missing: the connection comes from loopback; the Host is a name of this machine, so no page
- * elsewhere has made a name of its own lead here (DNS rebinding); and no proxy has added that the request comes from elsewhere. Where a
- * proxy is trusted, development behind it goes on: every address that it names is of this machine or of a private network.
+ * Requires three things, because none suffices alone. The connection comes from loopback. The Host is a name of this machine, so that no
+ * foreign name resolves to it (DNS rebinding). No forwarding header is present. Behind a trusted proxy such headers are allowed where every
+ * address in them belongs to this machine or to a private network.
  */
 function isLocalCaller({ raw }: FastifyRequest, trusted: TrustedProxies): boolean {
   const { headers, socket } = raw;
@@ -40,10 +40,10 @@ function isLocalCaller({ raw }: FastifyRequest, trusted: TrustedProxies): boolea
   return trusted.kind !== "none" && forwardedFor.split(",").every((entry) => isNearbyAddress(parseAddress(entry)));
 }
 
-/** The host that a request is for, in canonical form; an absolute target stands above the Host header (RFC 9112 §3.2.2). */
+/** The host that a request is for, in canonical form; an absolute target takes precedence over the Host header (RFC 9112 §3.2.2). */
 function requestedHost({ url = "", headers }: FastifyRequest["raw"]): string | undefined {
   const authority = /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1] ?? headers.host ?? "";
-  // A URL would take what stands before an @ for credentials.
+  // A URL would parse the text before an @ as credentials.
   if (/[@/?#\\\s]/.test(authority) || !URL.canParse(`http://${authority}`)) return undefined;
   return new URL(`http://${authority}`).hostname.replace(/\.$/, "");
 }

@@ -12,12 +12,12 @@ import {
 import { asOperator, startTestServer } from "@gatehouse/testing/server.ts";
 import { describe, expect, it, vi } from "vitest";
 
-describe("the logs of a whole walk", () => {
-  it("hold no e-mail address, no password and no token, also of what is refused and of what fails", async () => {
+describe("the logs of a whole user journey", () => {
+  it("contain no e-mail address, no password and no token, also of refused and failed requests", async () => {
     const server = await startTestServer();
     try {
       const secrets = new Set<string>([password, "a wrong password that was tried"]);
-      const { token: setUpToken } = await asOperator(server, "tenancy.openSetUp", {});
+      const { token: setUpToken } = await asOperator(server, "authentication.openSetUp", {});
       secrets.add(setUpToken);
       const administrator = await newAdministrator(server);
       const organization = await newOrganization(server);

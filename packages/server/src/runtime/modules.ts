@@ -14,7 +14,7 @@ import { manifest as sessions } from "#modules/signin/sessions/index.ts";
 import type { ModuleManifest } from "#operation/declaration/module.ts";
 import { auditSteps } from "#operation/kernel/audit-steps.ts";
 import { idempotencyEncrypted, idempotencySteps } from "#operation/kernel/idempotency.ts";
-import { rpcSteps } from "#operation/rpc/taken-calls.ts";
+import { rpcSteps } from "#operation/rpc/recorded-calls.ts";
 import { relayOfLog } from "#platform/broker/relay.ts";
 import { brokerSteps } from "#platform/broker/schema-steps.ts";
 import { createApplicationRole, type SchemaStep, tenantPolicySteps } from "#platform/database/migrations.ts";
@@ -89,7 +89,15 @@ export const logReaders = (relayExpected: boolean): readonly LogReader[] => [
 ];
 
 /** Queues that earlier releases had under other names. */
-export const retiredQueues: readonly string[] = ["operation.forget-old-keys", "broker.forget-old-messages"];
+export const retiredQueues: readonly string[] = [
+  "operation.forget-old-keys",
+  "broker.forget-old-messages",
+  "access.forget-old-decisions",
+  "access.repair-read-model",
+  "identity.start-confirmation",
+  "identity.start-password-reset",
+  "sessions.remove-over",
+];
 
 /** Every queue of the product. */
 export const queues: readonly Queue[] = [

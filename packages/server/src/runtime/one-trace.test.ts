@@ -3,9 +3,9 @@ import { newPerson } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { type ReceivedSpan, spanKind, startTraceReceiver, type TraceReceiver } from "@gatehouse/testing/trace-receiver.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { servedElsewhere } from "#operation/rpc/client.ts";
+import { serveOverRpc } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
-import { servedHere } from "#operation/transport/serve.ts";
+import { serveInProcess } from "#operation/transport/serve.ts";
 import type { Received } from "#platform/broker/broker.ts";
 import { Relay } from "#platform/broker/relay.ts";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
@@ -24,12 +24,12 @@ afterAll(async () => {
   await receiver.close();
 });
 
-/** A gateway with a tracer of its own, as another process has: nothing but what is sent carries the trace across. */
+/** A gateway with a separate tracer, like another process: only messages carry the trace. */
 async function openGateway() {
   const { catalogue, kernel, platform, authenticate } = server.application;
   const { publicUrl } = server.configuration.settings;
   const rpc = inProcessRpc();
-  const serve = servedHere(kernel.dispatch, authenticate);
+  const serve = serveInProcess(kernel.dispatch, authenticate);
   for (const kind of ["query", "command"] as const) {
     const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl } as const;
     await respond(kind, { rpc, catalogue, serve, ...answering, report: () => {} });
@@ -46,7 +46,7 @@ async function openGateway() {
   const backend = {
     catalogue,
     platform: { ...platform, rpc, tracer },
-    serve: servedElsewhere(rpc, catalogue, instrumentation),
+    serve: serveOverRpc(rpc, catalogue, instrumentation),
     inbox: undefined,
     stop: async () => {},
   };
@@ -55,7 +55,7 @@ async function openGateway() {
   return { http, tracer, lines };
 }
 
-it("is one trace from the gateway over rpc, the command and its transaction to the relay, the broker and a consumer", async () => {
+it("a request has one trace from the gateway over rpc, the command and its transaction to the relay, the broker and a consumer", async () => {
   const { broker, database, logger, metrics } = server.application.platform;
   const person = await newPerson(server);
   const { http, tracer, lines } = await openGateway();
@@ -77,7 +77,7 @@ it("is one trace from the gateway over rpc, the command and its transaction to t
     payload: { name: "Followed", slug: "followed", country: "VN" },
   });
   expect(made.statusCode).toBe(201);
-  // The gateway's own log has the trace as well.
+  // The gateway's log has the trace as well.
   expect(lines).toContainEqual(expect.objectContaining({ traceId: trace, message: "rpc tenancy.createOrganization: ok" }));
 
   const spans = () => receiver.spans.filter(({ traceId }) => traceId === trace);

@@ -9,18 +9,18 @@ export interface OsLock {
 
 /** SQLITE_BUSY: another process, or another lock of this one, has the file. */
 const busy = 5;
-/** {@link isLocked} holds a shared lock for microseconds; a start that meets it waits for that. */
+/** {@link isLocked} holds a shared lock for microseconds; a concurrent start waits for it. */
 const waitMs = 500;
 
 /**
- * Takes the file for this process alone; undefined where it is taken. Node has no file locks of its own, SQLite (in Node) has
- * them on every platform: an empty database that is opened exclusively is a lock of the operating system (fcntl, LockFileEx),
- * which counts between containers of one machine and on network file systems that lock. Nothing is ever written to the file.
+ * Locks the file for this process; undefined where another process has it. Node has no file locks, but its SQLite has them on every
+ * platform. An exclusively opened empty database is a lock of the operating system (fcntl, LockFileEx), also between containers of one
+ * machine and on network file systems with locks. Nothing is written to the file.
  */
 export function takeOsLock(file: string): OsLock | undefined {
   const database = open(file, waitMs);
   try {
-    // Without a journal in memory SQLite lays one beside the file.
+    // Without an in-memory journal SQLite creates one next to the file.
     database.exec("pragma journal_mode = memory; begin exclusive");
   } catch (error) {
     database.close();
@@ -30,7 +30,7 @@ export function takeOsLock(file: string): OsLock | undefined {
   return { release: () => database.close() };
 }
 
-/** Whether another process holds the file. */
+/** Whether another process has locked the file. */
 export function isLocked(file: string): boolean {
   if (!existsSync(file)) return false;
   const database = open(file, 0);
@@ -47,8 +47,8 @@ export function isLocked(file: string): boolean {
 
 function open(file: string, timeout: number): DatabaseSync {
   try {
-    // Made before SQLite opens it, for its owner alone. Never opened where it is: closing any descriptor of a locked file
-    // would let this process's locks on it go (POSIX).
+    // Created before SQLite opens it, readable by its owner only. An existing file is not opened: closing any descriptor of a locked
+    // file releases this process's locks on it (POSIX).
     if (!existsSync(file)) closeSync(openSync(file, "a", 0o600));
     return new DatabaseSync(file, { timeout });
   } catch (error) {

@@ -39,9 +39,9 @@ import { prepareDatabase } from "./prepare-database.ts";
 import { isAll } from "./roles.ts";
 import { openStorage } from "./storage.ts";
 import { transportKeys } from "./transport-keys.ts";
-import { distrustOn, redisAuthenticator } from "./trust.ts";
+import { redisAuthenticator, untrustedReporter } from "./trust.ts";
 
-/** What a test hands in instead of what the configuration would open. */
+/** Replacements of ports, for tests. */
 export interface Overrides {
   readonly logger?: Logger;
   /** Where the configured logger writes. */
@@ -49,31 +49,31 @@ export interface Overrides {
   readonly clock?: Clock;
   /** The machine's clock, which is compared with the database's. */
   readonly machineClock?: () => number;
-  /** A migrated PGlite to begin from. */
+  /** A migrated PGlite to start from. */
   readonly image?: Blob;
-  /** Modules above those of the product. */
+  /** Modules in addition to those of the product. */
   readonly modules?: readonly ModuleManifest[];
 }
 
 export interface Ports {
   readonly platform: Platform;
   readonly inbox: DevelopmentInbox | undefined;
-  /** Resolves when the database has ended for good, so that this process is of no use any more. */
+  /** Resolves when the database has failed for good, so that this process must end. */
   readonly lost: Promise<void>;
   close(): Promise<void>;
 }
 
-/** What the ports need to know of the modules. */
+/** The declarations of the modules that the ports need. */
 export interface Declared {
   readonly queues: readonly Queue[];
   readonly retiredQueues: readonly string[];
   readonly formerVersions: FormerVersions;
 }
 
-/** PostgreSQL may come back. */
+/** PostgreSQL may recover, so its loss is never final. */
 const never: Promise<void> = new Promise(() => {});
 
-/** Opens each port with the adapter that the configuration asks for. The database is migrated when this returns. */
+/** Opens each port with the adapter that the configuration selects. The database is migrated when this returns. */
 export async function openPorts(
   configuration: Configuration,
   { queues, retiredQueues, formerVersions }: Declared,
@@ -93,7 +93,7 @@ export async function openPorts(
     const redis = configuration.redis && (await openRedis(configuration, configuration.redis, { resilience, logger, metrics, keys }));
     const log = new LogFollower(database, logger, redis?.away);
     const skewSeconds = (skewMs: number): void => metrics.clockSkewSeconds.set(skewMs / 1_000);
-    // Embedded storage has the clock of this process.
+    // Embedded storage uses the clock of this process.
     const clock =
       opened.kind === "pglite"
         ? undefined
@@ -153,7 +153,7 @@ export async function openPorts(
   }
 }
 
-/** What a process tells of itself, whichever roles it has. */
+/** Opens logs, metrics and traces, for any role. */
 export async function openTelemetry(configuration: Configuration, overrides: Overrides = {}) {
   const metrics = createMetrics();
   const tracer = await openTracer(configuration, metrics);
@@ -172,7 +172,7 @@ export function openLogger(configuration: Configuration, { logDestination }: Ove
   });
 }
 
-/** Adapters of services are loaded where they are configured: the embedded server does without their code. */
+/** Adapters of services are loaded where they are configured, so the embedded server does not load their code. */
 export async function openRpc(
   { natsUrl, natsPrefix, roles }: Configuration,
   { logger, metrics, keys }: { readonly logger: Logger; readonly metrics: Metrics; readonly keys: readonly DerivedKey[] },
@@ -186,18 +186,18 @@ export async function openRpc(
     name: `gatehouse ${[...roles].join(",")}`,
     prefix: natsPrefix,
     messages: encryptedMessages(keys),
-    distrusted: distrustOn("nats", { metrics, logger }),
+    distrusted: untrustedReporter("nats", { metrics, logger }),
   });
 }
 
-/** Loaded only where somebody receives traces: without, the process has nothing of OpenTelemetry. */
+/** Loads OpenTelemetry only where traces are exported. */
 async function openTracer({ tracesEndpoint, tracesRatio, environment, settings }: Configuration, metrics: Metrics): Promise<Tracer> {
   if (tracesEndpoint === undefined) return noTracer;
   const { otlpTracer } = await import("#platform/telemetry/otlp.ts");
   return otlpTracer({ endpoint: tracesEndpoint, ratio: tracesRatio, version: settings.version, environment, metrics });
 }
 
-/** The services' adapters are loaded where they are configured, so that an embedded start stays as small as it is (decision 0022). */
+/** Loads the adapter that is configured, so that an embedded start stays small (decision 0022). */
 async function openBroker(configuration: Configuration, database: Database, logger: Logger, log: LogFollower): Promise<Broker> {
   const { eventsUrl, roles } = configuration;
   // A process that only answers queries neither publishes nor receives.
@@ -205,11 +205,11 @@ async function openBroker(configuration: Configuration, database: Database, logg
   if (eventsUrl === undefined || !needed) {
     return databaseBroker(database, logger, { onRestart: (listener) => log.onRestart(listener) });
   }
-  return openServiceOfEvents(eventsUrl, configuration, logger);
+  return openEventBroker(eventsUrl, configuration, logger);
 }
 
-/** The broker that an address names. */
-export async function openServiceOfEvents(
+/** Opens the broker at an address. */
+export async function openEventBroker(
   eventsUrl: string,
   { kafkaAliases, kafkaCaFile }: Pick<Configuration, "kafkaAliases" | "kafkaCaFile">,
   logger: Logger,
@@ -222,10 +222,10 @@ export async function openServiceOfEvents(
   return (await import("#platform/broker/jetstream.ts")).jetstreamBroker(eventsUrl, logger);
 }
 
-/** Loaded only where it is configured: a server without Redis has nothing of it in memory. */
-async function openRedis(configuration: Configuration, address: RedisAddress, given: GivenToRedis) {
-  const { resilience, logger, keys } = given;
-  const trust = { authenticator: redisAuthenticator(keys), distrusted: distrustOn("redis", given) };
+/** Loads the Redis client only where Redis is configured. */
+async function openRedis(configuration: Configuration, address: RedisAddress, dependencies: RedisDependencies) {
+  const { resilience, logger, keys } = dependencies;
+  const trust = { authenticator: redisAuthenticator(keys), distrusted: untrustedReporter("redis", dependencies) };
   const { databaseUrl, databaseAwaySeconds: seconds, limitsWithoutRedis } = configuration;
   const [{ connectRedis }, { redisSnapshotCache }, { redisLimits }, { redisPeerDetector }] = await Promise.all([
     import("#platform/redis/client.ts"),
@@ -234,7 +234,7 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
     import("#platform/log/redis-peer-detector.ts"),
   ]);
   const connection = await connectRedis(address, logger);
-  // Embedded storage is in this process: it is not away while that runs.
+  // Embedded storage is in this process, so it cannot be unavailable while the process runs.
   const mayBeAway = databaseUrl !== undefined && seconds > 0;
   const away = mayBeAway
     ? { peers: redisPeerDetector(connection, resilience, seconds, trust), refuses: refusalOf(databaseUrl), seconds }
@@ -246,14 +246,14 @@ async function openRedis(configuration: Configuration, address: RedisAddress, gi
   };
 }
 
-interface GivenToRedis {
+interface RedisDependencies {
   readonly resilience: Resilience;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly keys: KeyRing;
 }
 
-/** What hands work out closes before what the work stands on. */
+/** Closes the sources of work before the ports that the work uses. */
 async function closeAll({ broker, consumers, rpc, jobs, log, mail, snapshotCache, database, tracer }: Platform): Promise<void> {
   await broker.close();
   await consumers.close();

@@ -16,16 +16,16 @@ import { prepareDatabase, unmetRequirements } from "./prepare-database.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
-/** A database of a test's own, its logins, and what is to be closed and dropped after it. */
-class Place {
+/** A test's own database and logins, closed and dropped after the test. */
+class TestDatabase {
   readonly name = `gatehouse_test_${randomBytes(6).toString("hex")}`;
   readonly #logins: string[] = [];
   readonly #opened: Database[] = [];
 
-  static async make(options = ""): Promise<Place> {
-    const place = new Place();
-    await place.admin(`create database ${place.name} ${options}`);
-    return place;
+  static async make(options = ""): Promise<TestDatabase> {
+    const database = new TestDatabase();
+    await database.admin(`create database ${database.name} ${options}`);
+    return database;
   }
 
   async login(role: string, rights = ""): Promise<string> {
@@ -49,7 +49,7 @@ class Place {
     return asAdministrator((client) => client.query(statement));
   }
 
-  /** As the administrator, in this database. */
+  /** Runs a statement as the administrator in this database. */
   inside(statement: string): Promise<unknown> {
     const url = Object.assign(new URL(adminUrl), { pathname: `/${this.name}` }).href;
     return asAdministrator((client) => client.query(statement), url);
@@ -64,20 +64,21 @@ class Place {
 
 const addresses = (databaseUrl: string, databaseSchema = "public") => ({ databaseUrl, databaseSchema, databaseDirectUrl: undefined });
 
-// Logins with rights of their own exist on a server only.
-describeOnPostgresql("what a start needs of the database", () => {
-  let place: Place;
-  afterEach(() => place.drop());
+// Only a server has several logins.
+describeOnPostgresql("an unmet requirement of a start on the database", () => {
+  let database: TestDatabase;
+  afterEach(() => database.drop());
 
-  const unmet = (login: string, schema = "public") => unmetRequirements(place.open(login, schema), addresses(place.url(login), schema));
+  const unmet = (login: string, schema = "public") =>
+    unmetRequirements(database.open(login, schema), addresses(database.url(login), schema));
   const prepare = (login: string, schema = "public") =>
-    prepareDatabase(place.open(login, schema), addresses(place.url(login), schema), silent);
+    prepareDatabase(database.open(login, schema), addresses(database.url(login), schema), silent);
   const remedies = (found: Awaited<ReturnType<typeof unmet>>): readonly string[] =>
     found.flatMap(({ remedy }) => remedy.match(/(?:GRANT|CREATE SCHEMA|CREATE ROLE) .*?(?=, or|, and|;|$)/g) ?? []);
 
-  it("is said with the SQL that mends it, which mends it", async () => {
-    place = await Place.make();
-    const login = await place.login("few");
+  it("is reported with the SQL that resolves it", async () => {
+    database = await TestDatabase.make();
+    const login = await database.login("few");
     const found = await unmet(login);
     expect(found.map(({ what }) => what)).toEqual([
       expect.stringMatching(/^\d+ steps of the schema are pending, and the login ".*" may not change the schema "public"$/),
@@ -88,14 +89,14 @@ describeOnPostgresql("what a start needs of the database", () => {
       `GRANT USAGE, CREATE ON SCHEMA "public" TO "${login}"`,
       `CREATE SCHEMA jobs AUTHORIZATION "${login}"`,
     ]);
-    for (const statement of remedies(found)) await place.inside(statement);
+    for (const statement of remedies(found)) await database.inside(statement);
     expect(await unmet(login)).toEqual([]);
     await prepare(login);
   });
 
-  it("ends a start with 78 in one line that names the variable, and the doctor with 1", async () => {
-    place = await Place.make();
-    const environment = { DATABASE_URL: place.url(await place.login("few")), GATEHOUSE_DATA_DIR: "memory" };
+  it("makes a start exit 78 with one line that names the variable, and the doctor exit 1", async () => {
+    database = await TestDatabase.make();
+    const environment = { DATABASE_URL: database.url(await database.login("few")), GATEHOUSE_DATA_DIR: "memory" };
     const started = await runGatehouse(["start"], environment);
     expect(started.code).toBe(78);
     expect(started.output.trim().split("\n")).toEqual([expect.stringMatching(/DATABASE_URL.*GRANT USAGE, CREATE ON SCHEMA "public"/)]);
@@ -104,18 +105,18 @@ describeOnPostgresql("what a start needs of the database", () => {
     expect(doctor.output).toMatch(/^WRONG .*CREATE SCHEMA jobs AUTHORIZATION/m);
   });
 
-  it("lets one login migrate, and another serve that may change nothing", async () => {
-    place = await Place.make();
-    const [owner, serving] = [await place.login("owner"), await place.login("serving")];
-    await place.admin(`alter database ${place.name} owner to ${owner}`);
-    await place.inside(`alter schema public owner to ${owner}`);
+  it("is none for a login without rights on the schema, once another login has migrated", async () => {
+    database = await TestDatabase.make();
+    const [owner, serving] = [await database.login("owner"), await database.login("serving")];
+    await database.admin(`alter database ${database.name} owner to ${owner}`);
+    await database.inside(`alter schema public owner to ${owner}`);
     await prepare(owner);
     const found = await unmet(serving);
     expect(remedies(found)).toContain(`GRANT gatehouse_app TO "${serving}"`);
-    await place.admin(`grant gatehouse_app to ${serving}`);
+    await database.admin(`grant gatehouse_app to ${serving}`);
     expect(await unmet(serving)).toEqual([]);
     const server = await openTestServer({
-      DATABASE_URL: place.url(serving),
+      DATABASE_URL: database.url(serving),
       GATEHOUSE_DATA_DIR: "memory",
       GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
       GATEHOUSE_SIGN_IN_LIMIT: "off",
@@ -133,72 +134,72 @@ describeOnPostgresql("what a start needs of the database", () => {
     await server.close();
   });
 
-  it("gives the application's role the same rights where it was made after the schema", async () => {
-    place = await Place.make();
-    const database = place.open(new URL(adminUrl).username);
-    await prepareDatabase(database, addresses(place.url(new URL(adminUrl).username)), silent);
-    await sql`create table of_others (id integer)`.execute(database.owner);
-    const owner = await place.login("others");
-    await sql.raw(`alter table of_others owner to ${owner}`).execute(database.owner);
-    const before = await rightsOf(database.owner);
+  it("is none where the application's role is created after the schema: it gets the same rights", async () => {
+    database = await TestDatabase.make();
+    const opened = database.open(new URL(adminUrl).username);
+    await prepareDatabase(opened, addresses(database.url(new URL(adminUrl).username)), silent);
+    await sql`create table of_others (id integer)`.execute(opened.owner);
+    const owner = await database.login("others");
+    await sql.raw(`alter table of_others owner to ${owner}`).execute(opened.owner);
+    const before = await rightsOf(opened.owner);
     expect(before["audit_checkpoints"]).toBe("INSERT SELECT");
-    await sql`revoke all on all tables in schema public from gatehouse_app`.execute(database.owner);
-    expect(await rightsOf(database.owner)).toEqual({});
-    await grantApplication(database.owner, withheldRights);
-    expect(await rightsOf(database.owner)).toEqual(before);
+    await sql`revoke all on all tables in schema public from gatehouse_app`.execute(opened.owner);
+    expect(await rightsOf(opened.owner)).toEqual({});
+    await grantApplication(opened.owner, withheldRights);
+    expect(await rightsOf(opened.owner)).toEqual(before);
   });
 
-  it("takes a login that bypasses row-level security and is no superuser, where it may become the application's role", async () => {
-    place = await Place.make();
-    const login = await place.login("bypassing", "bypassrls");
-    await place.admin(`alter database ${place.name} owner to ${login}`);
-    await place.inside(`alter schema public owner to ${login}`);
+  it("is none for a login that bypasses row-level security and may become the application's role", async () => {
+    database = await TestDatabase.make();
+    const login = await database.login("bypassing", "bypassrls");
+    await database.admin(`alter database ${database.name} owner to ${login}`);
+    await database.inside(`alter schema public owner to ${login}`);
     const found = await unmet(login);
     expect(remedies(found)).toEqual([`GRANT gatehouse_app TO "${login}"`]);
-    for (const statement of remedies(found)) await place.inside(statement);
+    for (const statement of remedies(found)) await database.inside(statement);
     await prepare(login);
-    const seen = await place
+    const seen = await database
       .open(login)
       .transact({ tenant: "none" }, (tx) => sql<{ role: string }>`select current_user as role`.execute(tx));
     expect(seen.rows).toEqual([{ role: "gatehouse_app" }]);
   });
 
-  it("makes such a login a member of the role where it may", async () => {
-    place = await Place.make();
-    const login = await place.login("creating", "bypassrls createrole");
-    await place.admin(`alter database ${place.name} owner to ${login}`);
-    await place.inside(`alter schema public owner to ${login}`);
+  it("is none for such a login with CREATEROLE, which becomes a member of the role", async () => {
+    database = await TestDatabase.make();
+    const login = await database.login("creating", "bypassrls createrole");
+    await database.admin(`alter database ${database.name} owner to ${login}`);
+    await database.inside(`alter schema public owner to ${login}`);
     await prepare(login);
-    await expect(place.open(login).transact({ tenant: "none" }, async () => "done")).resolves.toBe("done");
+    await expect(database.open(login).transact({ tenant: "none" }, async () => "done")).resolves.toBe("done");
   });
 
-  it("keeps to the schema that a DBA has made, and leaves public alone", async () => {
-    place = await Place.make();
-    const login = await place.login("schema");
+  it("is none with a schema that a DBA has created, and public is not touched", async () => {
+    database = await TestDatabase.make();
+    const login = await database.login("schema");
     expect(remedies(await unmet(login, "identity"))).toContain(`CREATE SCHEMA "identity" AUTHORIZATION "${login}"`);
-    for (const schema of ["identity", "jobs"]) await place.inside(`create schema ${schema} authorization ${login}`);
-    await place.admin(`alter role ${login} set search_path = public`);
+    for (const schema of ["identity", "jobs"]) await database.inside(`create schema ${schema} authorization ${login}`);
+    await database.admin(`alter role ${login} set search_path = public`);
     await prepare(login, "identity");
     const { rows } = await sql<{ schema: string; tables: number }>`
       select schemaname as schema, count(*)::int as tables from pg_tables where schemaname in ('identity', 'public') group by 1`.execute(
-      place.open(login, "identity").owner,
+      database.open(login, "identity").owner,
     );
     expect(rows).toEqual([{ schema: "identity", tables: expect.any(Number) }]);
   });
 
-  it.each(["SQL_ASCII", "LATIN1"])("refuses the encoding %s by name", async (encoding) => {
-    place = await Place.make(`encoding '${encoding}' locale 'C' template template0`);
+  it.each(["SQL_ASCII", "LATIN1"])("is the encoding %s, which is refused by name", async (encoding) => {
+    database = await TestDatabase.make(`encoding '${encoding}' locale 'C' template template0`);
     const { code, output } = await runGatehouse(["start"], {
-      DATABASE_URL: place.url(new URL(adminUrl).username),
+      DATABASE_URL: database.url(new URL(adminUrl).username),
       GATEHOUSE_DATA_DIR: "memory",
     });
     expect([code, output.trim().split("\n")]).toEqual([78, [expect.stringContaining(`the database's encoding is ${encoding}`)]]);
   });
 
-  it("refuses settings under which no foreign key holds", async () => {
-    place = await Place.make();
+  it("is a setting that disables foreign keys", async () => {
+    database = await TestDatabase.make();
     const login = new URL(adminUrl).username;
-    await place.admin(`alter database ${place.name} set session_replication_role = replica`);
+    await database.admin(`alter database ${database.name} set session_replication_role = replica`);
     expect(await unmet(login)).toEqual([
       {
         what: expect.stringContaining("session_replication_role is replica"),
@@ -207,23 +208,23 @@ describeOnPostgresql("what a start needs of the database", () => {
     ]);
   });
 
-  it("refuses a direct address that leads elsewhere", async () => {
-    place = await Place.make();
+  it("is a direct address of another database", async () => {
+    database = await TestDatabase.make();
     const login = new URL(adminUrl).username;
-    const configuration = { ...addresses(place.url(login)), databaseDirectUrl: adminUrl };
-    expect(await unmetRequirements(place.open(login), configuration)).toEqual([
+    const configuration = { ...addresses(database.url(login)), databaseDirectUrl: adminUrl };
+    expect(await unmetRequirements(database.open(login), configuration)).toEqual([
       { what: "DATABASE_DIRECT_URL names another database or login than DATABASE_URL", remedy: "name the same in both" },
     ]);
   });
 });
 
 describe("settings of the database", () => {
-  it("in an address name no schema, because each transaction has its own", async () => {
+  it("cannot name a schema in the address, because each transaction sets its own", async () => {
     const { code, output } = await runGatehouse(["doctor"], { DATABASE_URL: "postgres://localhost/x?options=-c%20search_path%3Dmine" });
     expect([code, output]).toEqual([78, expect.stringContaining("DATABASE_SCHEMA")]);
   });
 
-  it.each(["pg_own", "jobs", "Mixed", 'a"b', "1st"])("name no schema %s", async (schema) => {
+  it.each(["pg_own", "jobs", "Mixed", 'a"b', "1st"])("cannot name the schema %s", async (schema) => {
     const { code, output } = await runGatehouse(["doctor"], { DATABASE_SCHEMA: schema, GATEHOUSE_DATA_DIR: "memory" });
     expect([code, output]).toEqual([78, expect.stringContaining("DATABASE_SCHEMA")]);
   });

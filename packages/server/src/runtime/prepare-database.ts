@@ -13,10 +13,10 @@ import { within } from "#platform/waiting.ts";
 import type { Configuration } from "./configuration.ts";
 import { queues, schemaSteps, withheldRights } from "./modules.ts";
 
-/** The part of the configuration that says where the database is. */
+/** The configuration of the database's address. */
 export type DatabaseAddresses = Pick<Configuration, "databaseUrl" | "databaseDirectUrl" | "databaseSchema">;
 
-/** What a start with this configuration would lack. Changes nothing; the doctor asks the same. */
+/** The requirements of a start that the database does not meet. Changes nothing; the doctor runs the same checks. */
 export async function unmetRequirements(database: Database, configuration: DatabaseAddresses): Promise<readonly Unmet[]> {
   if (database.kind === "pglite") return [];
   const { databaseSchema: schema } = configuration;
@@ -33,37 +33,37 @@ export async function unmetRequirements(database: Database, configuration: Datab
   return [...tables, ...(await unmetByJobs(owner, facts))];
 }
 
-/** The direct address leads to the same database as the same login, and past the pooler. */
+/** The direct address must name the same database and login, and bypass the pooler. */
 async function unmetByAddresses({ databaseUrl, databaseDirectUrl }: DatabaseAddresses): Promise<readonly Unmet[]> {
   if (databaseUrl === undefined || databaseDirectUrl === undefined) return [];
   const [own, direct] = await Promise.all([destinationOf(databaseUrl), destinationOf(databaseDirectUrl)]);
-  if (direct.pooled) return [{ what: "DATABASE_DIRECT_URL leads to a pooler", remedy: "name the server itself there" }];
-  if (direct.place === own.place) return [];
+  if (direct.pooled) return [{ what: "DATABASE_DIRECT_URL leads to a pooler", remedy: "set it to the address of the server itself" }];
+  if (direct.identity === own.identity) return [];
   return [{ what: "DATABASE_DIRECT_URL names another database or login than DATABASE_URL", remedy: "name the same in both" }];
 }
 
-/** The owner's statements have no limit; a server that is frozen is told of all the same. */
-const inTime = <T>(asked: Promise<T>): Promise<T> => {
+/** Statements of the owner have no time limit, so this detects a frozen server. */
+const withinLimit = <T>(answer: Promise<T>): Promise<T> => {
   const limitMs = policies["postgresql.primary"].timeLimitMs;
   const late = `no answer within ${limitMs / 1_000} seconds`;
-  return within(limitMs, late, asked).catch((error: Error) => {
+  return within(limitMs, late, answer).catch((error: Error) => {
     throw error.message === late ? new Unavailable("database", error, "timeout") : error;
   });
 };
 
-/** Throws {@link StartRefused} with everything that is missing, and what mends each of it, in one line. */
+/** Throws {@link StartRefused} with each unmet requirement and its remedy, in one line. */
 export async function refuseUnmet(database: Database, configuration: DatabaseAddresses): Promise<void> {
-  const unmet = await inTime(unmetRequirements(database, configuration));
+  const unmet = await withinLimit(unmetRequirements(database, configuration));
   if (unmet.length === 0) return;
   const lines = unmet.map(({ what, remedy }) => `${what} (${remedy})`);
   throw new StartRefused(
-    `The database of DATABASE_URL is not as a start needs it: ${lines.join("; ")}. docs/operations/deployment.md has more.`,
+    `The database of DATABASE_URL does not meet the requirements of a start: ${lines.join("; ")}. See docs/operations/deployment.md.`,
   );
 }
 
 /**
- * Brings the database to this release: the schema, the application's role and the job queue's schema. What a login lacks is said before
- * anything is changed. Where all is there already nothing is changed, so a login without rights to change it will do.
+ * Migrates the database to this release: the schema, the application's role and the job queue's schema. Missing rights of the login are
+ * reported before any change. A database that is up to date is not changed, so a login without the rights to change it suffices.
  */
 export async function prepareDatabase(database: Database, configuration: DatabaseAddresses, logger: Logger): Promise<MigrationReport> {
   if (database.kind === "pglite") return migrate(database.owner, schemaSteps);

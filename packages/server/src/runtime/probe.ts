@@ -2,7 +2,7 @@ import { within } from "#platform/waiting.ts";
 
 export type Status = "UP" | "DOWN";
 
-/** A part of the answer of a probe. */
+/** A component in the answer of a probe. */
 export interface Component {
   readonly status: Status;
   readonly details: Readonly<Record<string, string | number>>;
@@ -10,10 +10,10 @@ export interface Component {
 
 export const component = (up: boolean, details: Component["details"]): Component => ({ status: up ? "UP" : "DOWN", details });
 
-/** A dependency that has not answered by then is down: a probe has its own time limit. */
+/** A dependency that does not answer in this time is down. */
 export const probeTimeoutMs = 2_000;
 
-/** Asks a dependency. Its fault is not told: an error of a driver names addresses. */
+/** Probes a dependency. The cause of a failure is not shown: a driver's error names addresses. */
 export async function probe(ask: () => Promise<void>, details: Component["details"]): Promise<Component> {
   const began = performance.now();
   try {

@@ -5,7 +5,7 @@ import type { Metrics } from "#platform/telemetry/metrics.ts";
 import type { Application } from "./application.ts";
 import type { Readiness } from "./health.ts";
 
-/** What every process tells of itself; the reference of the metrics is made without anything to ask. */
+/** The state that every process exports. */
 export interface Measured {
   readonly metrics: Metrics;
   readonly version: string;
@@ -13,9 +13,9 @@ export interface Measured {
   readonly ready: Readiness;
 }
 
-/** Registers what a process tells of itself and of what it stands on (service level metrics). */
+/** Registers the gauges of a process and its dependencies (service level metrics). */
 export function registerProcessGauges({ metrics: { registry }, version, roles, ready }: Measured): void {
-  // A door is made anew in tests; what it measures is the same process.
+  // Tests create several servers in one process.
   if (registry.getSingleMetric("gatehouse_build_info") !== undefined) return;
   const registers = [registry];
 
@@ -24,7 +24,7 @@ export function registerProcessGauges({ metrics: { registry }, version, roles, r
     .set(1);
   new Gauge({
     name: "gatehouse_memory_limit_bytes",
-    help: "How much memory this process may take: its container's limit, else the machine's memory (S0, memory usage)",
+    help: "Memory that this process may use: its container's limit, else the machine's memory (memory usage)",
     registers,
   }).set(memoryLimitBytes());
   const role = new Gauge({
@@ -37,7 +37,7 @@ export function registerProcessGauges({ metrics: { registry }, version, roles, r
   collected(
     registry,
     "gatehouse_ready",
-    "1 while this process takes requests: it runs, and what it needs answers (health check status)",
+    "1 while this process accepts requests: it runs, and its required dependencies answer (health check status)",
     [],
     async (set) => {
       set({}, (await ready()).status === "UP" ? 1 : 0);
@@ -55,13 +55,13 @@ export function registerProcessGauges({ metrics: { registry }, version, roles, r
   );
 }
 
-/** Where nothing limits the process, Node answers 0 or a number above all memory that there is. */
+/** Without a limit, Node returns 0 or a number above the machine's memory. */
 function memoryLimitBytes(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
-/** Registers what a process with the database tells besides. */
+/** Registers the gauges of a process with a database. */
 export function registerBackendGauges({ kernel, platform, reader }: Pick<Application, "kernel" | "platform" | "reader">): void {
   const { registry } = platform.metrics;
   if (registry.getSingleMetric("gatehouse_database_connections") !== undefined) return;
@@ -78,12 +78,12 @@ export function registerBackendGauges({ kernel, platform, reader }: Pick<Applica
   );
   collected(
     registry,
-    "gatehouse_read_model_pending_events",
-    "Events whose changes decisions of this process do not contain yet",
+    "gatehouse_projection_pending_events",
+    "Events whose changes the decisions of this process do not reflect yet",
     [],
     async (set) => set({}, reader.behind),
   );
-  collected(registry, "gatehouse_sessions_in_memory", "Sessions that this process answers from memory", [], async (set) =>
+  collected(registry, "gatehouse_sessions_in_memory", "Sessions in this process's cache", [], async (set) =>
     set({}, kernel.stateOf<SessionCache>(sessions).size),
   );
 }

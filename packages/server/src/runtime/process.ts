@@ -2,17 +2,17 @@ import { assemble } from "./application.ts";
 import { banner } from "./banner.ts";
 import type { Configuration } from "./configuration.ts";
 import type { DataLock } from "./data-lock.ts";
-import { firstAdministrator } from "./first-administrator.ts";
+import { createFirstAdministrator } from "./first-administrator.ts";
 import { openGateway } from "./gateway.ts";
 import type { Lifecycle } from "./health.ts";
 import { needsDatabase } from "./roles.ts";
 import { listen, type Server } from "./server.ts";
 import { stopOnSignals, stopSignals } from "./stop.ts";
-import { leaveTransportKey } from "./transport-keys.ts";
+import { writeTransportKeyFile } from "./transport-keys.ts";
 import { watchMainThread } from "./watchdog.ts";
 import { isFirstWorker } from "./workers.ts";
 
-/** Runs the configured roles in this process until it is asked to stop. */
+/** Runs the configured roles in this process until a signal stops it. */
 export async function serve(configuration: Configuration, lock: DataLock | undefined): Promise<void> {
   const { roles } = configuration;
   const lifecycle: Lifecycle = { stage: "starting" };
@@ -22,9 +22,9 @@ export async function serve(configuration: Configuration, lock: DataLock | undef
   let setUpToken: string | null = null;
   try {
     if (roles.has("worker")) await application?.startWorker();
-    if (application && roles.has("command") && isFirstWorker()) setUpToken = await firstAdministrator(application, configuration);
+    if (application && roles.has("command") && isFirstWorker()) setUpToken = await createFirstAdministrator(application, configuration);
     await application?.startAnswering();
-    if (application && isFirstWorker()) leaveTransportKey(configuration);
+    if (application && isFirstWorker()) writeTransportKeyFile(configuration);
     server = await listen(backend, configuration, lifecycle, lock?.holder.secret);
   } catch (error) {
     await backend.stop();
@@ -44,7 +44,7 @@ export async function serve(configuration: Configuration, lock: DataLock | undef
     application && Promise.race([application.platform.log.lost, application.lost]),
   );
   if (lock) {
-    watchMainThread(stopSignals, isOverdue, (error) => logger.error({ err: error }, "the main thread is not watched any more"));
+    watchMainThread(stopSignals, isOverdue, (error) => logger.error({ err: error }, "the watchdog of the main thread has ended"));
     void lock.lost.then(() => {
       logger.fatal("another process has taken the data directory; this one ends without writing to it again");
       process.exit(1);

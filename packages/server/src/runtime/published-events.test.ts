@@ -26,19 +26,19 @@ describe("events that no command emits", () => {
     for (const server of servers.splice(0)) await server.close();
   });
 
-  it("are counted as those of commands are: the projector's and the chain appender's", async () => {
+  it("are counted like those of commands: the projector's and the chain appender's", async () => {
     const server = await startTestServer({ GATEHOUSE_AUDIT_FORWARD: "on" });
     servers.push(server);
     await newPerson(server);
     await server.application.settled();
     const types = Map.groupBy(await typesInLog(server), (type) => type);
-    for (const type of ["user.registered.v1", "access.read_model_changed.v1", AuditLogRequested.type]) {
+    for (const type of ["user.registered.v1", "decisions.projection_changed.v1", AuditLogRequested.type]) {
       expect(types.get(type)?.length, type).toBeGreaterThan(0);
       expect(await appendedOf(server.application.platform, type), type).toBe(types.get(type)?.length);
     }
   });
 
-  it("are published in their former versions too, announced, and told to consumers and other processes", async () => {
+  it("are published in their former versions, too, and notify consumers and other processes", async () => {
     const server = await openTestServer({ GATEHOUSE_DATA_DIR: "memory", GATEHOUSE_AUDIT_FORWARD: "on" }, { fresh: true, worker: false });
     servers.push(server);
     const { platform } = server.application;
@@ -47,11 +47,11 @@ describe("events that no command emits", () => {
         ? [{ ...event, id: uuid(), type: "audit-log.requested.v0", data: { record: event.data["recordId"] } }]
         : [];
     const woken: unknown[] = [];
-    const told: string[] = [];
+    const notified: string[] = [];
     const publisher = new Publisher({
       ...platform,
       consumers: { wake: (types) => void woken.push(types) },
-      rpc: { tell: (subject) => void told.push(subject) },
+      rpc: { notify: (subject) => void notified.push(subject) },
       formerVersions: former,
     });
     const announced: string[] = [];
@@ -66,7 +66,7 @@ describe("events that no command emits", () => {
     expect(forwarded.filter((type) => type === "audit-log.requested.v0")).toHaveLength(forwarded.length / 2);
     expect(announced.filter((type) => type.startsWith("audit-log.requested"))).toEqual(forwarded);
     expect(woken).toEqual([[AuditLogRequested.type, "audit-log.requested.v0"]]);
-    expect(told).toEqual([appendedSubject]);
+    expect(notified).toEqual([appendedSubject]);
     for (const type of [AuditLogRequested.type, "audit-log.requested.v0"])
       expect(await appendedOf(platform, type)).toBe(forwarded.length / 2);
   });

@@ -35,14 +35,14 @@ interface Row {
   readonly cut?: readonly Service[];
   readonly hold?: readonly Service[];
   readonly answers: Readonly<Record<Role, readonly (200 | 503)[]>>;
-  /** Whether a check, and a command, is answered through the process itself; its probes must say the same. */
+  /** Whether a check, and a command, is answered through the process; its probes must agree. */
   readonly check: Readonly<Partial<Record<Role, 200 | 503>>>;
   readonly command: Readonly<Partial<Record<Role, 200 | 503>>>;
-  /** What the answers that say UP call degraded. */
+  /** The degraded components of answers that are UP. */
   readonly degraded?: Readonly<Partial<Record<Role, readonly string[]>>>;
 }
 
-/** Nothing can be known of who calls, or of what may be done. */
+/** Neither authentication nor authorization is possible. */
 const undecidable: Row["answers"] = {
   query: [503, 503],
   command: [503, 503],
@@ -51,16 +51,16 @@ const undecidable: Row["answers"] = {
   all: [503, 503, 503, 503],
 };
 
-/** The table of docs/operations/faults.md, "What readiness says". */
+/** The expected answers of the probes for each failure. */
 const rows: readonly Row[] = [
   {
-    failure: "nothing is away",
+    failure: "nothing is unavailable",
     answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 200, all: 200 },
     command: { command: 200, gateway: 200, all: 200 },
   },
   {
-    failure: "PostgreSQL is away, for everybody",
+    failure: "PostgreSQL is unavailable to every process",
     cut: ["primary", "replica"],
     answers: { query: [200, 200], command: [503, 503], worker: [503, 503], gateway: [200], all: [200, 200, 503, 503] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -68,7 +68,7 @@ const rows: readonly Row[] = [
     degraded: { query: ["postgresql", "postgresqlReplica", "messageBroker"], all: ["postgresql", "postgresqlReplica"] },
   },
   {
-    failure: "PostgreSQL and Redis are away",
+    failure: "PostgreSQL and Redis are unavailable",
     cut: ["primary", "replica", "redis"],
     answers: undecidable,
     check: { query: 503, gateway: 503, all: 503 },
@@ -82,7 +82,7 @@ const rows: readonly Row[] = [
     command: { command: 503, gateway: 503, all: 503 },
   },
   {
-    failure: "the replica is away",
+    failure: "the replica is unavailable",
     cut: ["replica"],
     answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -98,7 +98,7 @@ const rows: readonly Row[] = [
     degraded: { query: ["postgresqlReplica"], all: ["postgresqlReplica"] },
   },
   {
-    failure: "the primary is away, and its replica is not",
+    failure: "the primary is unavailable, and its replica is not",
     cut: ["primary"],
     answers: { query: [200, 200], command: [503, 503], worker: [503, 503], gateway: [200], all: [200, 200, 503, 503] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -106,7 +106,7 @@ const rows: readonly Row[] = [
     degraded: { all: ["postgresql"] },
   },
   {
-    failure: "Redis is away",
+    failure: "Redis is unavailable",
     cut: ["redis"],
     answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -114,7 +114,7 @@ const rows: readonly Row[] = [
     degraded: { query: ["redis"], command: ["redis"], worker: ["redis"], all: ["redis"] },
   },
   {
-    failure: "RabbitMQ is away",
+    failure: "RabbitMQ is unavailable",
     cut: ["rabbitmq"],
     answers: { query: [200, 200], command: [200, 200], worker: [200, 200], gateway: [200], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 200, all: 200 },
@@ -146,9 +146,9 @@ const rows: readonly Row[] = [
     degraded: { worker: ["nats"], all: ["nats"] },
   },
   {
-    failure: "NATS is away",
+    failure: "NATS is unavailable",
     cut: ["nats"],
-    // The roles would answer, and nobody reaches them: their own probes say so.
+    // The roles would answer, but no call arrives; their own probes report that.
     answers: { query: [503, 200], command: [503, 200], worker: [200, 200], gateway: [503], all: [200, 200, 200, 200] },
     check: { query: 200, gateway: 503, all: 200 },
     command: { command: 200, gateway: 503, all: 200 },
@@ -157,7 +157,7 @@ const rows: readonly Row[] = [
 ];
 
 const settleMs = 30_000;
-/** As health and the metrics call each service. */
+/** The name of each service in health and the metrics. */
 const componentOf: Readonly<Record<Service, string>> = {
   primary: "postgresql",
   replica: "postgresqlReplica",
@@ -165,11 +165,11 @@ const componentOf: Readonly<Record<Service, string>> = {
   nats: "nats",
   rabbitmq: "messageBroker",
 };
-/** Of the ten seconds that Prometheus gives a scrape by default. */
+/** Prometheus' default scrape timeout is ten seconds. */
 const scrapeMsMax = 5_000;
 const there = (await listens("nats")) && (await listens("rabbitmq"));
 
-describeOnPostgresql("what the probes say while something is away", () => {
+describeOnPostgresql("the probes while a service is unavailable", () => {
   if (!there) return it.skip("NATS or RabbitMQ does not answer here", () => {});
   let database: TestDatabase;
   let redis: OwnRedis;
@@ -207,18 +207,18 @@ describeOnPostgresql("what the probes say while something is away", () => {
       const backend = await assemble(configuration, { logger: silent });
       backends[role] = backend;
       if (role === "worker") await backend.startWorker();
-      // The process with every role serves its own door: what the gateway asks, the others answer.
+      // The process with every role serves HTTP itself; the calls of the gateway are served by the others.
       else if (role !== "all") await backend.startAnswering();
       gateways[role] = gatewayServer(backend, configuration, { stage: "running" });
     }
-    const alone = readConfiguration({ ...shared, GATEHOUSE_ROLE: "gateway" });
-    gateway = await openGateway(alone, { logger: silent });
-    gateways.gateway = gatewayServer(gateway, alone, { stage: "running" });
+    const ofGateway = readConfiguration({ ...shared, GATEHOUSE_ROLE: "gateway" });
+    gateway = await openGateway(ofGateway, { logger: silent });
+    gateways.gateway = gatewayServer(gateway, ofGateway, { stage: "running" });
 
     const credentials = { email: "ada@example.com", password: "a quiet green harbour" };
     const input = { ...credentials, firstName: "Ada", lastName: "Byron" };
     const made = await backends.command.dispatch({
-      operation: "tenancy.createUser",
+      operation: "authentication.createUser",
       input,
       principal: operator,
       origin: backgroundOrigin(),
@@ -254,15 +254,15 @@ describeOnPostgresql("what the probes say while something is away", () => {
     return (await gateways[role].inject({ method: "PUT", url: "/api/v1/iam/users/me", headers: authorized(), payload })).statusCode;
   };
   const probed = async (): Promise<Readonly<Record<Role, readonly number[]>>> => {
-    const asked = roles.map(async (role) => {
+    const answers = roles.map(async (role) => {
       const answers = await Promise.all(probesOf[role].map((probe) => gateways[role].inject(`/health/${probe}`)));
       return [role, answers.map(({ statusCode }) => statusCode)] as const;
     });
-    return Object.fromEntries(await Promise.all(asked)) as unknown as Record<Role, readonly number[]>;
+    return Object.fromEntries(await Promise.all(answers)) as unknown as Record<Role, readonly number[]>;
   };
   const answered = async (row: Row, which: "check" | "command", ask: (role: Role) => Promise<number>) => {
-    const asked = (Object.keys(row[which]) as Role[]).map(async (role) => [role, await ask(role)] as const);
-    return Object.fromEntries(await Promise.all(asked));
+    const answers = (Object.keys(row[which]) as Role[]).map(async (role) => [role, await ask(role)] as const);
+    return Object.fromEntries(await Promise.all(answers));
   };
   const settles = async (row: Row): Promise<void> => {
     await expect.poll(probed, { timeout: settleMs, interval: 100 }).toEqual(row.answers);
@@ -270,8 +270,8 @@ describeOnPostgresql("what the probes say while something is away", () => {
     await expect.poll(() => answered(row, "command", command), { timeout: settleMs, interval: 100 }).toEqual(row.command);
   };
 
-  /** Health names it, and a scrape shows it to the alerts, whether it is away or only silent; neither waits for what does not come. */
-  const isTold = async ({ cut = [], hold = [] }: Row): Promise<void> => {
+  /** Health and the metrics report the service, whether it is unavailable or silent, and neither waits for its answer. */
+  const isReported = async ({ cut = [], hold = [] }: Row): Promise<void> => {
     const stopwatch = startStopwatch();
     const { body } = await gateways.all.inject("/metrics");
     expect(stopwatch.idleMs()).toBeLessThan(scrapeMsMax);
@@ -284,32 +284,32 @@ describeOnPostgresql("what the probes say while something is away", () => {
   };
 
   it.each(rows)("$failure", { timeout: 180_000 }, async (row) => {
-    // Everybody has met the person, and heard of the last change, before anything goes away.
+    // Every process has cached the person and observed the last change before a service fails.
     await settles(rows[0] as Row);
     await backends.worker.settled();
     for (const backend of Object.values(backends)) await backend.platform.log.catchUp();
-    // What the last change touched is read again, as what was being changed is not decided without the database.
+    // Reads what the last change affected, because changed entries are not decided without the database.
     await expect.poll(() => answered(rows[0] as Row, "check", check), { timeout: settleMs }).toEqual(rows[0]?.check);
     try {
       for (const service of row.hold ?? []) wires[service].hold();
       await Promise.all((row.cut ?? []).map((service) => wires[service].cut()));
       await settles(row);
-      // And it stays so: what the probes say is what is.
+      // The state is stable: the probes agree with the answers.
       expect(await probed()).toEqual(row.answers);
       for (const [role, names] of Object.entries(row.degraded ?? {})) {
         expect((await gateways[role as Role].inject("/health/ready")).json().degraded, role).toEqual(names);
       }
       for (const role of roles) expect((await gateways[role].inject("/health")).statusCode).toBe(200);
-      await isTold(row);
+      await isReported(row);
     } finally {
       for (const service of row.hold ?? []) wires[service].release();
       await Promise.all((row.cut ?? []).map((service) => wires[service].mend()));
     }
   });
 
-  it("a broker that answers and refuses is down, in its own words, and takes no process out of service", { timeout: 60_000 }, async () => {
+  it("a broker that answers and refuses is down with its own message, and makes no process unready", { timeout: 60_000 }, async () => {
     await settles(rows[0] as Row);
-    // What the adapters find refused is tested beside them, on each broker.
+    // Tests of the adapters cover the refusals of each broker.
     const refusal = "publishing: PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'iam.events'";
     const spy = vi.spyOn(backends.worker.platform.broker, "refusal").mockReturnValue(refusal);
     try {
@@ -322,7 +322,7 @@ describeOnPostgresql("what the probes say while something is away", () => {
     }
   });
 
-  it("a gateway is ready while anybody answers behind it, says who is missing, and has started before they have", async () => {
+  it("a gateway is ready while any role is served behind it, names the missing one, and starts before the others", async () => {
     await settles(rows[0] as Row);
     const ready = async () => {
       const { statusCode, body } = await gateways.gateway.inject("/health/ready");

@@ -5,11 +5,11 @@ import type { Component } from "./probe.ts";
 
 type Details = Component["details"];
 
-/** What the query role tells of itself, beside what decides whether its caches may be trusted. */
+/** The details of the query role in its probe. */
 export async function queryDetails({ kernel, platform, reader }: Application): Promise<Details> {
   const { log, metrics } = platform;
-  const { activity, readModelLookups } = metrics;
-  const lookups = (await readModelLookups.get()).values;
+  const { activity, projectionLookups } = metrics;
+  const lookups = (await projectionLookups.get()).values;
   const of = (...found: readonly string[]) =>
     lookups.filter(({ labels }) => found.includes(String(labels.found))).reduce((sum, { value }) => sum + value, 0);
   const all = of("memory", "cache", "database", "missing");
@@ -41,7 +41,7 @@ export const backgroundDetails = ({ platform, reader }: Application): Details =>
   };
 };
 
-/** The indicators of S0 ("Health Indicators") over the last minute; what was refused was answered. */
+/** The health indicators of the last minute. A refused request counts as answered. */
 const indicators = (activity: Activity): Details => {
   const { meanMs, failedShare } = activity.recent();
   return { responseTime: `${meanMs.toFixed(1)}ms`, errorRate: percent(failedShare), availability: percent(1 - failedShare) };

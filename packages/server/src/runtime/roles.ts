@@ -1,7 +1,7 @@
-/** What a process does: answer queries, answer commands, work in the background, be the HTTP gateway. */
+/** What a process does: serve queries, serve commands, run background work, be the HTTP gateway. */
 export type Role = "query" | "command" | "worker" | "gateway";
 
-/** In the order in which they are started and replaced, the door last. */
+/** In the order in which they are started and replaced, the gateway last. */
 export const everyRole: readonly Role[] = ["worker", "command", "query", "gateway"];
 
 /** The roles of `all`, or of a list as `query,gateway`; undefined where it names something else. */
@@ -17,8 +17,9 @@ export const isAll = (roles: ReadonlySet<Role>): boolean => roles.size === every
 /** Whether a process with these roles opens the database: the gateway alone does not. */
 export const needsDatabase = (roles: ReadonlySet<Role>): boolean => roles.has("query") || roles.has("command") || roles.has("worker");
 
-/** Whether it calls what other processes answer. */
-export const asksOthers = (roles: ReadonlySet<Role>): boolean => roles.has("gateway") && !(roles.has("query") && roles.has("command"));
+/** Whether a process with these roles calls other processes. */
+export const callsOtherProcesses = (roles: ReadonlySet<Role>): boolean =>
+  roles.has("gateway") && !(roles.has("query") && roles.has("command"));
 
-/** Whether it answers what other processes ask. */
-export const answersOthers = (roles: ReadonlySet<Role>): boolean => roles.has("query") || roles.has("command");
+/** Whether a process with these roles serves calls of other processes. */
+export const servesOtherProcesses = (roles: ReadonlySet<Role>): boolean => roles.has("query") || roles.has("command");

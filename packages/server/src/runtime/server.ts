@@ -6,10 +6,10 @@ import { eventSchemas } from "#operation/documents/events-schema.ts";
 import { openapi } from "#operation/documents/openapi.ts";
 import { endConnectionsAtClose } from "#operation/http/closing.ts";
 import { isKnownToClient } from "#operation/http/entity-tags.ts";
-import { httpServer, sayRequestId } from "#operation/http/http-server.ts";
+import { addRequestId, httpServer } from "#operation/http/http-server.ts";
 import { noProxies } from "#platform/network/trusted-proxies.ts";
 import type { Application } from "./application.ts";
-import { type Configuration, isLoopback, isReachedByOthers } from "./configuration.ts";
+import { acceptsRemoteCallers, type Configuration, isLoopback } from "./configuration.ts";
 import { registerControl } from "./control.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import type { Gateway } from "./gateway.ts";
@@ -18,16 +18,16 @@ import { type Lifecycle, readinessOf, registerHealth } from "./health.ts";
 import { localCallersOnly } from "./local-callers.ts";
 import { registerInbox, registerPages } from "./pages/index.ts";
 import { registerBackendGauges, registerProcessGauges } from "./process-gauges.ts";
-import { contribute, metricsText } from "./workers.ts";
+import { metricsText, shareMetrics } from "./workers.ts";
 
 export interface Server {
-  /** Where it listens. */
+  /** The address that it listens on. */
   readonly url: string;
   /** Lets requests in flight finish, then closes. */
   close(): Promise<void>;
 }
 
-/** The door with everything that stands beside the operations: pages, health, metrics, the command line's entrance. */
+/** The HTTP server of the operations, with pages, health, metrics and the command line's endpoint. */
 export function gatewayServer(
   backend: ServerBackend,
   configuration: Configuration,
@@ -47,7 +47,7 @@ export function gatewayServer(
   });
   registerProbes(app, backend, lifecycle, configuration);
   const localOnly = localCallersOnly(configuration.trustProxy);
-  const isLocal = !isReachedByOthers(configuration);
+  const isLocal = !acceptsRemoteCallers(configuration);
   if (isLocal) registerMetrics(app, backend, localOnly);
   if (controlSecret !== undefined && "dispatch" in backend) registerControl(app, backend.dispatch, controlSecret);
   registerDocument(app, authzenMetadataPath, authzenMetadata(catalogue.operations, publicUrl), "application/json");
@@ -65,10 +65,10 @@ export function gatewayServer(
   return app;
 }
 
-/** What a door stands before: the operations themselves, or the way to the processes that have them. */
+/** What an HTTP server calls: the operations of this process, or other processes. */
 type ServerBackend = Application | Gateway;
 
-/** Listens: with the gateway where this process has that role, else for health and metrics alone; on the operations port too. */
+/** Listens: serves operations where this process has the gateway role, else only health and metrics; on the operations port too. */
 export async function listen(
   backend: ServerBackend,
   configuration: Configuration,
@@ -91,15 +91,15 @@ export async function listen(
   };
 }
 
-/** Health and metrics; on this machine also the development inbox, which the gateway shows where it has the database. */
+/** Serves health and metrics; on loopback also the development inbox, for processes without the gateway role. */
 function operationsServer(backend: ServerBackend, lifecycle: Lifecycle, configuration: Configuration): FastifyInstance {
   const app = Fastify({ logger: false, genReqId: () => randomUUID(), forceCloseConnections: "idle" });
-  sayRequestId(app);
+  addRequestId(app);
   endConnectionsAtClose(app);
   registerProbes(app, backend, lifecycle, configuration);
   registerMetrics(app, backend);
   if (isLoopback(configuration.host)) {
-    // No proxy leads to this port: a request that came through one is refused, whichever proxy is trusted.
+    // No proxy serves this port, so a request through any proxy is refused.
     const { inbox } = backend;
     registerInbox(app, configuration.settings.version, inbox && { list: () => inbox.list(), localOnly: localCallersOnly(noProxies) });
   }
@@ -121,10 +121,10 @@ function registerProbes(app: FastifyInstance, backend: ServerBackend, lifecycle:
   registerBackendGauges(backend);
 }
 
-/** Kept for minutes (AuthZEN 1.0, 11.9): an update may add to it. */
+/** Cached for minutes (AuthZEN 1.0, 11.9): a new release may add to it. */
 const documentCache = "public, max-age=300";
 
-/** A document that is the same for everybody, read without a credential, and with HEAD too. */
+/** A public document that is the same for every caller; GET and HEAD. */
 function registerDocument(app: FastifyInstance, path: string, document: object, type: string): void {
   const body = JSON.stringify(document);
   const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
@@ -137,7 +137,7 @@ function registerDocument(app: FastifyInstance, path: string, document: object, 
 
 function registerMetrics(app: FastifyInstance, backend: ServerBackend, guard?: onRequestAsyncHookHandler): void {
   const { metrics } = backend.platform;
-  contribute(metrics.registry);
+  shareMetrics(metrics.registry);
   app.get("/metrics", guard === undefined ? {} : { onRequest: guard }, async (_request, reply) => {
     if ("kernel" in backend) {
       const { log } = backend.platform;

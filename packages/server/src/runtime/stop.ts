@@ -1,14 +1,14 @@
 import type { Logger } from "pino";
 
-/** Requests in flight get so long when the process is asked to stop; a second signal ends it at once. */
+/** Time for requests in flight after a stop signal; a second signal ends the process at once. */
 export const graceMs = 10_000;
 
 export const stopSignals: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT"];
 
 /**
- * Calls `stop` at the first SIGTERM or SIGINT, or when `lost` says that the process can go on no longer, and ends the process when it
- * is done or the grace time is over; with 1 where nobody asked for it, so that whoever watches it starts it again. Tells when the grace time is over:
- * its own timer does not run where the main thread stalls.
+ * Calls `stop` at the first SIGTERM or SIGINT, or when `lost` resolves. Ends the process when `stop` is done or the grace time has passed;
+ * with exit code 1 where no signal requested it, so that its service manager restarts it. `isOverdue` tells a watchdog that the grace time has
+ * passed, because timers do not run where the main thread stalls.
  */
 export function stopOnSignals(
   stop: () => Promise<void>,
@@ -23,7 +23,7 @@ export function stopOnSignals(
     endsAt = performance.now() + graceMs;
     logger.info({ signal }, "stopping: requests in flight are finished, new ones refused");
     const late = setTimeout(() => {
-      logger.error("the grace time is over; stopping now");
+      logger.error("the grace time has passed; stopping now");
       process.exit(1);
     }, graceMs);
     stop().then(
@@ -33,7 +33,7 @@ export function stopOnSignals(
         process.exit(signal === undefined ? 1 : 0);
       },
       (error) => {
-        logger.error({ err: error }, "could not stop in order");
+        logger.error({ err: error }, "the shutdown failed");
         process.exit(1);
       },
     );

@@ -6,10 +6,10 @@ import type { Configuration } from "./configuration.ts";
 
 export interface StorageOptions {
   readonly logger?: Logger;
-  /** A migrated PGlite to begin from. */
+  /** A migrated PGlite to start from. */
   readonly image?: Blob | undefined;
   readonly poolSize?: number;
-  /** How long a statement of the owner may take; as long as it likes when absent. */
+  /** Time limit of a statement of the owner; none when absent. */
   readonly ownerTimeoutMs?: number;
 }
 
@@ -18,7 +18,7 @@ type Addresses = Pick<
   "databaseUrl" | "databaseReadUrl" | "databaseDirectUrl" | "databaseSchema" | "databasePool" | "dataDir" | "diskReserveBytes"
 >;
 
-/** Opens the database that the configuration names, as every command and every start does. */
+/** Opens the configured database, for every command and every start. */
 export function openStorage(configuration: Addresses, options: StorageOptions = {}): Promise<Database> | Database {
   const { databaseUrl, databaseReadUrl, databaseDirectUrl, databaseSchema, databasePool, dataDir } = configuration;
   const { logger, image, ownerTimeoutMs } = options;

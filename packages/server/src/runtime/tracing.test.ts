@@ -31,7 +31,7 @@ const isBelow = (child: ReceivedSpan, parent: ReceivedSpan) =>
   expect(child.parentSpanId, `${child.name} below ${parent.name}`).toBe(parent.spanId);
 
 describe("one trace", () => {
-  it("leads from the request through the command, its transaction and its events to the consumer that handles them", async () => {
+  it("covers the request, the command, its transaction, its events and the consumer that handles them", async () => {
     const person = await newPerson(server);
     const trace = traceOf("a");
     const made = await server.call("POST /api/v1/iam/organizations", {
@@ -43,7 +43,7 @@ describe("one trace", () => {
     const request = await named(trace, "POST /api/v1/iam/organizations");
     const command = await named(trace, "tenancy.createOrganization");
     const append = await named(trace, "append events");
-    const consumer = await named(trace, "process access.read-model");
+    const consumer = await named(trace, "process decisions.update-projection");
     const transaction = spansOf(trace).find(({ spanId }) => spanId === append.parentSpanId) as ReceivedSpan;
 
     expect(request).toMatchObject({ parentSpanId: spanOfCaller, kind: spanKind.server });
@@ -62,11 +62,11 @@ describe("one trace", () => {
     expect(receiver.service).toMatchObject({ "service.name": "iam", "service.namespace": "gatehouse" });
   });
 
-  it("goes on in the job that a command enqueues", async () => {
+  it("continues in the job that a command enqueues", async () => {
     const trace = traceOf("b");
     const body = registration();
     await server.call("POST /api/v1/iam/auth/register", { body, from: anAddress(), headers: traceparent(trace) });
-    const command = await named(trace, "identity.register");
+    const command = await named(trace, "authentication.register");
     const job = await named(trace, "job notifications.send-mail");
     const ancestors = new Map(spansOf(trace).map((span) => [span.spanId, span]));
     let above = job.parentSpanId;
@@ -75,7 +75,7 @@ describe("one trace", () => {
     expect((await server.mail(body.email, "verify-email")).to).toBe(body.email);
   });
 
-  it("shows a refusal by its code, and the request of a refusal as no fault of the server", async () => {
+  it("shows a refusal by its code, and its request not as an error of the server", async () => {
     const trace = traceOf("c");
     const refused = await server.call("POST /api/v1/iam/auth/login", {
       body: { email: "nobody@example.com", password },
@@ -89,17 +89,17 @@ describe("one trace", () => {
     expect(request.status.code ?? 0).toBe(0);
   });
 
-  it("shows a fault as one, without its message", async () => {
+  it("shows an internal error without its message", async () => {
     const trace = traceOf("d");
     const transact = vi.spyOn(server.application.platform.database, "transact").mockRejectedValue(new Error("the disk is full"));
     await server.call("POST /api/v1/iam/auth/register", { body: registration(), from: anAddress(), headers: traceparent(trace) });
     transact.mockRestore();
-    expect(await named(trace, "identity.register")).toMatchObject({ status: { code: statusError, message: "internal_error" } });
+    expect(await named(trace, "authentication.register")).toMatchObject({ status: { code: statusError, message: "internal_error" } });
     expect(await named(trace, "POST /api/v1/iam/auth/register")).toMatchObject({ status: { code: statusError } });
     expect(receiver.raw.join("")).not.toContain("the disk is full");
   });
 
-  it("is not recorded where the caller's is not", async () => {
+  it("is not recorded where the caller's trace is not", async () => {
     const trace = traceOf("e");
     await server.call("POST /api/v1/iam/auth/login", {
       body: { email: "nobody@example.com", password },
@@ -111,12 +111,12 @@ describe("one trace", () => {
     expect(spansOf(trace)).toEqual([]);
   });
 
-  it("is named by the error answer of a request that brought none", async () => {
+  it("is in the error answer of a request without a trace", async () => {
     const refused = await server.call("GET /api/v1/iam/users/me", { token: `ghs_${"s".repeat(43)}` });
     await named(refused.body.error.traceId, "GET /api/v1/iam/users/me");
   });
 
-  it("is not begun by what asks by itself: heartbeats and looks make no spans", async () => {
+  it("is not started by heartbeats and polls", async () => {
     await named(traceOf("f"), "authentication.login");
     const roots = receiver.spans.filter(({ parentSpanId }) => parentSpanId === undefined).map(({ name }) => name);
     expect(roots.filter((name) => name.startsWith("postgresql") || name.startsWith("cache"))).toEqual([]);
@@ -124,7 +124,7 @@ describe("one trace", () => {
 });
 
 describe("a span", () => {
-  it("carries no address, no password and no token of a whole walk", async () => {
+  it("contains no address, no password and no token of a whole user journey", async () => {
     const person = await newPerson(server);
     const organization = await newOrganization(server);
     const trace = `${"9".repeat(31)}8`;
@@ -139,7 +139,7 @@ describe("a span", () => {
 });
 
 describe("a line of the log", () => {
-  it("that is written in a span has the trace's id and the span's", async () => {
+  it("that is written in a span has the ids of the trace and the span", async () => {
     const lines: { traceId?: string; spanId?: string; message: string }[] = [];
     const configuration = readConfiguration({
       GATEHOUSE_DATA_DIR: "memory",
@@ -165,14 +165,14 @@ describe("a line of the log", () => {
     }
   });
 
-  it("says of the job that failed why, and what was done with the event, in the trace of the command that they come from", async () => {
+  it("has the cause of a failed job and the outcome of an event, in the trace of the command that caused them", async () => {
     const lines: { traceId?: string; level: string; message: string; error?: { message: string } }[] = [];
     const configuration = readConfiguration({
       GATEHOUSE_DATA_DIR: "memory",
       GATEHOUSE_MASTER_KEY: Buffer.alloc(32).toString("base64"),
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
       LOG_LEVEL: "debug",
-      // Nobody listens there.
+      // No server listens there.
       SMTP_URL: "smtp://127.0.0.1:1",
     });
     const application = await assemble(configuration, {
@@ -186,7 +186,11 @@ describe("a line of the log", () => {
       await http.inject({ method: "POST", url: "/api/v1/iam/auth/register", payload: registration(), headers: traceparent(trace) });
       const messages = () => lines.filter(({ traceId }) => traceId === trace).map(({ level, message }) => `${level} ${message}`);
       await eventually(messages).toEqual(
-        expect.arrayContaining(["INFO identity.register: ok", "DEBUG access.read-model: ok", "WARN job notifications.send-mail: failed"]),
+        expect.arrayContaining([
+          "INFO authentication.register: ok",
+          "DEBUG decisions.update-projection: ok",
+          "WARN job notifications.send-mail: failed",
+        ]),
       );
     } finally {
       await http.close();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { encryptedMessages } from "#platform/rpc/encrypted-messages.ts";
 import { readConfiguration } from "./configuration.ts";
-import { leaveTransportKey, transportKeys } from "./transport-keys.ts";
+import { transportKeys, writeTransportKeyFile } from "./transport-keys.ts";
 
 const masterKey = () => randomBytes(32).toString("base64");
 const [before, now] = [masterKey(), masterKey()];
@@ -26,19 +26,19 @@ afterEach(() => {
   rmSync(home, { recursive: true });
 });
 
-it("a gateway that is told the transport key and a role with the master key understand each other in each step of a rotation", () => {
+it("a gateway with the transport key and a role with the master key understand each other in each step of a rotation", () => {
   const steps = [
     [role(before), role(before, now), gateway(printed(before)), gateway(printed(before), printed(now))],
     [role(before, now), role(now, before), gateway(printed(before), printed(now)), gateway(printed(now), printed(before))],
     [role(now, before), role(now), gateway(printed(now), printed(before)), gateway(printed(now))],
   ];
   for (const processes of steps) {
-    for (const asking of processes) {
+    for (const calling of processes) {
       for (const answering of processes) {
-        const [asks, answers] = [encryptedMessages(transportKeys(asking)), encryptedMessages(transportKeys(answering))];
-        const asked = answers.decrypt("request", "about", asks.encrypt("request", "about", Buffer.from("a call")));
-        if (typeof asked === "string") throw new Error(asked);
-        const answer = asks.decrypt("reply", "about", answers.encrypt("reply", "about", Buffer.from("an answer"), asked.key));
+        const [caller, server] = [encryptedMessages(transportKeys(calling)), encryptedMessages(transportKeys(answering))];
+        const request = server.decrypt("request", "about", caller.encrypt("request", "about", Buffer.from("a call")));
+        if (typeof request === "string") throw new Error(request);
+        const answer = caller.decrypt("reply", "about", server.encrypt("reply", "about", Buffer.from("an answer"), request.key));
         expect(answer).toMatchObject({ body: Buffer.from("an answer") });
       }
     }
@@ -46,20 +46,20 @@ it("a gateway that is told the transport key and a role with the master key unde
   expect(printed(now)).not.toBe(now);
 });
 
-it("a gateway without a key is refused, unless a process of its user has left one on this machine for this NATS and prefix", () => {
+it("a gateway without a key is refused, unless a process of its user has written one on this machine for this NATS and prefix", () => {
   const here = { NATS_URL: "nats://127.0.0.1:4222" };
-  const alone = configured({ GATEHOUSE_ROLE: "gateway", ...here });
+  const ofGateway = configured({ GATEHOUSE_ROLE: "gateway", ...here });
   expect(() => transportKeys(configured({ GATEHOUSE_ROLE: "gateway" }))).toThrow("GATEHOUSE_TRANSPORT_KEY is not set");
-  expect(() => transportKeys(alone)).toThrow("GATEHOUSE_TRANSPORT_KEY is not set");
+  expect(() => transportKeys(ofGateway)).toThrow("GATEHOUSE_TRANSPORT_KEY is not set");
   const query = configured({ GATEHOUSE_ROLE: "query", GATEHOUSE_MASTER_KEY: now, ...here });
-  leaveTransportKey(query);
-  leaveTransportKey(role(before));
+  writeTransportKeyFile(query);
+  writeTransportKeyFile(role(before));
   const folder = join(home, ".gatehouse", "transport");
   const [file] = readdirSync(folder) as [string];
   expect(readdirSync(folder)).toHaveLength(1);
   expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
-  expect(transportKeys(alone)).toEqual(transportKeys(query));
+  expect(transportKeys(ofGateway)).toEqual(transportKeys(query));
   expect(() => transportKeys(configured({ GATEHOUSE_ROLE: "gateway", NATS_PREFIX: "other", ...here }))).toThrow("is not set");
   chmodSync(join(folder, file), 0o644);
-  expect(() => transportKeys(alone)).toThrow("is not this user's alone");
+  expect(() => transportKeys(ofGateway)).toThrow("is not this user's alone");
 });

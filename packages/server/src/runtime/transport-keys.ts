@@ -9,7 +9,7 @@ import { StartRefused } from "#platform/start-refused.ts";
 import { type Configuration, isLoopback } from "./configuration.ts";
 import { keyRing } from "./key-ring.ts";
 
-/** What transport keys are derived from the master keys for. */
+/** The label of the key derivation. Changing it changes the keys. */
 const purpose = "messages between processes";
 
 type Named = Pick<
@@ -17,12 +17,12 @@ type Named = Pick<
   "transportKey" | "transportKeysOld" | "masterKey" | "masterKeysOld" | "dataDir" | "natsUrl" | "natsPrefix"
 >;
 
-/** The transport keys that follow from the master keys, the current one first. A key is named after itself: who has no other knows its name. */
+/** The transport keys derived from the master keys, the current one first. A key's identifier is derived from the key. */
 export const transportKeysOf = (ring: KeyRing): readonly DerivedKey[] => ring.derive(purpose).map(({ key }) => named(key));
 
 /**
- * The keys under which processes talk over NATS: those that are set, or those that follow from the master keys. A gateway has neither on a
- * machine of its user's own, where the processes with a master key leave theirs for it. Throws `StartRefused` where there is none.
+ * The keys of messages over NATS: the configured ones, or those derived from the master keys. A gateway with neither reads the file that
+ * processes of the same user on this machine write. Throws `StartRefused` where there is none.
  */
 export function transportKeys(configuration: Named, ring?: KeyRing): readonly DerivedKey[] {
   const { transportKey, transportKeysOld, masterKey } = configuration;
@@ -33,15 +33,15 @@ export function transportKeys(configuration: Named, ring?: KeyRing): readonly De
   }
   const known = ring ?? (masterKey === undefined ? undefined : keyRing(configuration).keys);
   if (known !== undefined) return transportKeysOf(known);
-  const left = fileOf(configuration);
-  if (left !== undefined && existsSync(left)) return [named(decodeMasterKey(ownText(left), left))];
+  const file = fileOf(configuration);
+  if (file !== undefined && existsSync(file)) return [named(decodeMasterKey(ownText(file), file))];
   throw new StartRefused(
-    "GATEHOUSE_TRANSPORT_KEY is not set: the processes behind NATS answer nobody without it (`gatehouse keys transport` prints it).",
+    "GATEHOUSE_TRANSPORT_KEY is not set: processes behind NATS answer only callers that have it (`gatehouse keys transport` prints it).",
   );
 }
 
-/** Leaves the transport key for gateways of the same user on this machine. Only where NATS is on it too; elsewhere each is told the key. */
-export function leaveTransportKey(configuration: Named): void {
+/** Writes the transport key for gateways of the same user on this machine, where NATS is on it too. Elsewhere the key is configured. */
+export function writeTransportKeyFile(configuration: Named): void {
   const file = fileOf(configuration);
   if (file === undefined || configuration.masterKey === undefined) return;
   const [{ key }] = transportKeys(configuration) as [DerivedKey];
@@ -51,11 +51,11 @@ export function leaveTransportKey(configuration: Named): void {
     writeFileSync(next, `${key.toString("base64")}\n`, { mode: 0o600 });
     renameSync(next, file);
   } catch {
-    // A home that cannot be written to: gateways are told the key.
+    // The home directory is not writable: gateways need the key in their configuration.
   }
 }
 
-/** One for each NATS and prefix; undefined where NATS is not on this machine. */
+/** One file for each NATS server and prefix; undefined where NATS is not on this machine. */
 function fileOf({ natsUrl, natsPrefix }: Named): string | undefined {
   if (natsUrl === undefined) return undefined;
   const { hostname, host } = new URL(natsUrl);
@@ -64,7 +64,7 @@ function fileOf({ natsUrl, natsPrefix }: Named): string | undefined {
   return join(homedir(), ".gatehouse", "transport", name);
 }
 
-/** The text of a file that nobody else can have written or read. */
+/** The text of a file that only this user can have written or read. */
 function ownText(file: string): string {
   const { uid, mode } = statSync(file);
   if (uid !== process.getuid?.() || (mode & 0o077) !== 0) throw new StartRefused(`${file} is not this user's alone (0600).`);

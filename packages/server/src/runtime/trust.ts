@@ -3,7 +3,7 @@ import { type Authenticator, authenticator, type Distrust } from "#platform/keys
 import type { KeyRing } from "#platform/keys/keys.ts";
 import type { Metrics } from "#platform/telemetry/metrics.ts";
 
-/** Where something was found that no process of this installation has put there. */
+/** Where an entry or message was found that no process of this installation wrote. */
 export type Channel = "nats" | "redis";
 const kinds: Readonly<Record<Channel, readonly string[]>> = {
   nats: ["request", "reply", "sign", "tell"],
@@ -11,25 +11,25 @@ const kinds: Readonly<Record<Channel, readonly string[]>> = {
 };
 const reasons: readonly Distrust[] = ["unsigned", "unknown_key", "forged", "expired", "replayed"];
 
-/** Shows what was found on a channel as 0 before the first: an alert asks for the increase. */
-export function countDistrustFromZero(channel: Channel, { distrusted }: Pick<Metrics, "distrusted">): void {
+/** Exports the counters of a channel as 0 before the first finding: the alert uses their increase. */
+export function initializeUntrustedCounters(channel: Channel, { distrusted }: Pick<Metrics, "distrusted">): void {
   for (const kind of kinds[channel]) for (const reason of reasons) distrusted.inc({ channel, kind, reason }, 0);
 }
 
-/** Said once in so long, however much there is: the metric counts. */
-const sayEveryMs = 60_000;
+/** At most one log line in this time; the metric counts all findings. */
+const logEveryMs = 60_000;
 
-/** Counts what is not trusted, and says so in the log now and then. */
-export function distrustOn(channel: Channel, { metrics, logger }: { readonly metrics: Metrics; readonly logger: Logger }) {
-  countDistrustFromZero(channel, metrics);
-  let saidAt = Number.NEGATIVE_INFINITY;
+/** Counts untrusted entries and messages, and logs them at a limited rate. */
+export function untrustedReporter(channel: Channel, { metrics, logger }: { readonly metrics: Metrics; readonly logger: Logger }) {
+  initializeUntrustedCounters(channel, metrics);
+  let loggedAt = Number.NEGATIVE_INFINITY;
   return (kind: string, reason: Distrust): void => {
     metrics.distrusted.inc({ channel, kind, reason });
-    if (performance.now() - saidAt < sayEveryMs) return;
-    saidAt = performance.now();
+    if (performance.now() - loggedAt < logEveryMs) return;
+    loggedAt = performance.now();
     logger.warn({ channel, kind, reason }, `a ${kind} on ${channel} is not trusted: ${reason}`);
   };
 }
 
-/** For what lies in Redis. */
+/** Authenticates the entries in Redis. The label of the derivation is part of the key. */
 export const redisAuthenticator = (ring: KeyRing): Authenticator => authenticator(ring.derive("what lies in Redis"));

@@ -6,5 +6,5 @@ import type { Variable } from "./variables/variable.ts";
 
 export type { Variable };
 
-/** Every variable of the configuration, in the order in which `gatehouse config` and the reference show them. */
+/** Every variable of the configuration, in the order of `gatehouse config` and the reference. */
 export const variables: readonly Variable[] = [...processVariables, ...serviceVariables, ...accessVariables, ...operationVariables];

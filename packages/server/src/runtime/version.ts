@@ -1,4 +1,4 @@
 import { readFileSync } from "node:fs";
 
-/** The release, as the package says it. */
+/** The release, from package.json. */
 export const version: string = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;

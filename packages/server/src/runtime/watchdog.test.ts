@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-// Each starts programs, which on a machine with other work takes its time; what is slow is not wrong.
+// Each test starts programs, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
 const children: ChildProcess[] = [];
@@ -10,7 +10,7 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
-/** A process that is watched, says so, and then does `work`. */
+/** A process under the watchdog that prints "watched" and then runs `work`. */
 function underWatchdog(work: string, { setUp = "", hungMs = 60_000, isOverdue = "() => false" } = {}) {
   const from = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
   const script = `
@@ -37,8 +37,8 @@ function underWatchdog(work: string, { setUp = "", hungMs = 60_000, isOverdue = 
 const says = (text: string, { said }: ReturnType<typeof underWatchdog>) =>
   expect.poll(said, { timeout: 60_000, interval: 20 }).toContain(text);
 
-describe("a process whose main thread does not come back", () => {
-  // Opened before: that alone stalls the main thread.
+describe("a process whose main thread hangs", () => {
+  // Opened before, because opening stalls the main thread.
   const setUp = 'const db = new EmbeddedPostgres({ dataDir: "memory://" }); await db.waitReady;';
   it.each([
     ["in the embedded database", { setUp }, 'await db.exec("do $$ begin loop null; end loop; end $$");'],
@@ -51,19 +51,19 @@ describe("a process whose main thread does not come back", () => {
     expect(one.said()).not.toContain("in order");
   });
 
-  it("is ended after a while without a signal, and says so", async () => {
+  it("is killed after a while without a signal, and reports it", async () => {
     const one = underWatchdog("for (;;) {}", { hungMs: 2_000 });
     expect(await one.ended).toEqual([null, "SIGKILL"]);
     expect(one.said()).toContain("The main thread has stalled for 2 s. The process is ended");
   });
 
-  it("is ended where it stalls at a stop whose time is over", async () => {
+  it("is killed where it stalls at a stop whose grace time has passed", async () => {
     const one = underWatchdog("for (;;) {}", { isOverdue: "() => true" });
     expect(await one.ended).toEqual([null, "SIGKILL"]);
   });
 });
 
-it("a process that has only stalled for a while stops in order again", async () => {
+it("a process whose stall has ended stops gracefully again", async () => {
   const one = underWatchdog(`for (const end = Date.now() + 1_500; Date.now() < end; ) {}
     setTimeout(() => process.stdout.write("back "), 200);`);
   await says("The main thread has stalled", one);
@@ -73,7 +73,7 @@ it("a process that has only stalled for a while stops in order again", async () 
   expect(one.said()).toContain("in order");
 });
 
-it("a process that runs is left alone", async () => {
+it("a process that runs is not affected", async () => {
   const one = underWatchdog('setTimeout(() => process.stdout.write("later "), 7_000);', { hungMs: 5_000 });
   await says("later", one);
   one.child.kill("SIGTERM");

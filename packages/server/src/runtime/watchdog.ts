@@ -2,33 +2,33 @@ import { writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
 export interface WatchdogTimes {
-  /** How often the main thread shows that it runs. */
+  /** Interval of the main thread's heartbeat. */
   readonly beatMs: number;
-  /** Stalled for so long, the process ends at a signal at once instead of in order. */
+  /** After a stall of this length, a signal ends the process at once, without a graceful stop. */
   readonly stalledMs: number;
-  /** Stalled for so long, the process is ended. */
+  /** After a stall of this length, the process is killed. */
   readonly hungMs: number;
 }
 
 /**
- * Three seconds are more than any statement of a server takes in order. Two minutes are more than a machine that is short of
- * everything needs for one: what stands still then stays so, and only a new process helps.
+ * Three seconds are longer than any normal statement of a server. Two minutes are longer than a statement on an overloaded machine,
+ * so a main thread that is still stalled will not recover.
  */
 const usual: WatchdogTimes = { beatMs: 250, stalledMs: 3_000, hungMs: 120_000 };
 
-/** What the watching thread raises in the main one (see watchdog-thread.ts). */
+/** The event that the watchdog thread emits in the main thread (watchdog-thread.ts). */
 export const stalledEvent = "gatehouse:stalled";
 
-/** Shared with the watching thread: how often the main one has run its timer. */
+/** Shared with the watchdog thread: the heartbeats of the main thread. */
 export interface WatchdogData extends WatchdogTimes {
   readonly beats: SharedArrayBuffer;
 }
 
 /**
- * Watches the main thread from another one. The embedded database runs in the main thread: where it does not come back, no timer
- * and no handler of a signal would run any more, and the process could be ended with SIGKILL alone. `signals` are handed back to
- * the operating system while the main thread stalls, so that they end the process. A stop that is `isOverdue` is ended, too.
- * `onError` is told where the watching thread has ended; the process goes on unwatched.
+ * Watches the main thread from another one. The embedded database runs in the main thread. Where it does not return, no timer and no
+ * signal handler runs, and only SIGKILL would end the process. While the main thread stalls, `signals` get their default action, so that
+ * they end the process. A stop that `isOverdue` is killed, too. `onError` is called where the watchdog thread has ended; the process
+ * continues without it.
  */
 export function watchMainThread(
   signals: readonly NodeJS.Signals[],
@@ -39,7 +39,7 @@ export function watchMainThread(
   const beats = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const counter = new Int32Array(beats);
   const set = new Map<NodeJS.Signals, NodeJS.SignalsListener[]>();
-  // Runs between two instructions of what does not come back: nothing here may wait.
+  // Interrupts code that does not return, so nothing here may wait.
   const onStalled = (): void => {
     if (isOverdue()) process.kill(process.pid, "SIGKILL");
     if (set.size > 0) return;
@@ -56,7 +56,7 @@ export function watchMainThread(
   }, times.beatMs).unref();
   process.on(stalledEvent as "message", onStalled);
   const workerData: WatchdogData = { ...times, beats };
-  // Without this process's own options: some mean its entry alone.
+  // Without this process's exec arguments: some apply to its entry only.
   const thread = new Worker(new URL("./watchdog-thread.ts", import.meta.url), { workerData, name: "watchdog", execArgv: [] });
   thread.on("error", onError);
   thread.unref();

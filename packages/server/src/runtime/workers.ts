@@ -4,22 +4,22 @@ import type { Configuration } from "./configuration.ts";
 import { openLogger } from "./ports.ts";
 import { graceMs } from "./stop.ts";
 
-/** A process that dies is replaced; one that dies at once, again and again, is not replaced as fast as it can. */
+/** Delay before a dead process is replaced, so that one that dies at start does not restart in a tight loop. */
 const replaceAfterMs = 1_000;
-/** A worker ends by itself within its grace time; what is still there then is ended. */
+/** A worker process ends within its grace time; after this time it is killed. */
 const endAfterMs = graceMs + 2_000;
 
 type Aggregator = AggregatorRegistry<RegistryContentType>;
 
-const metricsAsked = "gatehouse:metrics";
+const metricsRequest = "gatehouse:metrics";
 const indexVariable = "GATEHOUSE_WORKER_INDEX";
 
-/** What only one of several processes does, as printing the set-up link. True where there is one process. */
+/** Whether this process does what only one of several does, such as printing the set-up link. True where there is one process. */
 export const isFirstWorker = (): boolean => !cluster.isWorker || process.env[indexVariable] === "0";
 
 /**
- * Runs as many processes as configured behind one port; each is a whole server. They share nothing but the services, so
- * this one keeps them alive, hands signals on and adds their metrics up.
+ * Runs the configured number of processes behind one port; each is a whole server. They share only the services. This process
+ * restarts them, forwards signals and aggregates their metrics.
  */
 export async function runWorkers(configuration: Configuration): Promise<void> {
   const logger = openLogger(configuration);
@@ -28,13 +28,13 @@ export async function runWorkers(configuration: Configuration): Promise<void> {
   const fork = (index: number): void => {
     const worker = cluster.fork({ [indexVariable]: String(index) });
     worker.on("message", (message) => {
-      if (message === metricsAsked) void answerMetrics(worker, metrics);
+      if (message === metricsRequest) void answerMetrics(worker, metrics);
     });
     worker.on("exit", (code, signal) => {
       if (stopping) return;
-      // A configuration that is refused is refused each time.
+      // A refused configuration is refused at each attempt.
       if (code === 78 || code === 69) return process.exit(code);
-      logger.error({ code, signal, worker: index }, "a worker process ended; another one takes its place");
+      logger.error({ code, signal, worker: index }, "a worker process ended; it is replaced");
       setTimeout(() => fork(index), replaceAfterMs);
     });
   };
@@ -58,31 +58,31 @@ export async function runWorkers(configuration: Configuration): Promise<void> {
 
 async function answerMetrics(worker: Worker, metrics: Aggregator): Promise<void> {
   const text = await metrics.clusterMetrics().catch(() => "");
-  if (worker.isConnected()) worker.send({ [metricsAsked]: text });
+  if (worker.isConnected()) worker.send({ [metricsRequest]: text });
 }
 
-/** What `/metrics` shows: this process's own figures, or those of all workers, whichever of them was asked. */
+/** The text of `/metrics`: the metrics of this process, or of all worker processes, whichever of them answers. */
 export function metricsText(registry: Registry): Promise<string> {
   if (!cluster.isWorker) return registry.metrics();
-  contribute(registry);
+  shareMetrics(registry);
   return new Promise((resolve) => {
     const onAnswer = (message: unknown): void => {
-      const text = (message as { readonly [metricsAsked]?: string } | null)?.[metricsAsked];
+      const text = (message as { readonly [metricsRequest]?: string } | null)?.[metricsRequest];
       if (text === undefined) return;
       process.off("message", onAnswer);
       resolve(text);
     };
     process.on("message", onAnswer);
-    process.send?.(metricsAsked);
+    process.send?.(metricsRequest);
   });
 }
 
-let contributes = false;
+let shared = false;
 
-/** Lets the first process collect this one's figures. */
-export function contribute(registry: Registry): void {
-  if (contributes || !cluster.isWorker) return;
-  contributes = true;
+/** Lets the primary process collect this process's metrics. */
+export function shareMetrics(registry: Registry): void {
+  if (shared || !cluster.isWorker) return;
+  shared = true;
   new AggregatorRegistry();
   AggregatorRegistry.setRegistries(registry);
 }

@@ -6,10 +6,10 @@ import type { Role } from "./roles.ts";
 /** A probe has its own time limit; see probe.ts. */
 const timeoutMs = 2_000;
 
-/** Whether a process with these roles is of use where nothing can be written. Queries are. */
+/** Whether a process with these roles needs a writable database. Queries do not. */
 export const needsWrites = (roles: ReadonlySet<Role>): boolean => roles.has("command") || roles.has("worker");
 
-/** DOWN whenever writes are refused, with the reason: a full disk, a read-only database, a standby. Reads go on. */
+/** DOWN while writes are refused, with the reason: a full disk, a read-only database, a standby. Reads continue. */
 export async function writesComponent({ writes }: Pick<Platform, "writes">): Promise<Component> {
   const refusal = await within(timeoutMs, "no answer in time", writes.refusal()).catch((error: Error) => error.message);
   return component(refusal === undefined, refusal === undefined ? { writes: "taken" } : { writes: "refused", reason: refusal });

@@ -1,10 +1,10 @@
-/** What a record of the audit log is about. */
+/** The category of an audit entry. */
 export const auditCategories = ["Security", "Business", "DataAccess", "System"] as const;
 export type AuditCategory = (typeof auditCategories)[number];
 
 /**
- * `Critical` is for what changes the rights of the installation itself, or removes from the audit log; `Warning` for what changes the
- * rights of a user or an organization; `Info` for the rest.
+ * `Critical`: changes rights of the installation itself, or deletes audit entries. `Warning`: changes rights of a user or an
+ * organization. `Info`: everything else.
  */
 export const auditSeverities = ["Info", "Warning", "Critical"] as const;
 export type AuditSeverity = (typeof auditSeverities)[number];
@@ -16,11 +16,11 @@ export interface AuditDeclaration {
   /** The entity and what happened to it: `Role.Created`, `Role.Permission.Added`. */
   readonly action: string;
   readonly category: AuditCategory;
-  /** Of a success. A refusal or a failure is recorded as `Warning` at least. */
+  /** Applies to a success. A refusal or a failure is recorded as `Warning` at least. */
   readonly severity: AuditSeverity;
-  /** The type of the entity. Its id is the route's last parameter, else the output's `id`, unless the use case names another. */
+  /** The type of the entity. Its id is the route's last parameter, else the output's `id`, unless the use case passes another. */
   readonly entity?: string;
-  /** The operation proves who the caller is: after a success, an anonymous caller is recorded as the user that is the entity. */
+  /** The operation authenticates its caller: after a success, an anonymous caller is recorded as the user who is the entity. */
   readonly identifiesCaller?: true;
 }
 
@@ -30,7 +30,7 @@ export interface QueryAuditDeclaration extends AuditDeclaration {
   readonly reading: string;
 }
 
-/** What a record takes from the declaration of its operation and from how the call ended. */
+/** The fields of an audit entry that come from the declaration and from the result of the call. */
 export interface AuditAttributes {
   readonly action: string;
   readonly category: AuditCategory;
@@ -38,10 +38,10 @@ export interface AuditAttributes {
   readonly entityType: string | null;
 }
 
-/** A query whose reading is not recorded, and that was refused. */
+/** A refused query whose successful calls are not audited. */
 const refusedRead: AuditDeclaration = { action: "Read.Refused", category: "DataAccess", severity: "Warning" };
 
-/** An operation that this release does not have: the record has the operation's own name as its action. */
+/** An operation that this release does not have: its name is the action of the entry. */
 const unknownOperation = (name: string): AuditDeclaration => ({ action: name, category: "Business", severity: "Info" });
 
 /** The declaration that applies to a call of an operation: its own, or the default where it has none. */
@@ -58,7 +58,7 @@ export const attributesOf = ({ action, category, severity, entity }: AuditDeclar
 /** Names in upper camel case, separated by dots. */
 const actionForm = /^[A-Z][A-Za-z]*(\.[A-Z][A-Za-z]*)*$/;
 
-/** What is wrong with the `audit` field of an operation, a clause each. Types require the same of what TypeScript checks. */
+/** The issues of an operation's `audit` field, one clause each. Types require the same where TypeScript checks the declaration. */
 export function issuesOfAudit(kind: "command" | "query", audit: (AuditDeclaration & { readonly reading?: string }) | undefined): string[] {
   if (audit === undefined) return kind === "command" ? ["does not declare its audit action (audit)"] : [];
   const issues: string[] = [];

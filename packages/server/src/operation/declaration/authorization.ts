@@ -10,7 +10,7 @@ import {
 import type { Origin } from "./origin.ts";
 import { type IdentifiedPrincipal, isForeignTo, isIdentified, isSelf, isSystemOrOperator, isUser, type Principal } from "./principal.ts";
 
-/** Who may call an operation. Declared with it; an operation without one does not start. */
+/** Who may call an operation. The program does not start with an operation that declares no rule. */
 export type Rule =
   | { readonly kind: "anyone"; readonly why: string }
   | { readonly kind: "signedIn" }
@@ -23,33 +23,33 @@ export type Rule =
   | { readonly kind: "byInput"; readonly field: string; readonly cases: Readonly<Record<string, Rule>>; readonly otherwise: Rule }
   | { readonly kind: "either"; readonly rules: readonly Rule[] };
 
-/** Everybody, also without a credential; `why` says the reason. */
+/** Any caller, also without a credential. `why` gives the reason. */
 export const anyone = (why: string): Rule => ({ kind: "anyone", why });
 /**
- * Any user, for what is their own: profile, sessions, organizations. Refuses services, and credentials with scopes: a scope names a
- * permission, and no permission stands for what is one's own.
+ * Any user, for their own resources: profile, sessions, organizations. Refuses services, and credentials with scopes: a scope names a
+ * permission, and access to one's own resources needs none.
  */
 export const signedIn = (): Rule => ({ kind: "signedIn" });
 
 interface ScopesOfRule {
-  /** The operation limits its own answer to the credential's scopes. Without it the rule refuses a credential that has any. */
+  /** The operation itself limits its answer to the credential's scopes. Otherwise the rule refuses a credential with scopes. */
   readonly appliesScopes?: boolean;
 }
 /** Any user or service. */
 export const identified = ({ appliesScopes = false }: ScopesOfRule = {}): Rule => ({ kind: "identified", appliesScopes });
-/** Whoever holds `value` in the organization that the operation acts on. */
+/** Any principal with the permission `value` in the organization of the call. */
 export const permission = (value: string): Rule => ({ kind: "permission", permission: value, scope: "tenant" });
-/** Whoever holds `value` in the internal scope, with a credential of that scope. */
+/** Any principal with the permission `value` in the internal scope, and a credential of that scope. */
 export const internal = (value: string): Rule => ({ kind: "permission", permission: value, scope: "internal" });
-/** One permission where the call acts in an organization, another where it acts in the internal scope. */
+/** One permission for calls in an organization, another for calls in the internal scope. */
 export const scoped = (needed: { readonly tenant: string; readonly internal: string }): Rule => ({ kind: "scoped", ...needed });
-/** The user or service account that the input's `field` names. */
+/** The user or service account whose id is in the input's `field`. */
 export const subject = (field: string, { appliesScopes = false }: ScopesOfRule = {}): Rule => ({ kind: "subject", field, appliesScopes });
-/** The user whom the thing that the call names belongs to, as the operation's `ownerOf` tells; not with a credential that has scopes. */
+/** The owner of the resource, resolved by the operation's `ownerOf`. Refuses credentials with scopes. */
 export const own = (thing: string): Rule => ({ kind: "own", thing });
-/** The operator: the command line on the machine itself. */
+/** The operator: the command line on the server's own machine. */
 export const operatorOnly = (): Rule => ({ kind: "operator" });
-/** One rule where the input's `field` has a value that is listed, another for all else. */
+/** Chooses a rule by the value of the input's `field`; `otherwise` applies to all other values. */
 export const byInput = (field: string, cases: Readonly<Record<string, Rule>>, otherwise: Rule): Rule => ({
   kind: "byInput",
   field,
@@ -58,7 +58,7 @@ export const byInput = (field: string, cases: Readonly<Record<string, Rule>>, ot
 });
 export const either = (...rules: readonly Rule[]): Rule => ({ kind: "either", rules });
 
-/** Why a principal may not. The access module knows more; this is what an answer needs. */
+/** Why a call is denied, as far as an answer needs it. The access module has the full reason. */
 export type Refusal =
   | "not_a_member"
   | "missing_permission"
@@ -67,26 +67,26 @@ export type Refusal =
   | "organization_suspended"
   | "unavailable";
 
-/** The request that a decision is made for: conditions and session requirements of the product's own permissions read it. */
+/** The request that a decision is made for. Conditions and session requirements of the product's own permissions read it. */
 export interface RequestFacts {
   readonly origin: Origin;
-  /** Milliseconds since 1970, by the clock that sessions are dated with. */
+  /** Milliseconds since 1970, by the clock that also dates sessions. */
   readonly now: number;
 }
 
 /**
- * Answers whether a principal holds a permission in an organization (null: the internal scope), within the scopes of its credential. The
- * access module implements it.
+ * Decides whether a principal holds a permission in an organization (null: the internal scope), within the scopes of its credential.
+ * The access module implements it.
  */
 export interface Authorizer {
-  /** Decides as the check API does, with the principal's own credential and request. */
+  /** Decides as the check API does, for the principal's own credential and request. */
   holds(
     principal: IdentifiedPrincipal,
     organizationId: string | null,
     permission: string,
     request: RequestFacts,
   ): MaybePromise<true | Refusal>;
-  /** Those of `permissions` that the principal does not hold there without a condition, or that lie outside the credential's scopes. */
+  /** Those of `permissions` that the principal does not hold unconditionally there, or that are outside the credential's scopes. */
   missingPermissions(
     principal: IdentifiedPrincipal,
     organizationId: string | null,
@@ -94,113 +94,123 @@ export interface Authorizer {
   ): Promise<readonly string[]>;
 }
 
-export interface Subject {
-  /** Of an operation with the rule `own`. */
+export interface AccessRequest {
+  /** Only for an operation with the rule `own`. */
   readonly ownerOf?: () => MaybePromise<string | undefined>;
   readonly principal: Principal;
   readonly tenant: string | null | undefined;
   readonly input: Readonly<Record<string, unknown>>;
-  /** What a caller with no standing in the tenant is told: the same as for an id that does not exist (docs/security/attacks.md, 20). */
+  /** The error for a non-member of the tenant: the same as for an id that does not exist (docs/security/attacks.md, 20). */
   readonly absent: ErrorDefinition | undefined;
-  readonly request: RequestFacts;
+  readonly facts: RequestFacts;
 }
 
 type Outcome = true | OperationError;
 
 /**
- * Throws the refusal of `rule`, or returns. Of several ways the most telling refusal is given. What memory can answer is
- * answered without a promise: checks are asked tens of thousands of times a second.
+ * Throws where `rule` denies the request. Of several alternatives, the most specific error is thrown. Returns without a promise where
+ * the answer is in memory: there are tens of thousands of checks a second.
  */
-export function authorize(rule: Rule, asked: Subject, authorizer: Authorizer): MaybePromise<void> {
-  return after(evaluate(rule, asked, authorizer), (outcome) => {
+export function authorize(rule: Rule, request: AccessRequest, authorizer: Authorizer): MaybePromise<void> {
+  return after(evaluate(rule, request, authorizer), (outcome) => {
     if (outcome !== true) throw outcome;
   });
 }
 
-function evaluate(rule: Rule, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
-  const { principal } = asked;
+function evaluate(rule: Rule, request: AccessRequest, authorizer: Authorizer): MaybePromise<Outcome> {
+  const { principal } = request;
   if (rule.kind === "anyone") return true;
-  if (rule.kind === "either") return firstThatHolds(rule.rules, 0, undefined, asked, authorizer);
+  if (rule.kind === "either") return evaluateAlternatives(rule.rules, 0, undefined, request, authorizer);
   if (rule.kind === "byInput") {
-    const value = asked.input[rule.field];
+    const value = request.input[rule.field];
     const chosen = typeof value === "string" && Object.hasOwn(rule.cases, value) ? (rule.cases[value] as Rule) : rule.otherwise;
-    return evaluate(chosen, asked, authorizer);
+    return evaluate(chosen, request, authorizer);
   }
-  // The operator has the database itself; the command line's operations still declare who may call them.
+  // The operator has access to the database anyway; the command line's operations still declare a rule.
   if (isSystemOrOperator(principal)) return true;
   if (rule.kind === "operator") return new OperationError(RouteNotFound);
   if (!isIdentified(principal)) return new OperationError(CredentialRequired);
   if (rule.kind === "signedIn") return usersOwn(principal);
   if (rule.kind === "identified") return rule.appliesScopes || withoutScopes(principal);
   if (rule.kind === "subject") {
-    const field = asked.input[rule.field];
+    const field = request.input[rule.field];
     if (typeof field !== "string" || !isSelf(principal, field)) return denied();
     return rule.appliesScopes || withoutScopes(principal);
   }
-  if (rule.kind === "own") return isOwner(principal, asked);
+  if (rule.kind === "own") return isOwner(principal, request);
   if (rule.kind === "scoped") {
-    return asked.tenant === null
-      ? internalPermission(rule.internal, principal, asked, authorizer)
-      : tenantPermission(rule.tenant, principal, asked, authorizer);
+    return request.tenant === null
+      ? internalPermission(rule.internal, principal, request, authorizer)
+      : tenantPermission(rule.tenant, principal, request, authorizer);
   }
   return rule.scope === "internal"
-    ? internalPermission(rule.permission, principal, asked, authorizer)
-    : tenantPermission(rule.permission, principal, asked, authorizer);
+    ? internalPermission(rule.permission, principal, request, authorizer)
+    : tenantPermission(rule.permission, principal, request, authorizer);
 }
 
-/** What is a user's own: for no service, and for no credential with scopes. */
+/** Access to a user's own resources: refuses services, and credentials with scopes. */
 const usersOwn = (principal: IdentifiedPrincipal): Outcome =>
   principal.kind === "user" ? withoutScopes(principal) : new OperationError(PermissionDenied, [onlyUsers]);
 
-/** The detail of a refusal to everybody but users. */
+/** The error detail where only users may call. */
 export const onlyUsers = { rule: "principal", principal: "user" } as const;
 
 const withoutScopes = ({ credential }: IdentifiedPrincipal): Outcome =>
   credential.scopes === undefined || new OperationError(PermissionDenied, [{ rule: "credential_scope" }]);
 
-function isOwner(principal: IdentifiedPrincipal, { tenant, absent, ownerOf }: Subject): MaybePromise<Outcome> {
-  // A session that was begun for one organization never acts in another.
+function isOwner(principal: IdentifiedPrincipal, { tenant, absent, ownerOf }: AccessRequest): MaybePromise<Outcome> {
+  // A session for one organization never acts in another.
   if (isForeignTo(principal, tenant)) return new OperationError(absent ?? RouteNotFound);
   const own = usersOwn(principal);
   if (own !== true) return own;
   return after(ownerOf?.(), (owner) => isUser(principal, owner) || denied());
 }
 
-function firstThatHolds(
+function evaluateAlternatives(
   rules: readonly Rule[],
   from: number,
-  telling: OperationError | undefined,
-  asked: Subject,
+  mostSpecific: OperationError | undefined,
+  request: AccessRequest,
   authorizer: Authorizer,
 ): MaybePromise<Outcome> {
   const rule = rules[from];
-  if (rule === undefined) return telling ?? denied();
-  return after(evaluate(rule, asked, authorizer), (outcome) => {
+  if (rule === undefined) return mostSpecific ?? denied();
+  return after(evaluate(rule, request, authorizer), (outcome) => {
     if (outcome === true) return true;
-    const next = telling === undefined || outcome.definition.status === 404 ? outcome : telling;
-    return firstThatHolds(rules, from + 1, next, asked, authorizer);
+    const next = mostSpecific === undefined || outcome.definition.status === 404 ? outcome : mostSpecific;
+    return evaluateAlternatives(rules, from + 1, next, request, authorizer);
   });
 }
 
-function internalPermission(value: string, principal: IdentifiedPrincipal, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
+function internalPermission(
+  value: string,
+  principal: IdentifiedPrincipal,
+  request: AccessRequest,
+  authorizer: Authorizer,
+): MaybePromise<Outcome> {
   if (principal.organizationId !== null) return denied(value);
-  return after(authorizer.holds(principal, null, value, asked.request), (answer) => answer === true || refused(value, answer));
+  return after(authorizer.holds(principal, null, value, request.facts), (answer) => answer === true || refused(value, answer));
 }
 
-function tenantPermission(value: string, principal: IdentifiedPrincipal, asked: Subject, authorizer: Authorizer): MaybePromise<Outcome> {
-  const { tenant, absent } = asked;
+function tenantPermission(
+  value: string,
+  principal: IdentifiedPrincipal,
+  request: AccessRequest,
+  authorizer: Authorizer,
+): MaybePromise<Outcome> {
+  const { tenant, absent } = request;
   const unknown = () => new OperationError(absent ?? RouteNotFound);
   if (tenant === undefined || tenant === null) return absent ? unknown() : denied(value);
-  // A session that was begun for one organization never acts in another.
+  // A session for one organization never acts in another.
   if (isForeignTo(principal, tenant)) return unknown();
-  return after(authorizer.holds(principal, tenant, value, asked.request), (answer) => {
+  return after(authorizer.holds(principal, tenant, value, request.facts), (answer) => {
     if (answer === true) return true;
     if (answer === "not_a_member") return unknown();
     return answer === "organization_suspended" ? new OperationError(OrganizationInactive) : refused(value, answer);
   });
 }
 
-/** Names what the credential lacks, where that is all that is missing: a stronger or more recent sign-in, or a scope. */
+/** Names what the credential lacks, where nothing else is missing: a stronger or more recent sign-in, or a scope. */
 const refused = (value: string, refusal: Refusal): OperationError =>
   refusal === "session_strength" || refusal === "credential_scope"
     ? new OperationError(PermissionDenied, [{ rule: refusal, permission: value }])
@@ -209,7 +219,7 @@ const refused = (value: string, refusal: Refusal): OperationError =>
 const denied = (value?: string): OperationError =>
   new OperationError(PermissionDenied, value === undefined ? [] : [{ rule: "permission", permission: value }]);
 
-/** The rule in words, for the API's description. */
+/** The rule as text, for the API's description. */
 export function describeRule(rule: Rule): string {
   switch (rule.kind) {
     case "anyone":
@@ -240,7 +250,7 @@ export function describeRule(rule: Rule): string {
   }
 }
 
-/** The permissions that a rule names, for the check that each of them is defined. */
+/** The permissions that a rule names. Used to check that each of them is defined. */
 export function permissionsIn(rule: Rule): readonly { readonly permission: string; readonly scope: "tenant" | "internal" }[] {
   if (rule.kind === "permission") return [rule];
   if (rule.kind === "scoped") {

@@ -29,34 +29,34 @@ const contextOf = (operations: readonly Operation[], events: ModuleManifest["eve
 });
 const starting = (...operations: readonly Operation[]) => catalogue([contextOf(operations)]);
 
-describe("a program does not start with", () => {
-  it("a sound operation: it does", () => {
+describe("the catalogue", () => {
+  it("accepts a valid operation", () => {
     expect(starting(operation("get")).byName.has("thing.get")).toBe(true);
   });
 
-  it("an operation that does not say who may call it", () => {
-    expect(() => starting(operation("get", { allow: undefined }))).toThrow("thing.get says nothing of who may call it");
+  it("rejects an operation that does not declare who may call it", () => {
+    expect(() => starting(operation("get", { allow: undefined }))).toThrow("thing.get does not declare who may call it");
   });
 
-  it("two operations of one name, or on one route, whatever its parameters are called", () => {
+  it("rejects two operations of one name or on one route, however its parameters are named", () => {
     expect(() => starting(operation("get"), operation("get", { http: undefined }))).toThrow("operation thing.get is declared twice");
     const other = operation("read", { http: "GET /things/:id", input: Type.Object({ id: Uuid }) });
     expect(() => starting(operation("get"), other)).toThrow("route GET /things/: is declared twice");
     expect(() => starting(operation("get"), operation("other", { http: "GET /other/:thingId" }))).not.toThrow();
   });
 
-  it("a parameter in a route that the input does not have", () => {
+  it("rejects a route parameter that the input does not have", () => {
     expect(() => starting(operation("get", { input: Type.Object({}) }))).toThrow(
       "thing.get has :thingId in its route and not in its input",
     );
   });
 
-  it("a route that cannot be read, or a query behind a writing method", () => {
+  it("rejects a route that cannot be read, and a query behind a writing method", () => {
     expect(() => starting(operation("get", { http: "FETCH /things/:thingId" }))).toThrow("has a route that cannot be read");
     expect(() => starting(operation("get", { http: "DELETE /things/:thingId" }))).toThrow("is a query behind a writing method");
   });
 
-  it("a command whose audit action is not declared, or declared wrongly", () => {
+  it("rejects a command without a valid audit declaration", () => {
     const declared = { action: "Thing.Changed", category: "Business", severity: "Info" };
     expect(() => starting(command(declared))).not.toThrow();
     expect(() => starting(command(undefined))).toThrow("thing.change does not declare its audit action");
@@ -66,13 +66,13 @@ describe("a program does not start with", () => {
     expect(() => starting(command({ ...declared, reading: "it is read" }))).toThrow("is a command and declares why its reading is audited");
   });
 
-  it("an audited query that does not say why its reading is audited", () => {
+  it("rejects an audited query that does not say why its reading is audited", () => {
     const audit = { action: "Thing.Read", category: "DataAccess", severity: "Info" };
     expect(() => starting(operation("get", { audit }))).toThrow("thing.get is an audited query and does not declare why (audit.reading)");
     expect(() => starting(operation("get", { audit: { ...audit, reading: "it is sensitive" } }))).not.toThrow();
   });
 
-  it("a time in an input that is not a Timestamp, wherever it stands and whatever it is called", () => {
+  it("rejects a time in an input that is not a Timestamp, at any depth and under any name", () => {
     const taking = (schema: unknown) => () =>
       starting(operation("get", { http: undefined, input: Type.Object({ inner: Type.Object({ some: schema as never }) }) }));
     for (const format of ["date", "time", "date-time-local"])
@@ -83,75 +83,97 @@ describe("a program does not start with", () => {
     expect(named(nullable(Timestamp))).not.toThrow();
   });
 
-  it("a permission in a tenant, and no word of what a non-member is told", () => {
-    const asking = { allow: permission("Thing.Read") };
-    expect(() => starting(operation("get", asking))).toThrow("does not say what a non-member is told");
-    expect(() => starting(operation("get", { ...asking, absent: Missing }))).not.toThrow();
+  it("rejects a tenant permission without the error for a non-member", () => {
+    const guarded = { allow: permission("Thing.Read") };
+    expect(() => starting(operation("get", guarded))).toThrow("does not declare the error for a non-member");
+    expect(() => starting(operation("get", { ...guarded, absent: Missing }))).not.toThrow();
     expect(() => starting(operation("get", { allow: internal("Thing.Read") }))).not.toThrow();
   });
 
-  it("one error code or event type for two things", () => {
+  it("rejects an error code or event type that is declared twice", () => {
     const twin = defineError("thing.missing", 410, "It is gone.");
     expect(() => starting(operation("get", { errors: [Missing] }), operation("two", { http: undefined, errors: [twin] }))).toThrow(
       "error code thing.missing is defined twice",
     );
     const made = () =>
-      defineEvent({ type: "thing.made.v1", says: "Made.", subject: ["thing", "thingId"], data: Type.Object({ thingId: Uuid }) });
+      defineEvent({ type: "thing.made.v1", summary: "Made.", subject: ["thing", "thingId"], data: Type.Object({ thingId: Uuid }) });
     expect(() => catalogue([contextOf([], [made(), made()])])).toThrow("event thing.made.v1 is declared twice");
   });
 
-  describe("an end", () => {
-    const ending = { since: "2026-12-01", sunset: "2027-06-01", instead: "Use the other." };
+  describe("a deprecation", () => {
+    const deprecation = { since: "2026-12-01", sunset: "2027-06-01", instead: "Use the other." };
     const get = (deprecated: object, overrides: Readonly<Record<string, unknown>> = {}) => operation("get", { deprecated, ...overrides });
     const other = operation("other", { http: "GET /other/:thingId" });
 
-    it("that is sound: it does", () => {
-      expect(() => starting(get({ ...ending, replacedBy: "thing.other" }), other)).not.toThrow();
-      expect(() => starting(get({ ...ending, sunset: "2027-05-30" }))).not.toThrow();
+    it("is accepted where it is complete", () => {
+      expect(() => starting(get({ ...deprecation, replacedBy: "thing.other" }), other)).not.toThrow();
+      expect(() => starting(get({ ...deprecation, sunset: "2027-05-30" }))).not.toThrow();
     });
 
     it.each([
-      ["before it begins", { ...ending, sunset: "2026-11-30" }, "goes on 2026-11-30, before it is deprecated (2026-12-01)"],
-      ["sooner than half a year", { ...ending, sunset: "2027-05-29" }, "goes 179 days after it is deprecated; 180 is the least"],
-      ["on no day", { ...ending, sunset: "2027-02-31" }, 'is deprecated with "2027-02-31", which is no day like 2026-12-01'],
-      ["on a day of another form", { ...ending, since: "1 Dec 2026" }, 'is deprecated with "1 Dec 2026", which is no day'],
-      ["and no word of what to do", { ...ending, instead: " " }, "does not say what to do instead"],
-      ["and nothing in its place that is there", { ...ending, replacedBy: "thing.none" }, "thing.none, which is no operation with a route"],
-      ["and itself in its place", { ...ending, replacedBy: "thing.get" }, "thing.get, which is deprecated itself"],
-    ])("%s", (_what, deprecated, said) => {
+      [
+        "with a sunset before its start",
+        { ...deprecation, sunset: "2026-11-30" },
+        "has its sunset on 2026-11-30, before its deprecation (2026-12-01)",
+      ],
+      [
+        "with a sunset within half a year",
+        { ...deprecation, sunset: "2027-05-29" },
+        "has its sunset 179 days after its deprecation; the minimum is 180",
+      ],
+      [
+        "with a sunset on no calendar day",
+        { ...deprecation, sunset: "2027-02-31" },
+        'is deprecated with "2027-02-31", which is no day like 2026-12-01',
+      ],
+      ["with a date in another format", { ...deprecation, since: "1 Dec 2026" }, 'is deprecated with "1 Dec 2026", which is no day'],
+      ["without an instruction", { ...deprecation, instead: " " }, "does not say what to do instead"],
+      [
+        "with a replacement that does not exist",
+        { ...deprecation, replacedBy: "thing.none" },
+        "thing.none, which is no operation with a route",
+      ],
+      ["that names itself as the replacement", { ...deprecation, replacedBy: "thing.get" }, "thing.get, which is deprecated itself"],
+    ])("%s is rejected", (_what, deprecated, issue) => {
       expect(() => starting(get(deprecated), other)).toThrow(`thing.get`);
-      expect(() => starting(get(deprecated), other)).toThrow(said);
+      expect(() => starting(get(deprecated), other)).toThrow(issue);
     });
 
-    it("in favour of what goes too, or of what nobody outside calls", () => {
-      const going = operation("other", { http: "GET /other/:thingId", deprecated: ending });
-      expect(() => starting(get({ ...ending, replacedBy: "thing.other" }), going)).toThrow("thing.other, which is deprecated itself");
-      expect(() => starting(get(ending, { http: undefined }))).toThrow("is deprecated and has no route");
+    it("is rejected where the replacement is deprecated too, or where the operation has no route", () => {
+      const going = operation("other", { http: "GET /other/:thingId", deprecated: deprecation });
+      expect(() => starting(get({ ...deprecation, replacedBy: "thing.other" }), going)).toThrow("thing.other, which is deprecated itself");
+      expect(() => starting(get(deprecation, { http: undefined }))).toThrow("is deprecated and has no route");
     });
 
-    it("of an event, that says too little or too much", () => {
+    it("of an event is rejected where it is incomplete or contradictory", () => {
       const event = (version: number, more: object = {}, kind = "thing") =>
         defineEvent({
           type: `thing.made.v${version}`,
-          says: "Made.",
+          summary: "Made.",
           subject: [kind, "thingId"],
           data: Type.Object({ thingId: Uuid }),
           ...more,
         });
-      const having = (...events: ReturnType<typeof event>[]) => catalogue([contextOf([], events as never)]);
-      const going = (more: object) => event(1, { deprecated: { ...ending, ...more } });
+      const catalogueOf = (...events: ReturnType<typeof event>[]) => catalogue([contextOf([], events as never)]);
+      const going = (more: object) => event(1, { deprecated: { ...deprecation, ...more } });
       const from = (data: object) => data;
-      expect(having(going({ replacedBy: "thing.made.v2", from }), event(2)).formerEvents.get("thing.made.v2")).toHaveLength(1);
-      expect(() => having(going({}))).not.toThrow();
-      expect(() => having(going({ sunset: "2027-01-01" }))).toThrow("event thing.made.v1 goes 31 days after it is deprecated");
-      expect(() => having(going({ replacedBy: "thing.made.v2" }), event(2))).toThrow("not both");
-      expect(() => having(going({ replacedBy: "thing.made.v2", from }))).toThrow("thing.made.v2, which is no event");
-      expect(() => having(going({ replacedBy: "thing.made.v2", from }), event(2, { deprecated: ending }))).toThrow("deprecated itself");
-      expect(() => having(going({ replacedBy: "thing.made.v2", from }), event(2, {}, "part"))).toThrow("another kind of subject or tenant");
+      expect(catalogueOf(going({ replacedBy: "thing.made.v2", from }), event(2)).formerEvents.get("thing.made.v2")).toHaveLength(1);
+      expect(() => catalogueOf(going({}))).not.toThrow();
+      expect(() => catalogueOf(going({ sunset: "2027-01-01" }))).toThrow(
+        "event thing.made.v1 has its sunset 31 days after its deprecation",
+      );
+      expect(() => catalogueOf(going({ replacedBy: "thing.made.v2" }), event(2))).toThrow("not both");
+      expect(() => catalogueOf(going({ replacedBy: "thing.made.v2", from }))).toThrow("thing.made.v2, which is no event");
+      expect(() => catalogueOf(going({ replacedBy: "thing.made.v2", from }), event(2, { deprecated: deprecation }))).toThrow(
+        "deprecated itself",
+      );
+      expect(() => catalogueOf(going({ replacedBy: "thing.made.v2", from }), event(2, {}, "part"))).toThrow(
+        "another kind of subject or tenant",
+      );
     });
   });
 
-  it("a version in a name that is not the one in its route, or with a limit of its own", () => {
+  it("rejects a version that differs between name and route, or that has a limit of its own", () => {
     const second = { http: "GET /api/v2/things/:thingId" };
     const first = operation("get", { http: "GET /api/v1/things/:thingId" });
     expect(() => starting(first, operation("get.v2", second))).not.toThrow();
@@ -161,9 +183,9 @@ describe("a program does not start with", () => {
     expect(() => starting(first, limited)).toThrow("thing.get.v2 has another limit than thing.get");
   });
 
-  it("several faults, without telling all of them at once", () => {
+  it("reports all issues of all operations at once", () => {
     expect(() => starting(operation("a", { allow: undefined }), operation("b", { input: Type.Object({}) }))).toThrow(
-      /thing\.a says nothing[\s\S]*thing\.b has :thingId/,
+      /thing\.a does not declare[\s\S]*thing\.b has :thingId/,
     );
   });
 });
@@ -171,20 +193,20 @@ describe("a program does not start with", () => {
 describe("the product's own operations", () => {
   const known = catalogue(manifests);
 
-  it("ask only for permissions that the product defines, in their scope", async () => {
+  it("require only permissions that the product defines, in their scope", async () => {
     const { systemPermissions } = await import("#modules/authorization/access/index.ts");
     for (const { name, allow } of known.operations) {
       for (const needed of permissionsIn(allow)) {
         const scope = needed.scope === "tenant" ? "Organization" : "Internal";
         expect(
           systemPermissions[scope].map(({ value }) => value),
-          `${name} asks for ${needed.permission}`,
+          `${name} requires ${needed.permission}`,
         ).toContain(needed.permission);
       }
     }
   });
 
-  it("have every route of the contract among them", () => {
+  it("include every route of the contract", () => {
     const routes = new Set(known.operations.map(({ http }) => http?.replace(/:\w+/g, ":")));
     for (const row of [
       "POST /auth/register",
@@ -222,7 +244,7 @@ describe("the product's own operations", () => {
     }
   });
 
-  it("keep every password and token out of what is kept of an input", () => {
+  it("declare every password and token of an input as secret", () => {
     for (const { name, input } of known.operations) {
       for (const [field, schema] of Object.entries(input.properties)) {
         if (!/password|token|secret/i.test(field)) continue;

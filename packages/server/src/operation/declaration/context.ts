@@ -11,10 +11,10 @@ import type { Static, TObject } from "./schema.ts";
 export type Emit = <Data extends TObject>(event: EventDefinition<Data>, data: Static<Data>) => void;
 export type Enqueue = <Payload extends object>(job: JobName<Payload>, payload: Payload) => Promise<void>;
 export type Fail<Failure extends ErrorDefinition> = (error: Failure, ...details: ErrorDetail[]) => never;
-/** Adds details to the audit record of this call. A field that is given again replaces the earlier value. */
+/** Adds details to the audit entry of this call. A field that is passed again replaces the earlier value. */
 export type Audit = (details: AuditDetails) => void;
 
-/** What a use case may use of the platform. It has no database, log, cache or broker but through its context. */
+/** The platform services of a use case. It reaches database, log, cache and broker only through its context. */
 export interface Services extends Pick<Platform, "settings" | "clock" | "keys" | "limits" | "metrics" | "logger"> {
   /** The names of every operation. */
   readonly operations: Pick<ReadonlyMap<string, unknown>, "has">;
@@ -36,35 +36,35 @@ interface SharedContext<State, Failure extends ErrorDefinition> {
 }
 
 interface ReadingEveryTenant<Reads, ReadApis> {
-  /** Reads rows of every tenant. `why` says why one tenant's are not enough. */
+  /** Reads rows of every tenant. `why` says why the rows of one tenant are not enough. */
   readingEveryTenant<T>(why: string, work: (store: Reads, uses: ReadApis) => Promise<T>): Promise<T>;
 }
 
-/** For `tenant`: the tenant is not resolved yet, so what it reads can be any tenant's. */
+/** The context of `tenant`: the tenant is not resolved yet, so a read can return rows of any tenant. */
 export interface TenantContext<Reads, State, ReadApis, Failure extends ErrorDefinition>
   extends SharedContext<State, Failure>,
     ReadingEveryTenant<Reads, ReadApis> {}
 
-/** For `prepare`, `ownerOf` and queries from memory: each read is a transaction of its own. */
+/** The context of `prepare`, `ownerOf` and in-memory queries: each read is a transaction of its own. */
 export interface PrepareContext<Reads, State, ReadApis, Failure extends ErrorDefinition>
   extends TenantContext<Reads, State, ReadApis, Failure> {
   readonly audit: Audit;
-  /** Reads what the operation's own transaction may see: rows of the resolved tenant and of the caller. */
+  /** Reads the rows that the operation's own transaction may see: those of the resolved tenant and of the caller. */
   reading<T>(work: (store: Reads, uses: ReadApis) => Promise<T>): Promise<T>;
-  /** Reads rows of a tenant that the request names (null: the internal scope), after `run` itself has authorized the caller there. */
+  /** Reads rows of a tenant that the request names (null: the internal scope). `run` must have authorized the caller there. */
   readingTenant<T>(organizationId: string | null, work: (store: Reads, uses: ReadApis) => Promise<T>): Promise<T>;
-  /** Whether the caller may use a permission in the organization (null: the internal scope), as the kernel's own check decides. */
+  /** Whether the caller holds a permission in the organization (null: the internal scope), as the kernel's own check decides. */
   holds(organizationId: string | null, value: string): MaybePromise<boolean>;
   /**
    * Those of `values` that the principal does not hold in the organization (null: the internal scope) within the scopes of its
    * credential, for delegation checks. A permission under a condition counts as missing; session requirements are not applied.
    */
   missingPermissions(organizationId: string | null, values: readonly string[]): Promise<readonly string[]>;
-  /** The delegation check: fails with `error` and the missing permissions, at most 20, where {@link missingPermissions} finds any. */
+  /** The delegation check: fails with `error` and at most 20 missing permissions, where {@link missingPermissions} finds any. */
   requireHeld(organizationId: string | null, values: readonly string[], refusal: DelegationRefusal<Failure>): Promise<void>;
 }
 
-/** The error of a delegation check, and the field of the request that its details name. */
+/** The error of a delegation check, and the request field that its details name. */
 export interface DelegationRefusal<Failure extends ErrorDefinition> {
   readonly error: Failure;
   readonly field: string;
@@ -73,16 +73,16 @@ export interface DelegationRefusal<Failure extends ErrorDefinition> {
 export interface QueryContext<Reads, State, ReadApis, Failure extends ErrorDefinition> extends SharedContext<State, Failure> {
   readonly store: Reads;
   readonly uses: ReadApis;
-  /** The limit and the cursor of a list (docs/contract.md, "Answers"). */
+  /** Resolves the limit and the cursor of a list (docs/contract.md, "Answers"). */
   page(input: { readonly limit?: number; readonly cursor?: string }): PageRequest;
 }
 
 export interface PageRequest {
-  /** Rows to read: one more than the page has, to tell whether there is a next one. */
+  /** The number of rows to read: one more than the page has, to detect a next page. */
   readonly fetch: number;
-  /** The key of the last item of the page before, or undefined on the first. */
+  /** The key of the last item of the previous page; undefined on the first. */
   readonly after: readonly string[] | undefined;
-  /** Cuts the rows to a page; `keyOf` gives what the next page continues from. */
+  /** Cuts the rows to a page. `keyOf` returns the key that the next page continues from. */
   cut<Row>(
     rows: readonly Row[],
     keyOf: (row: Row) => readonly string[],
@@ -95,13 +95,13 @@ export interface CommandContext<Reads, Writes, State, Apis, Failure extends Erro
   readonly emit: Emit;
   readonly enqueue: Enqueue;
   readonly audit: Audit;
-  /** Says that this was a part of the work, and another follows; of an operation that is declared `inParts`. */
+  /** Requests another batch after this one. Only for an operation that is declared `inBatches`. */
   more(): void;
-  /** Refuses with 412 when the caller's If-Match names another version than `current`. */
+  /** Fails with 412 where the caller's If-Match names another version than `current`. */
   expectVersion(current: number): void;
 }
 
-/** What the functions of a module API that read are given. */
+/** The context of the reading functions of a module API. */
 export interface ApiContext<StoreSide, State, Apis> {
   readonly store: StoreSide;
   readonly state: State;

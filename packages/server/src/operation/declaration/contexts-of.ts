@@ -2,7 +2,7 @@ import type { CommandContext, PrepareContext, QueryContext, TenantContext } from
 import type { ErrorDefinition } from "./errors.ts";
 import type { AnyModule, ApisOf, Module, ReadApisOf } from "./module.ts";
 
-// A module's contexts by its type, for functions that several of its use cases call. `Failure` is the errors that the function fails with.
+// A module's contexts by its type, for functions that several of its use cases share. `Failure` are the errors of the function.
 
 export type TenantContextOf<M extends AnyModule, Failure extends ErrorDefinition = never> =
   M extends Module<infer Reads, infer _Writes, infer State, infer Uses, infer _ReadApi, infer _WriteApi>

@@ -1,32 +1,32 @@
 import type { RateLimitFields } from "./rate-limit-fields.ts";
 
-/** An error that an operation can return: a stable code, its HTTP status (decision 0007), a public sentence. */
+/** An error that an operation can return: a stable code, its HTTP status (decision 0007), and a public message. */
 export interface ErrorDefinition<Code extends string = string> {
   readonly code: Code;
   readonly status: number;
   readonly message: string;
 }
 
-/** Where the error is and which rule was broken; never the value that was sent. */
+/** The field in error and the rule that it violates; never the value that was sent. */
 export interface ErrorDetail {
   readonly field?: string;
   readonly rule?: string;
   readonly [name: string]: unknown;
 }
 
-/** Declares an error. Codes are `context.what_is_wrong`; they are only ever added. */
+/** Declares an error. Codes have the form `context.problem`; they are only ever added. */
 export const defineError = <const Code extends string>(code: Code, status: number, message: string): ErrorDefinition<Code> => ({
   code,
   status,
   message,
 });
 
-/** A declared error on its way to the caller. `cause` is for the log only. */
+/** A declared error, thrown to the caller. `cause` is written to the log only. */
 export class OperationError extends Error {
   readonly definition: ErrorDefinition;
   readonly details: readonly ErrorDetail[];
   readonly retryAfterSeconds: number | undefined;
-  /** The state of the credential's rate limits, where it has any. */
+  /** The state of the credential's rate limits, if it has any. */
   readonly rateLimits: RateLimitFields | undefined;
 
   constructor(
@@ -51,10 +51,10 @@ export class OperationError extends Error {
 export const withRateLimits = (error: OperationError, rateLimits: RateLimitFields): OperationError =>
   new OperationError(error.definition, error.details, { cause: error.cause, retryAfterSeconds: error.retryAfterSeconds, rateLimits });
 
-/** What the kernel itself can answer, whichever operation was called. */
+// Errors of the kernel: any operation can return them.
 export const ValidationFailed = defineError("common.validation_failed", 400, "The request is not valid.");
 export const RouteNotFound = defineError("common.not_found", 404, "There is nothing at this address.");
-export const MethodNotAllowed = defineError("common.method_not_allowed", 405, "This address does not take this method.");
+export const MethodNotAllowed = defineError("common.method_not_allowed", 405, "This address does not support this method.");
 export const VersionConflict = defineError(
   "common.version_conflict",
   412,
@@ -77,28 +77,28 @@ export const DependencyUnavailable = defineError("common.unavailable", 503, "The
 export const OutcomeNotKnown = defineError(
   "common.outcome_unknown",
   503,
-  "No answer came in time: it may have been done, or not. Look, or send it again with the same Idempotency-Key.",
+  "No answer came in time: the change may have been made or not. Check, or repeat the request with the same Idempotency-Key.",
 );
 export const RevisionNotReached = defineError(
   "common.revision_not_reached",
   503,
-  "The revision that was asked for has not been reached here yet. Try again.",
+  "The requested revision has not been reached here yet. Try again.",
 );
 export const ServiceCallRefused = defineError(
   "common.service_call_refused",
   403,
-  "Calls over NATS are taken from processes of this installation only (NATS_SERVICE_CALLS).",
+  "Calls over NATS are accepted from processes of this installation only (NATS_SERVICE_CALLS).",
 );
 export const InternalError = defineError("common.internal", 500, "Something went wrong on our side.");
 export const CredentialRequired = defineError("auth.credential_required", 401, "A credential is required.");
 export const CredentialInvalid = defineError("auth.credential_invalid", 401, "The credential is unknown, expired or revoked.");
 export const PermissionDenied = defineError("auth.permission_denied", 403, "You do not have the permission that this needs.");
 export const OrganizationInactive = defineError("auth.organization_suspended", 403, "The organization is suspended.");
-/** Any operation can return it: an API key may be limited to networks. */
+/** Any operation can return it to a caller with an API key that has networks. */
 export const AddressNotAllowed = defineError(
   "apikeys.address_not_allowed",
   403,
-  "The API key may not be used from the address that the request comes from.",
+  "The API key cannot be used from the address of the request.",
 );
 export const CrossSiteRequest = defineError(
   "auth.cross_site_request",
@@ -106,7 +106,7 @@ export const CrossSiteRequest = defineError(
   "A request that carries the session cookie must come from this site.",
 );
 
-/** What an account or an organization makes is bounded; a detail names the bound. Declared by the operations that make it. */
+/** A quota on the resources of an account or an organization; a detail names the limit. Declared by the operations that create them. */
 export const QuotaExceeded = defineError(
   "common.quota_exceeded",
   409,

@@ -3,30 +3,30 @@ import type { Static, TObject } from "./schema.ts";
 import { closed } from "./schema.ts";
 
 /**
- * An event that a module emits: its type with the version, the aggregate that it is about, the schema of its data.
+ * An event that a module emits: its versioned type, its aggregate and the schema of its data.
  * CloudEvents 1.0 names (docs/contract.md, "Events").
  */
 export interface EventDefinition<Data extends TObject = TObject> {
   /** `user.registered.v1`. */
   readonly type: string;
-  /** What it says, one sentence. */
-  readonly says: string;
-  /** The aggregate's kind and the field of the data with its id: `["user", "userId"]`. */
+  /** The meaning of the event, one sentence. */
+  readonly summary: string;
+  /** The kind of the aggregate, and the data field that has its id: `["user", "userId"]`. */
   readonly subject: readonly [kind: string, field: keyof Static<Data> & string];
-  /** The field of the data with the tenant, where there is one. */
+  /** The data field that has the tenant, where there is one. */
   readonly tenant?: keyof Static<Data> & string;
   readonly data: Data;
-  /** Between the product's own parts: it is not published to brokers, and its schema is nobody's to rely on. */
+  /** Used by the product's own modules only: it is not published to brokers, and its schema is not a public contract. */
   readonly internal?: true;
-  /** Until its end a deprecated event is published beside its replacement, in the same transaction and derived from it. */
+  /** Until its sunset, a deprecated event is derived from its replacement and published in the same transaction. */
   readonly deprecated?: Deprecation & {
-    /** Makes this event's data of those of the event that replaces it; `madeOf` ties the types. */
+    /** Derives this event's data from the data of its replacement. `derivedFrom` checks the types. */
     readonly from?: (successor: never) => Static<Data>;
   };
 }
 
-/** What replaces an event, and how the old form is made of it. */
-export const madeOf = <Data extends TObject, Former>(successor: EventDefinition<Data>, from: (data: Static<Data>) => Former) => ({
+/** Names the replacement of an event, and how the old form is derived from it. */
+export const derivedFrom = <Data extends TObject, Former>(successor: EventDefinition<Data>, from: (data: Static<Data>) => Former) => ({
   replacedBy: successor.type,
   from: from as (successor: never) => Former,
 });

@@ -21,14 +21,14 @@ import { closed } from "./schema.ts";
 
 export type * from "./context.ts";
 
-/** A module's SQL, in two halves: what a query may use, and what only a command may. */
+/** A module's SQL in two halves: statements that any use case may run, and statements for commands only. */
 export interface Store<Reads, Writes> {
   reads(db: ReadHandle): Reads;
   writes(tx: WriteHandle): Writes;
 }
 
 /** A declared module, whatever its types. */
-// biome-ignore lint/suspicious/noExplicitAny: the types are known where the module is declared and used, not where it is carried
+// biome-ignore lint/suspicious/noExplicitAny: the types are known where the module is declared and used, not where it is passed on
 export type AnyModule = Module<any, any, any, any, any, any>;
 
 export type ReadApisOf<Uses extends Record<string, AnyModule>> = {
@@ -44,21 +44,21 @@ export type ApisOf<Uses extends Record<string, AnyModule>> = {
 
 export interface ModuleDeclaration<Reads, Writes, State, Uses extends Record<string, AnyModule>, ReadApi, WriteApi> {
   readonly store: Store<Reads, Writes>;
-  /** The modules below whose APIs this one uses. */
+  /** The lower modules whose APIs this one uses. */
   readonly uses?: Uses;
-  /** What a process keeps in memory for this module, made once at start. The only place where a use case gets further ports from. */
+  /** The in-process state of this module, created once at start. A use case gets further ports only from it. */
   readonly state?: (platform: Platform) => State;
-  /** Functions that other modules may call; they run in the caller's transaction. */
+  /** The functions that other modules may call. They run in the caller's transaction. */
   readonly readApi?: (context: ApiContext<Reads, State, ReadApisOf<Uses>>) => ReadApi;
   readonly writeApi?: (context: WriteApiContext<Reads & Writes, State, ApisOf<Uses>>) => WriteApi;
 }
 
-/** Declares a bounded context and ties the types of its operations to its store and to the modules it uses. */
+/** Declares a bounded context. Its operations are typed by its store and by the modules that it uses. */
 export function module<
   Reads,
   Writes,
   State = undefined,
-  // biome-ignore lint/complexity/noBannedTypes: the empty record is what a module that uses none has
+  // biome-ignore lint/complexity/noBannedTypes: a module that uses no other has the empty record
   Uses extends Record<string, AnyModule> = {},
   // biome-ignore lint/complexity/noBannedTypes: as above
   ReadApi = {},
@@ -77,7 +77,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
     this.declaration = declaration;
   }
 
-  /** A use case that changes state: one transaction with its events, audit entry and idempotent answer. */
+  /** Declares a use case that changes state: one transaction with its events, audit entry and idempotent answer. */
   command<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = [], Prepared = undefined>(
     name: string,
     declaration: Declaration<Input, Output, Errors, Resolving<Reads, State, Uses, Errors>, Preparing<Reads, State, Uses, Errors>> &
@@ -93,7 +93,7 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
     return this.#operation("command", name, declaration);
   }
 
-  /** A use case that only reads. */
+  /** Declares a use case that only reads. */
   query<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
     name: string,
     declaration: Declaration<Input, Output, Errors, Resolving<Reads, State, Uses, Errors>, Preparing<Reads, State, Uses, Errors>> &
@@ -103,8 +103,8 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
     return this.#operation("query", name, declaration);
   }
 
-  /** A query on the hot path: the kernel opens no transaction; what is not in memory is read with `reading`. */
-  memoryQuery<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
+  /** Declares a query on the hot path: the kernel opens no transaction. `reading` reads what is not in memory. */
+  inMemoryQuery<Input extends TObject, Output extends TSchema, const Errors extends readonly ErrorDefinition[] = []>(
     name: string,
     declaration: Declaration<Input, Output, Errors, Resolving<Reads, State, Uses, Errors>, Preparing<Reads, State, Uses, Errors>> &
       AuditedQuery &
@@ -117,21 +117,21 @@ export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>
     kind: Operation["kind"],
     name: string,
     declaration: Declared<Input, Output>,
-    fromMemory = false,
+    inMemory = false,
   ): TypedOperation<Input, Output> {
     const hasOrganization = "organizationId" in declaration.input.properties;
     const byField = (_context: never, input: { organizationId?: string | null }) =>
       hasOrganization ? (input.organizationId ?? null) : undefined;
     return {
       ...declaration,
-      name: declaration.releasedAs ?? `${this.name}.${name}`,
+      name: `${this.name}.${name}`,
       kind,
       module: this.name,
       input: closed(declaration.input),
       output: closed(declaration.output),
       errors: declaration.errors ?? [],
       tenantOf: (declaration.tenant ?? byField) as Operation["tenantOf"],
-      fromMemory,
+      inMemory,
       prepare: declaration.prepare,
     };
   }
@@ -150,7 +150,7 @@ type Preparing<Reads, State, Uses extends Record<string, AnyModule>, Errors exte
   Errors[number]
 >;
 
-/** What every operation of a module declares beside how it runs. */
+/** What every operation of a module declares in addition to its functions. */
 type Declaration<
   Input extends TObject,
   Output extends TSchema,
@@ -159,28 +159,25 @@ type Declaration<
   Preparing,
 > = OperationDeclaration<Input, Output> & {
   readonly errors?: Errors;
-  /** The full name that clients know the operation by, where it was released by another module than the one that has it now. */
-  readonly releasedAs?: string;
-  /** The tenant that the call acts in, where the input has no `organizationId` that says it. */
+  /** Resolves the tenant of the call where the input has no `organizationId`. */
   tenant?(context: Resolving, input: Static<Input>): MaybePromise<string | null | undefined>;
-  /** The user who owns what the call names; of an operation whose rule says `own`. */
+  /** Resolves the owner of the resource, for the rule `own`. */
   ownerOf?(context: Preparing, input: Static<Input>): Promise<string | undefined>;
 };
 
-/** How the audit log names what a command does. */
+/** The audit declaration of a command. */
 interface CommandAudit {
   readonly audit: AuditDeclaration;
 }
 
-/** Of a query whose answer is sensitive: each call is recorded in the audit log. */
+/** The audit declaration of a query with a sensitive answer: each call is audited. */
 interface AuditedQuery {
   readonly audit?: QueryAuditDeclaration;
 }
 
-/** A declaration without the types of its contexts, which the kernel does not know. */
+/** A declaration without the types of its contexts: the kernel does not know them. */
 interface Declared<Input extends TObject, Output extends TSchema> extends OperationDeclaration<Input, Output> {
   readonly audit?: AuditDeclaration;
-  readonly releasedAs?: string;
   readonly errors?: readonly ErrorDefinition[];
   readonly tenant?: Operation["tenantOf"];
   readonly prepare?: Operation["prepare"];
@@ -189,54 +186,53 @@ interface Declared<Input extends TObject, Output extends TSchema> extends Operat
   readonly run: Operation["run"];
 }
 
-/** A figure about what a module keeps, counted over every tenant. */
+/** A metric that is counted in a module's tables, over every tenant. */
 export interface TableGauge {
   readonly name: string;
   readonly help: string;
-  /** The one label that its values differ in. */
+  /** The only label of its values. */
   readonly label?: string;
   read(db: ReadHandle): Promise<readonly { readonly label?: string; readonly value: number }[]>;
 }
 
-/** What a module's parts that live as long as the process are made from. */
+/** The dependencies of a module's components that live as long as the process. */
 export interface ModuleProcess {
   readonly platform: Platform;
   // biome-ignore lint/suspicious/noExplicitAny: the type of its state is known to the module, which makes it
   readonly state: any;
-  /** Binds the reading APIs of the modules that this one uses to a transaction. */
+  /** Binds the read APIs of the modules that this one uses to a transaction. */
   // biome-ignore lint/suspicious/noExplicitAny: the APIs' types are known to the module, which declares what it uses
   readonly uses: (db: ReadHandle) => any;
 }
 
-/** What a module's index.ts hands to the runtime. */
+/** What a module's index.ts exports to the runtime. */
 export interface ModuleManifest {
   readonly module: AnyModule;
   readonly operations: readonly Operation[];
   readonly events: readonly EventDefinition[];
-  /** Errors that are returned outside of operations' declarations; usually none. */
   readonly steps: readonly SchemaStep[];
-  /** Rights on its tables that the application's role does not have, by table. */
+  /** Privileges on its tables that the application's database role does not get, by table. */
   readonly withheld?: Readonly<Record<string, string>>;
-  /** `apis` binds the reading APIs of the modules that this one uses to a transaction. */
+  /** `apis` binds the read APIs of the modules that this one uses to a transaction. */
   // biome-ignore lint/suspicious/noExplicitAny: the APIs' types are known to the module, which declares what it uses
   readonly consumers?: (platform: Platform, apis: (tx: WriteHandle) => any) => readonly Consumer[];
-  /** What it consumes from other programs by way of the broker. */
+  /** Consumers of other programs' messages from the broker. */
   readonly brokerConsumers?: (platform: Platform, dispatch: InternalDispatch) => readonly BrokerConsumer[];
-  /** What the worker does continuously. `operations` are those of every module, by name. */
+  /** Background tasks of the worker. `operations` has those of every module, by name. */
   readonly background?: (platform: Platform, operations: ReadonlyMap<string, Operation>) => readonly BackgroundTask[];
-  /** What waits for its continuous work, so that a probe and an alert show when that stops. */
+  /** The backlogs of its background tasks. A probe and an alert show when one stops. */
   readonly backlogs?: readonly Backlog[];
-  /** Figures that are counted in the tables when somebody asks for the metrics. */
+  /** Metrics that are counted in its tables at each scrape. */
   readonly gauges?: readonly TableGauge[];
-  /** Readers of the log by position, and those that need its events kept, beside its consumers. */
+  /** Further readers of the log, in addition to its consumers: by position, or with events that must be retained for them. */
   readonly logReaders?: readonly LogReader[];
-  /** Its encrypted columns; a test fails on one that is missing here. */
+  /** Its encrypted columns. A test fails where one is missing here. */
   readonly encrypted?: readonly EncryptedField[];
-  /** Commands without input that are called each time the product starts. */
+  /** Commands without input that run at each start. */
   readonly atStart?: readonly Operation[];
-  /** Which credentials it issues, and how a call that carries one is authenticated. */
+  /** The authenticators of the credentials that it issues. */
   readonly authenticators?: (process: ModuleProcess) => readonly Authenticator[];
-  /** The queues of its jobs: made in every process, so that any may enqueue. */
+  /** The queues of its jobs. Every process creates them, so that any may enqueue. */
   // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload
   readonly queues?: readonly JobName<any>[];
   // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload

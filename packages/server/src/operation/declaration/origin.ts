@@ -1,4 +1,4 @@
-/** What a transport knows of a request beside its input and its credential. The client sends all of it, so none of it is trusted. */
+/** The origin of a request: everything but input and credential. The client controls these values, so none of them is trusted. */
 export interface Origin {
   readonly ip: string | null;
   readonly userAgent: string | null;

@@ -1,19 +1,18 @@
-/** What a principal has proven who it is with. The kernel knows no form of it: authenticators do (authenticators.ts). */
+/** The credential that authenticated a principal. Only authenticators know its form (authenticators.ts). */
 export interface Credential {
   readonly kind: "session" | "accessToken" | "apiKey";
   readonly id: string;
   /**
-   * Permission values that the credential is limited to; each stands for the permissions below it too. Absent: no limit. Empty: nothing
-   * is permitted.
+   * The permissions that the credential is limited to; each includes its descendants. Absent: no limit. Empty: nothing is permitted.
    */
   readonly scopes?: readonly string[];
-  /** When the principal proved who it is, in milliseconds since 1970. */
+  /** The time of the authentication, in milliseconds since 1970. */
   readonly authenticatedAt: number;
-  /** How it did (RFC 8176, authentication methods). */
+  /** The authentication methods (RFC 8176). */
   readonly methods: readonly string[];
 }
 
-/** Who acts in the principal's name: impersonation and delegation (RFC 8693 §4.1, `act`). */
+/** The party that acts for the principal: impersonation and delegation (RFC 8693 §4.1, `act`). */
 export interface Actor {
   readonly kind: "user" | "service";
   readonly id: string;
@@ -22,7 +21,7 @@ export interface Actor {
 interface Identified<Kind extends "user" | "service"> {
   readonly kind: Kind;
   readonly id: string;
-  /** The organization that the credential is for; null for one without, which is the internal scope's. */
+  /** The organization that the credential is for; null where it is for none, as in the internal scope. */
   readonly organizationId: string | null;
   readonly credential: Credential;
   readonly actor?: Actor;
@@ -34,10 +33,10 @@ export type ServicePrincipal = Identified<"service">;
 /** A principal with an id and a credential. */
 export type IdentifiedPrincipal = UserPrincipal | ServicePrincipal;
 
-/** Who calls. `operator` has the machine itself (the command line); `system` is the product's own background work. */
+/** The caller. `operator` is the command line on the server's own machine; `system` is the product's own background work. */
 export type Principal = { readonly kind: "anonymous" } | IdentifiedPrincipal | { readonly kind: "operator" } | { readonly kind: "system" };
 
-/** Every kind, for series that begin at 0. */
+/** Every kind, for metric series that start at 0. */
 export const principalKinds: readonly Principal["kind"][] = ["anonymous", "user", "service", "operator", "system"];
 
 export const anonymous: Principal = { kind: "anonymous" };
@@ -47,19 +46,19 @@ export const system: Principal = { kind: "system" };
 export const isIdentified = (principal: Principal): principal is IdentifiedPrincipal =>
   principal.kind === "user" || principal.kind === "service";
 
-/** Whether the call comes from the installation itself: its operator or its background work. Rules and limits are not for it. */
+/** Whether the call comes from the installation itself: its operator or its background work. Rules and limits do not apply to it. */
 export const isSystemOrOperator = ({ kind }: Principal): boolean => kind === "operator" || kind === "system";
 
 /**
- * Whether a question about the user is one about the principal itself. A service is never a user, whatever its id: what a user may do
- * about themselves does not pass to it.
+ * Whether the principal is the user with this id. A service is never a user, even with the same id: a user's access to their own
+ * resources does not extend to it.
  */
 export const isUser = (principal: Principal, userId: string | undefined): principal is UserPrincipal =>
   principal.kind === "user" && principal.id === userId;
 
 /**
- * Whether a question about a user or service account is one about the principal itself. It lets a service ask what it may do; what a user
- * owns is decided by {@link isUser}.
+ * Whether the id of a user or service account is the principal's own. It lets a service check its own permissions. {@link isUser} is for what
+ * only users own.
  */
 export const isSelf = (principal: Principal, id: string | undefined): principal is IdentifiedPrincipal =>
   isIdentified(principal) && principal.id === id;
@@ -68,17 +67,17 @@ export const isSelf = (principal: Principal, id: string | undefined): principal 
 export const organizationOf = (principal: Principal): string | null => (isIdentified(principal) ? principal.organizationId : null);
 
 /**
- * Whether the credential is for another organization than `organizationId`: then it counts as a non-member's there (decision 0014).
+ * Whether the credential is for another organization than `organizationId`. It then counts as a non-member's there (decision 0014).
  */
 export const isForeignTo = (principal: Principal, organizationId: string | null | undefined): boolean => {
   const own = organizationOf(principal);
   return own !== null && own !== organizationId;
 };
 
-/** `user:<id>`, `service:<id>`, or the kind of a principal without an id: what limits, cursors and kept answers are keyed with. */
+/** `user:<id>`, `service:<id>`, or the kind of a principal without an id: the key of limits, cursors and idempotent answers. */
 export const principalKey = (principal: Principal): string =>
   isIdentified(principal) ? `${principal.kind}:${principal.id}` : principal.kind;
 
-/** `session:<id>` and the like; of a principal without a credential its key. */
+/** `session:<id>` and the like; the kind of a principal without a credential. */
 export const credentialKey = (principal: Principal): string =>
   isIdentified(principal) ? `${principal.credential.kind}:${principal.credential.id}` : principal.kind;

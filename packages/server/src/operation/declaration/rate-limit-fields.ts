@@ -6,7 +6,7 @@ export interface RateLimitFields {
   readonly state: string;
 }
 
-/** A limit that a call was counted against, by the name of its policy: letters and `-` only. */
+/** A limit against which a call was counted. The name of its policy has only letters and `-`. */
 export interface CountedLimit {
   readonly name: string;
   readonly limit: Limit;

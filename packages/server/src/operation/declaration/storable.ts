@@ -2,8 +2,8 @@ import { refuseUnstorable as refuse, UnacceptableJson } from "#platform/json.ts"
 import { invalid } from "./errors.ts";
 
 /**
- * PostgreSQL keeps no NUL, and half a surrogate pair is no character: both are refused rather than altered. A transport calls
- * it for what it has read; dispatch relies on it.
+ * Rejects strings with NUL, which PostgreSQL cannot store, and with unpaired surrogates: both are refused rather than altered. Every
+ * transport calls it; dispatch relies on it.
  */
 export function refuseUnstorable(input: unknown): void {
   asInvalid(() => refuse(input));
@@ -15,6 +15,6 @@ export function asInvalid<Result>(work: () => Result): Result {
     return work();
   } catch (error) {
     if (!(error instanceof UnacceptableJson)) throw error;
-    throw invalid({ field: error.at.join(".") || "body", rule: error.rule, message: error.message });
+    throw invalid({ field: error.path.join(".") || "body", rule: error.rule, message: error.message });
   }
 }

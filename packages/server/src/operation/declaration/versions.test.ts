@@ -5,6 +5,7 @@ import { sql } from "kysely";
 import { Compile } from "typebox/compile";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { Publisher } from "#platform/log/publish.ts";
 import { noProxies } from "#platform/network/trusted-proxies.ts";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
@@ -15,11 +16,11 @@ import { httpServer } from "../http/http-server.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { formerVersionsOf } from "../kernel/new-events.ts";
 import { respond } from "../rpc/responder.ts";
-import { servedHere } from "../transport/serve.ts";
+import { serveInProcess } from "../transport/serve.ts";
 import { anyone, signedIn } from "./authorization.ts";
 import { catalogue } from "./catalogue.ts";
 import { defineError } from "./errors.ts";
-import { defineEvent, madeOf } from "./event.ts";
+import { defineEvent, derivedFrom } from "./event.ts";
 import { type ModuleManifest, module } from "./module.ts";
 import type { Operation } from "./operation.ts";
 import { Nothing, Type, Uuid } from "./schema.ts";
@@ -31,7 +32,7 @@ const bookId = "0198a000-0000-7000-8000-000000000001";
 const unknownId = "0198a000-0000-7000-8000-000000000002";
 const book = { bookId, title: "Kiều", authors: [{ name: "Nguyễn Du" }] };
 const find = (id: string) => (id === bookId ? book : undefined);
-const ending = { since: "2026-12-01", sunset: "2027-06-01", instead: "Read the authors one by one." };
+const deprecation = { since: "2026-12-01", sunset: "2027-06-01", instead: "Read the authors one by one." };
 
 const getBook = library.query("getBook", {
   http: "GET /api/v1/books/:bookId",
@@ -40,7 +41,7 @@ const getBook = library.query("getBook", {
   input: Type.Object({ bookId: Uuid }),
   output: Type.Object({ bookId: Uuid, title: Type.String(), author: Type.String() }),
   errors: [BookNotFound],
-  deprecated: { ...ending, replacedBy: "library.getBook.v2" },
+  deprecated: { ...deprecation, replacedBy: "library.getBook.v2" },
   run: async ({ fail }, input) => {
     const { authors, ...rest } = find(input.bookId) ?? fail(BookNotFound);
     return { ...rest, author: authors.map(({ name }) => name).join(", ") };
@@ -58,18 +59,18 @@ const getBookV2 = library.query("getBook.v2", {
 
 const BookLentV2 = defineEvent({
   type: "book.lent.v2",
-  says: "A book was lent.",
+  summary: "A book was lent.",
   subject: ["book", "bookId"],
   data: Type.Object({ bookId: Uuid, reader: Type.Object({ first: Type.String(), last: Type.String() }) }),
 });
 const BookLent = defineEvent({
   type: "book.lent.v1",
-  says: "A book was lent.",
+  summary: "A book was lent.",
   subject: ["book", "bookId"],
   data: Type.Object({ bookId: Uuid, reader: Type.String() }),
   deprecated: {
-    ...ending,
-    ...madeOf(BookLentV2, ({ bookId: id, reader: { first, last } }) => ({ bookId: id, reader: `${first} ${last}` })),
+    ...deprecation,
+    ...derivedFrom(BookLentV2, ({ bookId: id, reader: { first, last } }) => ({ bookId: id, reader: `${first} ${last}` })),
   },
 });
 
@@ -84,7 +85,7 @@ const lend = {
 const lendBook = library.command("lendBook", {
   ...lend,
   http: "POST /api/v1/books/:bookId/lend",
-  deprecated: { ...ending, replacedBy: "library.lendBook.v2" },
+  deprecated: { ...deprecation, replacedBy: "library.lendBook.v2" },
   async run({ emit }, input) {
     emit(BookLentV2, { bookId: input.bookId, reader: { first: "Ada", last: "Lovelace" } });
     return null;
@@ -98,10 +99,10 @@ const lendBookV2 = library.command("lendBook.v2", {
     return null;
   },
 });
-/** What a module must not do: the old form is made of the new one and of nothing else. */
+/** Not allowed: the old form is derived from the new one only, and a module never emits it. */
 const lendAsBefore = library.command("lendAsBefore", {
   http: "POST /api/v1/lend-as-before",
-  summary: "Emits what is made of another event.",
+  summary: "Emits an event that is derived from another.",
   allow: anyone("it is a test"),
   audit: { action: "Book.Lent", category: "Business", severity: "Info" },
   input: Type.Object({ bookId: Uuid }),
@@ -118,14 +119,14 @@ const exportBooks = library.query("exportBooks", {
   document: true,
   input: Type.Object({}),
   output: Type.Object({ mediaType: Type.Unsafe<"text/csv">({ enum: ["text/csv"] }), fileName: Type.String(), text: Type.String() }),
-  deprecated: { ...ending, instead: "There is no other; ask for the books one by one." },
+  deprecated: { ...deprecation, instead: "There is no replacement; request the books one by one." },
   run: async () => ({ mediaType: "text/csv" as const, fileName: "books.csv", text: "title\n" }),
 });
 
 const operations: readonly Operation[] = [getBook, getBookV2, lendBook, lendBookV2, lendAsBefore, exportBooks];
 const own: ModuleManifest = { module: library, operations, events: [BookLent as never, BookLentV2 as never], steps: [] };
 const publicUrl = "http://127.0.0.1:8080";
-const said = {
+const expected = {
   deprecation: "@1796083200",
   sunset: "Tue, 01 Jun 2027 00:00:00 GMT",
 };
@@ -134,7 +135,7 @@ const linkOf = (name: string, successor?: string) =>
     successor === undefined ? "" : `, <${publicUrl}${successor}>; rel="successor-version"`
   }`;
 
-describe("an operation that goes, and the one that replaces it", () => {
+describe("a deprecated operation and its replacement", () => {
   let server: TestServer;
   let kernel: Kernel;
   let http: FastifyInstance;
@@ -149,7 +150,7 @@ describe("an operation that goes, and the one that replaces it", () => {
     const publisher = new Publisher({ ...server.application.platform, formerVersions: formerVersionsOf(known) });
     const platform = { ...server.application.platform, publisher };
     kernel = new Kernel(known, platform);
-    const serve = servedHere(kernel.dispatch, authenticate);
+    const serve = serveInProcess(kernel.dispatch, authenticate);
     http = httpServer({ catalogue: known, serve, publicUrl, trustProxy: noProxies, report: () => {} });
     rpc = inProcessRpc();
     for (const kind of ["query", "command"] as const) {
@@ -165,7 +166,7 @@ describe("an operation that goes, and the one that replaces it", () => {
 
   const signed = () => ({ authorization: `Bearer ${person.token}` });
   const get = (url: string, headers: Record<string, string> = signed()) => http.inject({ url, headers });
-  const ending = ({ headers }: { headers: Record<string, unknown> }) => [headers["deprecation"], headers["sunset"], headers["link"]];
+  const noticeOf = ({ headers }: { headers: Record<string, unknown> }) => [headers["deprecation"], headers["sunset"], headers["link"]];
   const callsOf = async (operation: string) => {
     const { values } = await server.application.platform.metrics.deprecatedCalls.get();
     return Object.fromEntries(
@@ -173,15 +174,15 @@ describe("an operation that goes, and the one that replaces it", () => {
     );
   };
 
-  it("answer side by side, each in its form, and only the old one says that it goes", async () => {
+  it("are both served, and only the deprecated one announces its sunset", async () => {
     const [old, fresh] = [await get(`/api/v1/books/${bookId}`), await get(`/api/v2/books/${bookId}`)];
     expect(old.json()).toEqual({ bookId, title: "Kiều", author: "Nguyễn Du" });
-    expect(ending(old)).toEqual([said.deprecation, said.sunset, linkOf("library.getBook", `/api/v2/books/${bookId}`)]);
+    expect(noticeOf(old)).toEqual([expected.deprecation, expected.sunset, linkOf("library.getBook", `/api/v2/books/${bookId}`)]);
     expect(fresh.json()).toEqual(book);
-    expect(ending(fresh)).toEqual([undefined, undefined, undefined]);
+    expect(noticeOf(fresh)).toEqual([undefined, undefined, undefined]);
   });
 
-  it("says so with every error too: of the rule, of the door, of the body", async () => {
+  it("announce the deprecation with every error, also of authentication, routing and the body", async () => {
     const post = (payload: string, type = "application/json") =>
       http.inject({ method: "POST", url: `/api/v1/books/${bookId}/lend`, payload, headers: { "content-type": type } });
     const answers = [
@@ -196,15 +197,15 @@ describe("an operation that goes, and the one that replaces it", () => {
     ] as const;
     for (const [status, answer] of answers) {
       expect(answer.statusCode, answer.body).toBe(status);
-      expect(ending(answer).slice(0, 2), answer.body).toEqual([said.deprecation, said.sunset]);
+      expect(noticeOf(answer).slice(0, 2), answer.body).toEqual([expected.deprecation, expected.sunset]);
       expect(answer.headers["link"]).toContain('rel="deprecation"');
       expect(answer.json().success).toBe(false);
     }
-    // Nobody's operation answers another method.
-    expect(ending(await http.inject({ method: "DELETE", url: `/api/v1/books/${bookId}` }))).toEqual([undefined, undefined, undefined]);
+    // No operation answers another method.
+    expect(noticeOf(await http.inject({ method: "DELETE", url: `/api/v1/books/${bookId}` }))).toEqual([undefined, undefined, undefined]);
   });
 
-  it("writes into a link nothing that an address could smuggle", async () => {
+  it("escape request parameters in the Link header", async () => {
     const answer = await get(`/api/v1/books/${encodeURIComponent('x>; rel="next", <\r\nset-cookie: a=b')}`);
     expect(answer.statusCode).toBe(400);
     expect(answer.headers["link"]).toBe(
@@ -213,35 +214,35 @@ describe("an operation that goes, and the one that replaces it", () => {
     expect(answer.headers["set-cookie"]).toBeUndefined();
   });
 
-  it("says so with a file, and with no successor where there is none or its address is another", async () => {
+  it("announce the deprecation of a file download, without a successor where none is declared", async () => {
     const file = await get("/api/v1/books-export", {});
     expect([file.statusCode, file.body]).toEqual([200, "title\n"]);
-    expect(ending(file)).toEqual([said.deprecation, said.sunset, linkOf("library.exportBooks")]);
+    expect(noticeOf(file)).toEqual([expected.deprecation, expected.sunset, linkOf("library.exportBooks")]);
   });
 
-  it("is the same over rpc, with the subject to ask instead", async () => {
-    const ask = async (subject: string, call: object) => {
+  it("announce the deprecation over RPC, with the subject of the successor", async () => {
+    const send = async (subject: string, call: object) => {
       const reply = await rpc.request(subject, Buffer.from(JSON.stringify(call)), { timeoutMs: 5_000 });
       return { body: JSON.parse(Buffer.from(reply.body).toString()) as AnyBody, headers: reply.headers };
     };
     const credential = { token: person.token, from: "header" };
-    const notice = {
-      "gatehouse-deprecation": said.deprecation,
-      "gatehouse-sunset": said.sunset,
+    const headers = {
+      "gatehouse-deprecation": expected.deprecation,
+      "gatehouse-sunset": expected.sunset,
       "gatehouse-successor": "rpc.query.library.getBook.v2",
     };
-    const old = await ask("rpc.query.library.getBook", { input: { bookId }, credential });
-    expect(old).toEqual({ body: { bookId, title: "Kiều", author: "Nguyễn Du" }, headers: notice });
-    const fresh = await ask(notice["gatehouse-successor"], { input: { bookId }, credential });
+    const old = await send("rpc.query.library.getBook", { input: { bookId }, credential });
+    expect(old).toEqual({ body: { bookId, title: "Kiều", author: "Nguyễn Du" }, headers });
+    const fresh = await send(headers["gatehouse-successor"], { input: { bookId }, credential });
     expect(fresh).toEqual({ body: book, headers: {} });
-    expect((await ask("rpc.query.library.getBook", { input: { bookId: unknownId }, credential })).headers).toEqual({
-      ...notice,
+    expect((await send("rpc.query.library.getBook", { input: { bookId: unknownId }, credential })).headers).toEqual({
+      ...headers,
       "gatehouse-status": "404",
     });
-    expect((await ask("rpc.query.library.getBook", { nonsense: true })).headers).toMatchObject({ ...notice, "gatehouse-status": "400" });
+    expect((await send("rpc.query.library.getBook", { nonsense: true })).headers).toMatchObject({ ...headers, "gatehouse-status": "400" });
   });
 
-  it("is counted by kind of principal, from 0 on, and each call is a line of the log that says whose program it was", async () => {
+  it("count deprecated calls by principal kind from 0 on, and log the user agent of each", async () => {
     expect(await callsOf("library.getBook.v2")).toEqual({});
     expect(await callsOf("library.exportBooks")).toMatchObject({ user: 0, operator: 0, system: 0 });
     const before = await callsOf("library.getBook");
@@ -259,7 +260,7 @@ describe("an operation that goes, and the one that replaces it", () => {
     ]);
   });
 
-  it("have one limit: whoever has used up the one's is refused by the other", async () => {
+  it("share one rate limit", async () => {
     const from = { remoteAddress: "10.1.2.3" };
     const old = () => http.inject({ method: "POST", url: `/api/v1/books/${bookId}/lend`, ...from });
     const fresh = () => http.inject({ method: "POST", url: "/api/v2/loans", payload: { bookId }, ...from });
@@ -271,7 +272,7 @@ describe("an operation that goes, and the one that replaces it", () => {
     expect(elsewhere.headers["link"]).toBe(linkOf("library.lendBook", "/api/v2/loans"));
   });
 
-  it("publish an event in both versions: in one transaction, the old form made of the new one", async () => {
+  it("publish an event in both versions in one transaction, the old form derived from the new one", async () => {
     const id = "0198a000-0000-7000-8000-0000000000ee";
     const answer = await http.inject({ method: "POST", url: "/api/v2/loans", payload: { bookId: id }, remoteAddress: "10.1.2.5" });
     expect(answer.statusCode).toBe(204);
@@ -287,7 +288,7 @@ describe("an operation that goes, and the one that replaces it", () => {
     }
   });
 
-  it("emit no old form by itself: that is a fault, and nothing is written", async () => {
+  it("cannot emit the old form directly: the call fails with 500 and writes nothing", async () => {
     const id = "0198a000-0000-7000-8000-0000000000ef";
     const answer = await http.inject({ method: "POST", url: "/api/v1/lend-as-before", payload: { bookId: id } });
     expect(answer.statusCode).toBe(500);
@@ -295,15 +296,16 @@ describe("an operation that goes, and the one that replaces it", () => {
   });
 
   async function eventsAbout(subject: string) {
-    const { rows } = await server.application.platform.database.read(everyTenant, (db) =>
-      sql<{ type: string; data: unknown; revision: string }>`
-        select type, data, transaction::text as revision from events where subject = ${subject} order by sequence
-      `.execute(db as never),
+    return server.application.platform.database.read(everyTenant, (db) =>
+      rowsOf(
+        db,
+        sql<{ type: string; data: unknown; revision: string }>`
+    select type, data, transaction::text as revision from events where subject = ${subject} order by sequence`,
+      ),
     );
-    return rows;
   }
 
-  it("stand in the API's description: the old one with its end, and with the headers that the door gives", async () => {
+  it("are described in OpenAPI: the deprecated one with its sunset and its headers", async () => {
     const document = openapi(known, { version: "1", publicUrl }) as AnyBody;
     const [old, fresh] = [document.paths["/api/v1/books/{bookId}"].get, document.paths["/api/v2/books/{bookId}"].get];
     expect(old).toMatchObject({ operationId: "library.getBook", deprecated: true, "x-sunset": "2027-06-01" });
@@ -316,10 +318,10 @@ describe("an operation that goes, and the one that replaces it", () => {
     }
     expect(fresh.operationId).toBe("library.getBook.v2");
     expect([fresh.deprecated, fresh["x-sunset"], fresh.responses[200].headers.sunset]).toEqual([undefined, undefined, undefined]);
-    expect(Compile(document.components.headers.Deprecation.schema).Check(said.deprecation)).toBe(true);
+    expect(Compile(document.components.headers.Deprecation.schema).Check(expected.deprecation)).toBe(true);
   });
 
-  it("stand among the events' schemas: the old one with its end", () => {
+  it("have event schemas: the deprecated one with its sunset", () => {
     const schemas = eventSchemas(known) as AnyBody;
     expect(schemas["book.lent.v1"]).toMatchObject({ deprecated: true, "x-sunset": "2027-06-01" });
     expect(schemas["book.lent.v1"].description).toContain("Replaced by `book.lent.v2`.");

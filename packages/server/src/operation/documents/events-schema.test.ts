@@ -10,21 +10,21 @@ import { eventSchemas } from "./events-schema.ts";
 
 const BookLent = defineEvent({
   type: "book.lent.v2",
-  says: "A book was lent.",
+  summary: "A book was lent.",
   subject: ["book", "bookId"],
   tenant: "organizationId",
   data: Type.Object({ bookId: Uuid, organizationId: Uuid, reader: Type.Object({ name: Type.String(), pin: Secret({ maxLength: 9 }) }) }),
 });
 const CardIssued = defineEvent({
   type: "card.issued.v1",
-  says: "A reader has a card.",
+  summary: "A reader has a card.",
   subject: ["card", "cardId"],
   tenant: "organizationId",
   data: Type.Object({ cardId: Uuid, organizationId: nullable(Uuid) }),
 });
 const ReaderRegistered = defineEvent({
   type: "reader.registered.v1",
-  says: "A reader has registered.",
+  summary: "A reader has registered.",
   subject: ["reader", "readerId"],
   data: Type.Object({ readerId: Uuid, tags: Type.Array(Type.Object({ tag: Type.String() })) }),
 });
@@ -48,7 +48,7 @@ const logged: LoggedEvent = {
   traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 };
 
-describe("an event on its way out", () => {
+describe("a published event", () => {
   it("is a CloudEvent 1.0 with the product's extensions", () => {
     expect(toCloudEvent(logged, source)).toEqual({
       specversion: "1.0",
@@ -66,20 +66,20 @@ describe("an event on its way out", () => {
     });
   });
 
-  it("leaves out what it has no value for, rather than saying null", () => {
+  it("omits attributes without a value instead of sending null", () => {
     const event = toCloudEvent({ ...logged, organizationId: null, traceparent: null }, source);
     expect(event).not.toHaveProperty("tenantid");
     expect(event).not.toHaveProperty("traceparent");
     expect(JSON.parse(JSON.stringify(event))).toEqual(event);
   });
 
-  it("names its attributes as CloudEvents allows: small letters and digits, 20 at most", () => {
+  it("has attribute names of at most 20 lower-case letters and digits, as CloudEvents requires", () => {
     for (const name of Object.keys(toCloudEvent(logged, source))) expect(name).toMatch(/^[a-z0-9]{1,20}$/);
   });
 });
 
 describe("the schemas of events", () => {
-  it("are there for every event, in the order of their types, as JSON Schema 2020-12", () => {
+  it("exist for every event, sorted by type, as JSON Schema 2020-12", () => {
     expect(Object.keys(schemas)).toEqual(["book.lent.v2", "card.issued.v1", "reader.registered.v1"]);
     for (const [type, schema] of Object.entries(schemas)) {
       expect(schema).toMatchObject({
@@ -91,12 +91,12 @@ describe("the schemas of events", () => {
     }
   });
 
-  it("are the same for the same declarations, in whatever order they come", () => {
+  it("do not depend on the order of the declarations", () => {
     const reversed = eventSchemas(of(CardIssued as never, BookLent as never, ReaderRegistered as never));
     expect(JSON.stringify(reversed)).toBe(JSON.stringify(schemas));
   });
 
-  it("accept what the product sends", () => {
+  it("accept the published events", () => {
     const cardId = bookId;
     expect(accepts("book.lent.v2", toCloudEvent(logged, source))).toBe(true);
     const card = { ...logged, type: "card.issued.v1", subject: `card/${cardId}` };
@@ -141,7 +141,7 @@ describe("the schemas of events", () => {
     expect(accepts("book.lent.v2", { ...sent, ...changed })).toBe(false);
   });
 
-  it("ask for a tenant only where every such event has one, and know of none where it never has", () => {
+  it("require a tenant only where every such event has one, and omit it where none has", () => {
     expect(schemas["book.lent.v2"]).toMatchObject({ required: expect.arrayContaining(["tenantid"]) });
     expect(schemas["card.issued.v1"]).toMatchObject({
       required: expect.not.arrayContaining(["tenantid"]),
@@ -150,12 +150,12 @@ describe("the schemas of events", () => {
     expect((schemas["reader.registered.v1"] as { properties: object }).properties).not.toHaveProperty("tenantid");
   });
 
-  it("show no mark of this program's own", () => {
+  it("contain no keyword of this program's own", () => {
     expect(JSON.stringify(schemas)).toContain('"pin":{"type":"string","maxLength":9}');
     expect(JSON.stringify(schemas)).not.toMatch(/x-secret|"~/);
   });
 
-  it("leave the declarations as they are", () => {
+  it("do not change the declarations", () => {
     expect((BookLent.data as { readonly additionalProperties?: boolean }).additionalProperties).toBe(false);
   });
 });

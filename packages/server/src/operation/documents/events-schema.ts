@@ -6,9 +6,8 @@ import { opened, published } from "../declaration/published.ts";
 import type { TSchema } from "../declaration/schema.ts";
 
 /**
- * For each type of event, in the order of their names, the JSON Schema (2020-12) of its envelope and data. Open where
- * the product's own are closed: within a version fields may be added, and who checks an event with
- * last year's schema must still accept it.
+ * The JSON Schema (2020-12) of envelope and data for each event type, sorted by type. The schemas are open: fields may be added within a
+ * version, and a consumer with an older schema must still accept the event.
  */
 export function eventSchemas(catalogue: Catalogue): Readonly<Record<string, object>> {
   const events = catalogue.events.toSorted((left, right) => (left.type < right.type ? -1 : 1));
@@ -20,10 +19,10 @@ function schemaOf(event: EventDefinition): object {
   const always = event.tenant !== undefined && isAlwaysGiven(event, event.tenant);
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
-    // Relative: it stands for the address that the schema is served at, whatever the installation.
+    // Relative to the address of the installation that serves the schema.
     $id: `/schemas/events/${event.type}`,
     title: event.type,
-    ...endOf(event),
+    ...descriptionOf(event),
     type: "object",
     required: [
       "specversion",
@@ -57,11 +56,11 @@ function schemaOf(event: EventDefinition): object {
   };
 }
 
-/** What it says, and, of one that goes, until when it is published: JSON Schema's own `deprecated`, and the day beside it. */
-function endOf({ says, deprecated }: EventDefinition): object {
-  if (deprecated === undefined) return { description: says };
+/** The description of an event. A deprecated event also has JSON Schema's `deprecated`, and its sunset. */
+function descriptionOf({ summary, deprecated }: EventDefinition): object {
+  if (deprecated === undefined) return { description: summary };
   const successor = deprecated.replacedBy === undefined ? undefined : `\`${deprecated.replacedBy}\``;
-  return { description: `${says}\n\n${describeDeprecation(deprecated, successor)}`, deprecated: true, "x-sunset": deprecated.sunset };
+  return { description: `${summary}\n\n${describeDeprecation(deprecated, successor)}`, deprecated: true, "x-sunset": deprecated.sunset };
 }
 
 function isAlwaysGiven({ data }: EventDefinition, field: string): boolean {

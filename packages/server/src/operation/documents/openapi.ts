@@ -31,17 +31,16 @@ type Json = Record<string, unknown>;
 
 interface Route {
   readonly operation: Operation;
-  /** In small letters, as OpenAPI has it. */
+  /** In lower case, as in OpenAPI. */
   readonly method: string;
-  /** With `{name}` for a parameter. */
+  /** With parameters as `{name}`. */
   readonly path: string;
   readonly parameters: readonly string[];
 }
 
 /**
- * The OpenAPI 3.1 document of every operation that has an HTTP route, made from the declarations alone: the same
- * catalogue gives the same text. Throws when two routes name the parameters of one path differently, which
- * OpenAPI forbids ("Templated paths", 3.1 §4.8.8.2).
+ * The OpenAPI 3.1 document of all operations with an HTTP route. It depends on the declarations only: the same catalogue gives the same
+ * text. Throws where two routes name the parameters of one path differently, which OpenAPI forbids ("Templated paths", 3.1 §4.8.8.2).
  */
 export function openapi(catalogue: Catalogue, about: { version: string; publicUrl: string }): object {
   const routes = routesOf(catalogue);
@@ -50,7 +49,7 @@ export function openapi(catalogue: Catalogue, about: { version: string; publicUr
   for (const { operation, method } of routes) {
     for (const error of errorsOf(operation, method)) errors.set(error.code, error);
     for (const [status, group] of byStatus(errorsOf(operation, method))) {
-      if (isKernels(group) && !operation.deprecated) shared.set(sharedName(status, group), errorResponse(status, group));
+      if (isKernelOnly(group) && !operation.deprecated) shared.set(sharedName(status, group), errorResponse(status, group));
     }
   }
   return {
@@ -132,13 +131,13 @@ function describe({ summary, allow, limit, deprecated }: Operation, byName: Cata
   return lines.join("\n\n");
 }
 
-/** How a reader finds what takes an operation's place: its name and its route. */
+/** The replacement of an operation, for a reader: its name and its route. */
 export function successorOf({ replacedBy }: Deprecation, byName: Catalogue["byName"]): string | undefined {
   return replacedBy === undefined ? undefined : `\`${replacedBy}\` (\`${byName.get(replacedBy)?.http}\`)`;
 }
 
-/** The fields of the input that do not stand in the path. */
-function fieldsBeside({ operation, parameters }: Route): {
+/** The input fields that are not path parameters. */
+function nonPathFields({ operation, parameters }: Route): {
   readonly properties: Record<string, TSchema>;
   readonly required: readonly string[];
 } {
@@ -151,7 +150,7 @@ function parametersOf(route: Route): Json[] {
   const { operation, method } = route;
   const parameters: Json[] = route.parameters.map((name) => parameterOf(name, "path", operation.input.properties[name] as TSchema, true));
   if (method === "get") {
-    const { properties, required } = fieldsBeside(route);
+    const { properties, required } = nonPathFields(route);
     for (const [name, schema] of Object.entries(properties)) parameters.push(parameterOf(name, "query", schema, required.includes(name)));
   }
   if (takesIdempotencyKey(operation, method)) parameters.push({ $ref: "#/components/parameters/IdempotencyKey" });
@@ -159,16 +158,16 @@ function parametersOf(route: Route): Json[] {
   return parameters;
 }
 
-function parameterOf(name: string, place: "path" | "query", given: TSchema, required: boolean): Json {
+function parameterOf(name: string, location: "path" | "query", given: TSchema, required: boolean): Json {
   const { description, ...schema } = published(given) as Json;
-  return { name, in: place, ...(required ? { required } : {}), ...(description ? { description } : {}), schema };
+  return { name, in: location, ...(required ? { required } : {}), ...(description ? { description } : {}), schema };
 }
 
 function bodyOf(route: Route): Json | undefined {
   if (route.method === "get") return undefined;
-  const { properties, required } = fieldsBeside(route);
+  const { properties, required } = nonPathFields(route);
   if (Object.keys(properties).length === 0) return undefined;
-  // What else the input's schema says (minProperties, a description) is said of the body; only its fields differ.
+  // The other keywords of the input's schema (minProperties, description) apply to the body; only the fields differ.
   const { properties: _all, required: _named, ...rest } = published(route.operation.input) as Json;
   const schema = { ...rest, properties: published(properties), ...(required.length > 0 ? { required } : {}) };
   const needed = required.length > 0 || Number(rest["minProperties"] ?? 0) > 0;
@@ -191,7 +190,7 @@ function responsesOf({ operation, method }: Route): Json {
       ...(operation.versioned && !nothing ? { etag: { $ref: "#/components/headers/ETag" } } : {}),
       ...(operation.cookie ? { "set-cookie": { $ref: "#/components/headers/SessionCookie" } } : {}),
       ...rateLimitHeaders,
-      ...noticeHeaders(operation),
+      ...deprecationHeaders(operation),
     },
     ...(nothing ? {} : { content: contentOf(operation) }),
   };
@@ -199,16 +198,16 @@ function responsesOf({ operation, method }: Route): Json {
     ([failed, group]) =>
       [
         String(failed),
-        isKernels(group) && !operation.deprecated
+        isKernelOnly(group) && !operation.deprecated
           ? { $ref: `#/components/responses/${sharedName(failed, group)}` }
-          : errorResponse(failed, group, noticeHeaders(operation)),
+          : errorResponse(failed, group, deprecationHeaders(operation)),
       ] as const,
   );
-  // An object's keys that are numbers come out in their order, whatever the order of writing.
+  // Numeric keys of an object are enumerated in ascending order.
   return Object.fromEntries([[String(status), success] as const, ...failures]);
 }
 
-/** A document is text of its own kind; everything else is JSON. */
+/** A document has its own media type; everything else is JSON. */
 const contentOf = ({ document, output }: Operation): Json =>
   document
     ? Object.fromEntries(mediaTypesOf(output).map((type) => [type, { schema: { type: "string" } }]))
@@ -220,8 +219,8 @@ const mediaTypesOf = (output: TSchema): readonly string[] =>
 const byStatus = (errors: readonly ErrorDefinition[]): ReadonlyMap<number, readonly ErrorDefinition[]> =>
   Map.groupBy(errors.toSorted(byCode), (error) => error.status);
 
-/** What only the kernel says is the same for many operations, and described once. */
-const isKernels = (errors: readonly ErrorDefinition[]): boolean => errors.every((error) => kernelErrors.includes(error));
+/** Responses with kernel errors only are equal for many operations, and described once. */
+const isKernelOnly = (errors: readonly ErrorDefinition[]): boolean => errors.every((error) => kernelErrors.includes(error));
 
 const sharedName = (status: number, errors: readonly ErrorDefinition[]): string =>
   `${status}_${errors.map(({ code }) => code.slice(code.indexOf(".") + 1)).join("_or_")}`;
@@ -232,8 +231,8 @@ const rateLimitHeaders: Json = {
   ratelimit: { $ref: "#/components/headers/RateLimit" },
 };
 
-/** What each answer of a deprecated operation has, errors too. */
-const noticeHeaders = ({ deprecated }: Operation): Json =>
+/** The headers of each answer of a deprecated operation, errors too. */
+const deprecationHeaders = ({ deprecated }: Operation): Json =>
   deprecated === undefined
     ? {}
     : {
@@ -266,23 +265,23 @@ function errorResponse(status: number, errors: readonly ErrorDefinition[], more:
   };
 }
 
-/** What the operation declares, and what the kernel and the door can answer for it. Each code once. */
+/** The errors of the operation, the kernel and the transport, each code once. */
 function errorsOf(operation: Operation, method: string): readonly ErrorDefinition[] {
   const { allow } = operation;
   const kinds = kindsOf(allow);
-  const asksPermission = permissionsIn(allow).length > 0;
+  const needsPermission = permissionsIn(allow).length > 0;
   const writes = method !== "get";
   const possible: readonly (readonly [ErrorDefinition | undefined, boolean])[] = [
     ...operation.errors.map((error) => [error, true] as const),
     [operation.absent, true],
     [ValidationFailed, true],
     [CredentialRequired, allow.kind !== "anyone"],
-    // A credential that is not one is refused also where none is needed.
+    // An invalid credential is refused also where none is required.
     [CredentialInvalid, true],
-    // Also where any user may call it: a service and a credential with scopes may not.
-    [PermissionDenied, asksPermission || refusing.some((kind) => kinds.has(kind))],
+    // Also where any user may call: services and credentials with scopes are refused.
+    [PermissionDenied, needsPermission || refusing.some((kind) => kinds.has(kind))],
     [OrganizationInactive, permissionsIn(allow).some(({ scope }) => scope === "tenant")],
-    // The credential may be an API key, which has networks and rate limits.
+    // The credential may be an API key with networks and rate limits.
     [AddressNotAllowed, true],
     [CrossSiteRequest, writes],
     [RouteNotFound, kinds.has("operator")],
@@ -317,7 +316,7 @@ function exampleOf({ code, message }: ErrorDefinition, publicUrl: string): Json 
   };
 }
 
-/** docs/contract.md, "Answers": every error, from every door. */
+/** The error envelope of every transport (docs/contract.md, "Answers"). */
 const errorEnvelope = {
   type: "object",
   description: "Every error has this form.",
@@ -343,9 +342,9 @@ const errorEnvelope = {
 };
 
 const headerComponents = {
-  RequestId: { description: "The caller's `x-request-id`, or one that was made for it.", required: true, schema: { type: "string" } },
+  RequestId: { description: "The caller's `x-request-id`, or a generated one.", required: true, schema: { type: "string" } },
   Revision: {
-    description: "The revision of this write. A check that asks for it with `minRevision` is never answered from older knowledge.",
+    description: "The revision of this write. A check with this `minRevision` is never answered from an older state.",
     required: true,
     schema: { type: "string", pattern: "^[0-9]+$" },
   },
@@ -362,13 +361,13 @@ const headerComponents = {
     schema: { type: "string" },
   },
   RateLimit: {
-    description: "With an API key: what is left of each rate limit, `r` calls for the next `t` seconds.",
+    description: "With an API key: the remaining quota of each rate limit, `r` calls in the next `t` seconds.",
     schema: { type: "string" },
   },
-  Deprecation: { description: "Since when it is deprecated (RFC 9745).", required: true, schema: { type: "string", pattern: "^@[0-9]+$" } },
-  Sunset: { description: "From when on it may be gone (RFC 8594).", required: true, schema: { type: "string" } },
+  Deprecation: { description: "The date of the deprecation (RFC 9745).", required: true, schema: { type: "string", pattern: "^@[0-9]+$" } },
+  Sunset: { description: "The date from which it may be removed (RFC 8594).", required: true, schema: { type: "string" } },
   Link: {
-    description: "Its description (`deprecation`), and what replaces it (`successor-version`).",
+    description: "Its description (`deprecation`) and its replacement (`successor-version`).",
     required: true,
     schema: { type: "string" },
   },
@@ -378,13 +377,13 @@ const parameterComponents = {
   IdempotencyKey: {
     name: "Idempotency-Key",
     in: "header",
-    description: "A retry with the same key gets the first answer, for 24 hours; the command runs once.",
+    description: "A retry with the same key within 24 hours gets the first answer; the command runs once.",
     schema: { type: "string", minLength: 1, maxLength: 255 },
   },
   IfMatch: {
     name: "If-Match",
     in: "header",
-    description: "The ETag of the version that is to be changed; with a stale one the answer is 412.",
+    description: "The ETag of the version to change. A stale one is answered with 412.",
     schema: { type: "string", pattern: '^(\\*|"[0-9]{1,9}")$' },
   },
 };
@@ -392,7 +391,7 @@ const parameterComponents = {
 const securitySchemes = {
   bearer: { type: "http", scheme: "bearer", description: "A session token (`ghs_…`) or an API key (`ghk_…`)." },
   apiKey: { type: "apiKey", in: "header", name: "X-API-Key", description: "An API key (`ghk_…`)." },
-  cookie: { type: "apiKey", in: "cookie", name: sessionCookieName, description: "The session token as the browser keeps it." },
+  cookie: { type: "apiKey", in: "cookie", name: sessionCookieName, description: "The session token in the browser's cookie." },
 };
 
 const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);

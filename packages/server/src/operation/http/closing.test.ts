@@ -6,14 +6,14 @@ import { anyone } from "../declaration/authorization.ts";
 import { catalogue } from "../declaration/catalogue.ts";
 import { module } from "../declaration/module.ts";
 import { Nothing, Type } from "../declaration/schema.ts";
-import { servedHere } from "../transport/serve.ts";
+import { serveInProcess } from "../transport/serve.ts";
 import { httpServer } from "./http-server.ts";
 
 const slow = module("slow", { store: { reads: () => ({}), writes: () => ({}) } });
-/** Clients keep a connection for their next request, fetch for seconds and the door for more than a minute. */
+/** Less than the keep-alive time of the client (seconds) and of the server (more than a minute). */
 const closedWithinMs = 2_000;
 
-it.each(["answered", "refused"])("finishes a request that is under way and lets its connection go, when it is %s", async (how) => {
+it.each(["answered", "refused"])("a closing server finishes a pending request that is %s and closes its connection", async (how) => {
   const wait = slow.query("wait", {
     http: "GET /wait",
     summary: "Takes a while.",
@@ -22,13 +22,13 @@ it.each(["answered", "refused"])("finishes a request that is under way and lets 
     output: Nothing,
     run: async () => null,
   });
-  const [taken, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const [received, proceed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const http = httpServer({
     catalogue: catalogue([{ module: slow, operations: [wait], events: [], steps: [] }]),
-    serve: servedHere(
+    serve: serveInProcess(
       async () => {
-        taken.resolve();
-        await goOn.promise;
+        received.resolve();
+        await proceed.promise;
         if (how === "refused") throw new Error("something broke");
         return { output: null };
       },
@@ -39,13 +39,13 @@ it.each(["answered", "refused"])("finishes a request that is under way and lets 
     report: () => {},
   });
   const url = await http.listen({ host: "127.0.0.1", port: 0 });
-  const asked = fetch(`${url}/wait`);
-  await taken.promise;
+  const response = fetch(`${url}/wait`);
+  await received.promise;
   const stopwatch = startStopwatch();
   const closed = http.close();
   await pause(50);
-  goOn.resolve();
-  expect((await asked).status).toBe(how === "answered" ? 204 : 500);
+  proceed.resolve();
+  expect((await response).status).toBe(how === "answered" ? 204 : 500);
   await closed;
   expect(stopwatch.idleMs()).toBeLessThan(closedWithinMs);
 });

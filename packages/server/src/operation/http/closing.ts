@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 
 /**
- * Lets go of connections while the server closes: what is answered then says that its connection ends with it. One that a
- * client keeps open for its next request would otherwise hold the end up for longer than the grace time. Returns whether it closes.
+ * Adds `connection: close` to answers while the server closes. A connection that a client keeps open for its next request would
+ * otherwise delay the shutdown beyond the grace time. Returns a function that tells whether the server is closing.
  */
 export function endConnectionsAtClose(app: FastifyInstance): () => boolean {
   let closing = false;

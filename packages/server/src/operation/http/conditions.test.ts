@@ -1,17 +1,15 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import { newAdministrator, newPerson, type Person } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { isKnownToClient, parseEntityTags } from "./entity-tags.ts";
 
-let server: TestServer;
+const server = serverOfSuite();
 let person: Person;
 beforeAll(async () => {
-  server = await startTestServer();
   person = await newPerson(server);
 });
-afterAll(() => server.close());
 
 const me = "/api/v1/iam/users/me";
 const current = async (): Promise<string> => (await server.call(`GET ${me}`, { token: person.token })).headers["etag"] as string;
@@ -31,10 +29,11 @@ describe("entity tags", () => {
         { weak: true, opaque: "c" },
       ],
     ],
-  ])("%j is read", (header, tags) => expect(parseEntityTags(header)).toEqual(tags));
+  ])("in the header %j are parsed", (header, tags) => expect(parseEntityTags(header)).toEqual(tags));
 
-  it.each(["", ",", "3", '"3', '3"', 'w/"3"', 'W/ "3"', '"3" "4"', '"3", 4', '*, "3"', '"a b"', "'3'"])("%j is not", (header) =>
-    expect(parseEntityTags(header)).toBeUndefined(),
+  it.each(["", ",", "3", '"3', '3"', 'w/"3"', 'W/ "3"', '"3" "4"', '"3", 4', '*, "3"', '"a b"', "'3'"])(
+    "in the malformed header %j are rejected",
+    (header) => expect(parseEntityTags(header)).toBeUndefined(),
   );
 
   it("are compared weakly by If-None-Match", () => {
@@ -45,27 +44,27 @@ describe("entity tags", () => {
 });
 
 describe("If-Match (RFC 9110 §13.1.1)", () => {
-  it("holds where one of a list is the version", async () => {
+  it("matches where one tag of the list is the version", async () => {
     expectWritten(await put(`"7000", ${await current()}`), 200);
     expectWritten(await put(`${await current()},"xyz"`), 200);
     expectWritten(await put("*"), 200);
   });
 
-  it("compares strongly: a weak tag, or one that is no version, is a stale one", async () => {
+  it("compares strongly: a weak tag, or a tag that is no version, does not match", async () => {
     const etag = await current();
     for (const header of [`W/${etag}`, `W/${etag}, "7000"`, etag.replace('"', '"0'), '"xyz"', '""', '"99999999999"'])
       expectError(await withoutTrace(server, () => put(header)), 412, "common.version_conflict", "If-Match");
     expect(await current()).toBe(etag);
   });
 
-  it("that is none is refused", async () => {
+  it("is refused with 400 where it is malformed", async () => {
     for (const header of ["3", '"3', '"3" "4"', 'w/"3"', ","])
       expectError(await withoutTrace(server, () => put(header)), 400, "common.validation_failed", "If-Match");
   });
 });
 
 describe("If-None-Match (RFC 9110 §13.1.2)", () => {
-  it.each(["/openapi.json", "/schemas/condition"])("of %s is a list, and knows strong and weak tags of it", async (url) => {
+  it.each(["/openapi.json", "/schemas/condition"])("of %s accepts lists of strong and weak tags", async (url) => {
     const { headers } = await server.call(`GET ${url}`);
     const opaque = String(headers["etag"]).replace("W/", "");
     for (const header of [opaque, `W/${opaque}`, `"other", W/${opaque}`, "*"])
@@ -76,7 +75,7 @@ describe("If-None-Match (RFC 9110 §13.1.2)", () => {
 });
 
 describe("HEAD (RFC 9110 §9.3.2)", () => {
-  it("answers as GET does, without the content, with a credential and without", async () => {
+  it("answers as GET does, without the content, also without a credential", async () => {
     const get = await server.call(`GET ${me}`, { token: person.token });
     const head = await server.call(`HEAD ${me}`, { token: person.token });
     expectRead(get);
@@ -85,7 +84,7 @@ describe("HEAD (RFC 9110 §9.3.2)", () => {
     expect((await server.call(`HEAD ${me}`)).status).toBe(401);
   });
 
-  it("is there for every GET, and named by Allow", async () => {
+  it("is supported for every GET route, and listed in Allow", async () => {
     const gets = server.application.kernel.catalogue.operations.filter(({ http }) => http?.startsWith("GET "));
     for (const { http } of gets) {
       const path = (http as string).slice(4).replaceAll(/:\w+/g, "0198c0de-0000-7000-8000-000000000000");
@@ -103,7 +102,7 @@ describe("Content-Encoding (RFC 9110 §8.4)", () => {
     server.call(`PUT ${me}`, { token: person.token, body, headers: { "content-encoding": coding } });
 
   it.each(["gzip", "br", "deflate", "x-gzip", "identity, gzip", "GZIP", "nonsense"])(
-    "%s gets 415, and what is understood",
+    "%s gets 415 with the supported coding",
     async (coding) => {
       const answer = await withoutTrace(server, () => encoded(coding));
       expectError(answer, 415, "common.unsupported_content_encoding", "Content-Encoding");
@@ -111,16 +110,16 @@ describe("Content-Encoding (RFC 9110 §8.4)", () => {
     },
   );
 
-  it("identity, or of no content, changes nothing; an unknown address stays one", async () => {
+  it("identity, or any coding without content, is accepted, and an unknown address gets 404", async () => {
     expectWritten(await encoded("identity"), 200);
     expectRead(await server.call(`GET ${me}`, { token: person.token, headers: { "content-encoding": "gzip" } }));
-    const nowhere = await server.call("POST /api/v1/iam/nothing", { body: {}, headers: { "content-encoding": "gzip" } });
-    expectError(nowhere, 404, "common.not_found");
+    const unknownId = await server.call("POST /api/v1/iam/nothing", { body: {}, headers: { "content-encoding": "gzip" } });
+    expectError(unknownId, 404, "common.not_found");
   });
 });
 
 describe("a filter by time", () => {
-  it("takes a day for the whole of it, at both ends", async () => {
+  it("includes the whole of a day, at both ends of the range", async () => {
     const { token } = await newAdministrator(server);
     await server.application.settled();
     const day = (shift: number) => new Date(Date.now() + shift * 86_400_000).toISOString().slice(0, 10);

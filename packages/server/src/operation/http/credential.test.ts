@@ -6,7 +6,7 @@ const credential = (headers: Readonly<Record<string, string>>) =>
   credentialOf({ headers } as unknown as FastifyRequest, "http://127.0.0.1:8080", "GET");
 
 describe("the credential of a request", () => {
-  it("is the token of either header, before the cookie's", () => {
+  it("the token of either header precedes the cookie", () => {
     const expected = { token: "ghk_1", from: "header" };
     expect(credential({ authorization: "Bearer ghk_1" })).toEqual(expected);
     expect(credential({ "x-api-key": "ghk_1" })).toEqual(expected);
@@ -16,7 +16,7 @@ describe("the credential of a request", () => {
     expect(credential({})).toBeUndefined();
   });
 
-  it("is none that anybody has where two headers carry different ones, or the header is empty", () => {
+  it("an empty token, which is refused, replaces two different ones and an empty header", () => {
     const refused = { token: "", from: "header" };
     expect(credential({ "x-api-key": "ghk_1", authorization: "Bearer ghk_2" })).toEqual(refused);
     expect(credential({ "x-api-key": "ghk_1", authorization: "Basic abc" })).toEqual(refused);

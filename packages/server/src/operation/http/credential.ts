@@ -3,26 +3,26 @@ import type { FastifyRequest } from "fastify";
 import { CrossSiteRequest, OperationError } from "../declaration/errors.ts";
 import type { SentCredential } from "../transport/serve.ts";
 
-/** Where the session token stands in a browser (docs/contract.md, "Credentials"). */
+/** The name of the session cookie (docs/contract.md, "Credentials"). */
 export const sessionCookieName = "gh_session";
 
 /**
- * Behind HTTPS the name has the prefix with which browsers take the cookie from this very host only, for every path (RFC 6265bis
- * §4.1.3.2): a sibling host cannot set a session of its own for its visitors.
+ * With HTTPS the name has the `__Host-` prefix, so browsers accept the cookie from this host only (RFC 6265bis §4.1.3.2). A sibling host
+ * cannot set a session of its own for its visitors.
  */
 const cookieNameFor = (publicUrl: string): string => (publicUrl.startsWith("https:") ? `__Host-${sessionCookieName}` : sessionCookieName);
 
 /**
- * The credential of a request: `Authorization: Bearer` or `X-API-Key`, before the cookie. A cookie is sent by the browser whoever
- * wrote the page, so a request that changes something is taken from our own pages only.
+ * The credential of a request: `Authorization: Bearer` or `X-API-Key`, else the cookie. Browsers send a cookie with requests of any site, so
+ * a writing request with a cookie is accepted only from this site's own pages.
  */
 export function credentialOf(request: FastifyRequest, publicUrl: string, method: string): SentCredential | undefined {
   const { authorization, cookie } = request.headers;
-  // Node joins several lines of the header with commas, which no credential has.
+  // Node joins repeated headers with commas, which no credential has.
   const apiKey = request.headers["x-api-key"] as string | undefined;
   if (authorization !== undefined) {
     const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
-    // Another scheme is no credential of ours: it is refused as an unknown one, not overlooked. Two credentials name two principals.
+    // Another scheme is refused as an unknown credential, not ignored. Two different credentials are refused: they name two principals.
     return { token: token === undefined || (apiKey !== undefined && apiKey !== token) ? "" : token, from: "header" };
   }
   if (apiKey !== undefined) return { token: apiKey, from: "header" };
@@ -34,8 +34,8 @@ export function credentialOf(request: FastifyRequest, publicUrl: string, method:
 }
 
 /**
- * The session token of a Cookie header. Two different ones are no credential: which of them the browser sends first can be decided by
- * another host or path that has set one (RFC 6265 §5.4), and the caller would act in somebody else's session.
+ * The session token of a Cookie header. Two different tokens are refused: another host or path that set one can control their order (RFC
+ * 6265 §5.4), and the caller would act in another user's session.
  */
 function tokenIn(header: string, name: string): string | undefined {
   const tokens = new Set(

@@ -1,15 +1,15 @@
 /** An entity tag (RFC 9110 §8.8.3). */
 export interface EntityTag {
   readonly weak: boolean;
-  /** What stands between the quotes. */
+  /** The text between the quotes. */
   readonly opaque: string;
 }
 
-/** Reads `If-Match` or `If-None-Match`: `*`, or a list of entity tags. Undefined where it is neither. */
+/** Parses `If-Match` or `If-None-Match`: `*`, or a list of entity tags. Undefined where it is neither. */
 export function parseEntityTags(header: string): "*" | readonly EntityTag[] | undefined {
   if (header.trim() === "*") return "*";
   const tags: EntityTag[] = [];
-  // A recipient takes empty elements of a list (RFC 9110 §5.6.1.2). An opaque tag may hold commas, so the list is read, not split.
+  // A list may have empty elements (RFC 9110 §5.6.1.2). An opaque tag may contain commas, so the list is parsed, not split.
   const element = /[\t ]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)")?[\t ]*(?:,|$)/y;
   while (element.lastIndex < header.length) {
     const found = element.exec(header);
@@ -20,8 +20,8 @@ export function parseEntityTags(header: string): "*" | readonly EntityTag[] | un
 }
 
 /**
- * Whether `If-None-Match` names the representation with this tag, so that 304 is the answer. Weak comparison (RFC 9110 §13.1.2): tags
- * that differ in `W/` alone are the same. What cannot be read names nothing.
+ * Whether `If-None-Match` matches the tag, so that the answer is 304. Compares weakly (RFC 9110 §13.1.2): tags that differ only in `W/`
+ * match. A malformed header matches nothing.
  */
 export function isKnownToClient(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;

@@ -3,28 +3,28 @@ import { MethodNotAllowed, OperationError, RouteNotFound } from "../declaration/
 import { asOperationError, envelopeOf } from "../transport/envelope.ts";
 import { traceOf } from "./request.ts";
 
-/** Told of each answer of status 500 and above, with the cause that the answer does not show. */
+/** Called for each answer of status 500 and above, with the cause that the answer does not show. */
 export type ErrorReporter = (
   error: unknown,
   request: { readonly traceId: string; readonly method: string; readonly route: string },
 ) => void;
 
-interface Reporting {
+interface ErrorAnswerOptions {
   readonly publicUrl: string;
   readonly report: ErrorReporter;
-  /** The methods that an address takes; empty where it leads nowhere, and not given where nothing takes another. */
+  /** The methods of an address; empty where it has no route. Absent where 405 is never answered. */
   readonly methodsAt?: (url: string) => readonly string[];
 }
 
 /**
- * Answers with the one error envelope (docs/contract.md, "Answers"). `undefined` stands for a request that no route takes: its address
- * leads nowhere, or does with another method only, whatever else is wrong with the request.
+ * Answers with the error envelope (docs/contract.md, "Answers"). `error` is undefined for a request without a route. An address with
+ * other methods gets 405, whatever else is wrong with the request.
  */
-export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, options: Reporting): FastifyReply {
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, options: ErrorAnswerOptions): FastifyReply {
   const traceId = traceOf(request);
-  const taken = (request.is404 ? options.methodsAt?.(request.url) : undefined) ?? [];
-  // An address that cannot be read is looked up as none, also with the method that it takes.
-  const allowed = taken.includes(request.method) ? [] : taken;
+  const methods = (request.is404 ? options.methodsAt?.(request.url) : undefined) ?? [];
+  // The router finds no route for a malformed address, even where the method is allowed.
+  const allowed = methods.includes(request.method) ? [] : methods;
   const known =
     allowed.length > 0
       ? new OperationError(MethodNotAllowed)

@@ -5,26 +5,26 @@ import { catalogue } from "../declaration/catalogue.ts";
 import { module } from "../declaration/module.ts";
 import { Type, Uuid } from "../declaration/schema.ts";
 import type { Call } from "../kernel/dispatch.ts";
-import { servedHere } from "../transport/serve.ts";
+import { serveInProcess } from "../transport/serve.ts";
 import { httpServer } from "./http-server.ts";
 
 const thing = module("thing", { store: { reads: () => ({}), writes: () => ({}) } });
 
-/** A door whose operations answer `output`, and the calls that came through it. */
+/** A server whose operation answers `output`, with the calls that it received. */
 function serverThatAnswers(output: unknown, failure?: unknown) {
   const getThing = thing.query("getThing", {
     http: "GET /things/:thingId",
     summary: "A thing.",
     allow: anyone("it is a test"),
     input: Type.Object({ thingId: Uuid }),
-    output: Type.Object({ name: Type.String(), parts: Type.Array(Type.Object({ id: Type.Integer() })) }),
-    run: async () => ({ name: "", parts: [] }),
+    output: Type.Object({ name: Type.String(), chapters: Type.Array(Type.Object({ id: Type.Integer() })) }),
+    run: async () => ({ name: "", chapters: [] }),
   });
   const calls: Call[] = [];
   const reported: unknown[] = [];
   const http = httpServer({
     catalogue: catalogue([{ module: thing, operations: [getThing], events: [], steps: [] }]),
-    serve: servedHere(
+    serve: serveInProcess(
       async (call) => {
         calls.push(call);
         if (failure !== undefined) throw failure;
@@ -41,14 +41,14 @@ function serverThatAnswers(output: unknown, failure?: unknown) {
 const url = "/things/0198c0de-0000-7000-8000-000000000000";
 
 describe("an answer", () => {
-  it("has the declared fields only: what is not declared is stripped, at every depth", async () => {
-    const { http } = serverThatAnswers({ name: "n", password: "secret", parts: [{ id: 1, hash: "secret" }] });
+  it("has only the declared fields: others are stripped at every depth", async () => {
+    const { http } = serverThatAnswers({ name: "n", password: "secret", chapters: [{ id: 1, hash: "secret" }] });
     const answer = await http.inject(url);
-    expect(answer.json()).toEqual({ name: "n", parts: [{ id: 1 }] });
+    expect(answer.json()).toEqual({ name: "n", chapters: [{ id: 1 }] });
     expect(answer.body).not.toContain("secret");
   });
 
-  it("of a fault shows no cause, and reports it", async () => {
+  it("to an internal error does not disclose the cause, which is reported", async () => {
     const failure = new Error("connect ECONNREFUSED postgres://user:password@10.0.0.1");
     const { http, reported } = serverThatAnswers(undefined, failure);
     const answer = await http.inject(url);
@@ -58,8 +58,8 @@ describe("an answer", () => {
     expect(reported).toEqual([failure]);
   });
 
-  it("carries the caller's x-request-id and trace where they are such, and its own where they are not", async () => {
-    const { http, calls } = serverThatAnswers({ name: "", parts: [] });
+  it("has the caller's x-request-id and trace where they are valid, and new ones otherwise", async () => {
+    const { http, calls } = serverThatAnswers({ name: "", chapters: [] });
     const trace = "0af7651916cd43dd8448eb211c80319c";
     const given = await http.inject({ url, headers: { "x-request-id": "abc-1", traceparent: `00-${trace}-b7ad6b7169203331-01` } });
     expect(given.headers["x-request-id"]).toBe("abc-1");
@@ -76,9 +76,9 @@ describe("an answer", () => {
   });
 });
 
-describe("an address that takes other methods", () => {
-  it("gets 405 with those, whatever else is wrong with the request", async () => {
-    const { http, calls } = serverThatAnswers({ name: "", parts: [] });
+describe("a request with an unsupported method", () => {
+  it("gets 405 with the supported methods, whatever else is wrong with the request", async () => {
+    const { http, calls } = serverThatAnswers({ name: "", chapters: [] });
     const requests = [
       { method: "POST" as const },
       { method: "PUT" as const, payload: "{", headers: { "content-type": "application/json" } },
@@ -89,8 +89,8 @@ describe("an address that takes other methods", () => {
       const answer = await http.inject({ url: `${url}?a=1`, ...request });
       expect([answer.statusCode, answer.headers.allow, answer.json().error.code]).toEqual([405, "GET, HEAD", "common.method_not_allowed"]);
     }
-    for (const nowhere of ["/things", "/things/", `${url}/`, `${url}/x`, "/thingsx", "/"]) {
-      const answer = await http.inject({ method: "POST", url: nowhere });
+    for (const unknownId of ["/things", "/things/", `${url}/`, `${url}/x`, "/thingsx", "/"]) {
+      const answer = await http.inject({ method: "POST", url: unknownId });
       expect([answer.statusCode, answer.headers.allow, answer.json().error.code]).toEqual([404, undefined, "common.not_found"]);
     }
     expect(calls).toEqual([]);

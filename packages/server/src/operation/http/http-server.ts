@@ -8,11 +8,11 @@ import type { Origin } from "../declaration/origin.ts";
 import type { Principal } from "../declaration/principal.ts";
 import type { Answer, Call } from "../kernel/dispatch.ts";
 import { parseJson } from "../transport/json.ts";
-import { answersNothing, serializerOf, statusOf } from "../transport/serializer.ts";
+import { hasNoBody, serializerOf, statusOf } from "../transport/serializer.ts";
 import type { Serve } from "../transport/serve.ts";
 import { endConnectionsAtClose } from "./closing.ts";
 import { clearSessionCookie, credentialOf, sessionCookie } from "./credential.ts";
-import { type Notice, noticeOf } from "./deprecated.ts";
+import { type DeprecationHeaders, deprecationHeadersOf } from "./deprecated.ts";
 import { answerError, type ErrorReporter } from "./error-answer.ts";
 import { countRefusal, type Instrumentation, instrumented } from "./instrumented.ts";
 import { methodsAt } from "./methods.ts";
@@ -27,15 +27,15 @@ export interface HttpServerOptions extends Instrumentation {
   readonly report: ErrorReporter;
 }
 
-/** What the door is made with, and what it has made of it. */
+/** The options of the server and what is derived from them. */
 type HttpServerState = HttpServerOptions & { readonly methodsAt: (url: string) => readonly string[]; readonly closing: () => boolean };
 
-/** A body of our operations is a form; the largest has a few thousand characters. */
+/** Bodies are small JSON objects: the largest has a few thousand characters. */
 const bodyBytesMax = 256 * 1024;
-/** Slow headers and slow bodies end here (docs/security/attacks.md, 42). */
+/** Limits slow headers and slow bodies (docs/security/attacks.md, 42). */
 const requestTimeoutMs = 30_000;
 
-/** The HTTP server: one Fastify route an operation, made from its declaration. */
+/** The HTTP server: one Fastify route for each operation, built from its declaration. */
 export function httpServer(given: HttpServerOptions): FastifyInstance {
   const app = Fastify({
     logger: false,
@@ -44,10 +44,10 @@ export function httpServer(given: HttpServerOptions): FastifyInstance {
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: 500 },
-    // An address that the router cannot read, or with a longer parameter than that, comes here without a route.
+    // For an address that the router cannot parse, or with a parameter longer than the limit.
     frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply as FastifyReply, options),
   });
-  sayRequestId(app);
+  addRequestId(app);
   const options: HttpServerState = { ...given, methodsAt: methodsAt(given.catalogue.operations), closing: endConnectionsAtClose(app) };
   acceptJsonOnly(app);
   refuseEncodedContent(app);
@@ -62,15 +62,15 @@ export function httpServer(given: HttpServerOptions): FastifyInstance {
   return app;
 }
 
-/** Every response carries its id, also one that no operation gives; an operation's answers are written past the hooks. */
-export function sayRequestId(app: FastifyInstance): void {
+/** Adds the request id to responses that no operation writes; the answers of operations bypass the hooks. */
+export function addRequestId(app: FastifyInstance): void {
   app.addHook("onSend", (request, reply, payload, done) => {
     if (!reply.hasHeader("x-request-id")) reply.header("x-request-id", request.id);
     done(null, payload);
   });
 }
 
-/** JSON, or no body at all: what a form on another site can send is refused by its type. */
+/** Accepts JSON or no body: content types that a form on another site can send are refused. */
 function acceptJsonOnly(app: FastifyInstance): void {
   app.removeContentTypeParser("text/plain");
   app.removeContentTypeParser("application/json");
@@ -86,7 +86,7 @@ function acceptJsonOnly(app: FastifyInstance): void {
   });
 }
 
-/** No coding is understood: a body that is compressed is refused as such, not as malformed JSON (RFC 9110 §8.4, §15.5.16). */
+/** No content coding is supported: a compressed body is refused as such, not as malformed JSON (RFC 9110 §8.4, §15.5.16). */
 function refuseEncodedContent(app: FastifyInstance): void {
   app.addHook("preParsing", async ({ headers, is404 }, reply, payload) => {
     const codings = headers["content-encoding"]?.split(",").map((coding) => coding.trim().toLowerCase()) ?? [];
@@ -100,7 +100,7 @@ function refuseEncodedContent(app: FastifyInstance): void {
   });
 }
 
-/** Decoding would put U+FFFD for what is no UTF-8, and something else than was sent would be kept (docs/security/attacks.md, 41). */
+/** Refuses invalid UTF-8: decoding would replace it by U+FFFD and store other data than was sent (docs/security/attacks.md, 41). */
 function textOf(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw invalid({ field: "body", rule: "utf8", message: "is not UTF-8" });
   return bytes.toString("utf8");
@@ -111,9 +111,9 @@ function addRoute(app: FastifyInstance, operation: Operation, options: HttpServe
   const [method, url] = operation.http.split(" ") as [string, string];
   const serialize = serializerOf(operation);
   const status = statusOf(operation);
-  const nothing = answersNothing(operation);
+  const nothing = hasNoBody(operation);
   const read = inputReader(operation, url);
-  const notice = noticeOf(operation, options.catalogue.byName, options.publicUrl);
+  const deprecation = deprecationHeadersOf(operation, options.catalogue.byName, options.publicUrl);
 
   const send = (answer: Answer, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const headers = ["x-request-id", request.id, "cache-control", "no-store"];
@@ -122,7 +122,7 @@ function addRoute(app: FastifyInstance, operation: Operation, options: HttpServe
     if (operation.versioned && !nothing) headers.push("etag", `"${(answer.output as { version: number }).version}"`);
     if (operation.cookie === "begins") headers.push("set-cookie", sessionCookie(answer.output as never, options.publicUrl));
     if (operation.cookie === "ends") headers.push("set-cookie", clearSessionCookie(options.publicUrl));
-    if (notice !== undefined) headers.push(...notice(request));
+    if (deprecation !== undefined) headers.push(...deprecation(request));
     if (operation.document) return respondDocument(reply, headers, answer.output as Document);
     if (nothing) return respond(reply, status, headers, undefined, options.closing);
     return respond(reply, status, headers, answer.text ?? serialize(answer.output), options.closing);
@@ -151,27 +151,27 @@ function addRoute(app: FastifyInstance, operation: Operation, options: HttpServe
     traceparent: traceparentOf(request),
   });
   app.route({
-    // HEAD is GET without the content (RFC 9110 §9.3.2): Node leaves it out and keeps its length.
+    // HEAD is GET without the content (RFC 9110 §9.3.2): Node omits the content and sends its length.
     method: method === "GET" ? ["GET", "HEAD"] : method,
     url,
     handler: instrumented(handler, operation, options),
     exposeHeadRoute: false,
-    // Before anything can be refused, a body that is no JSON as well. Answers of success do not look at what is set here.
-    ...(notice === undefined ? {} : { onRequest: announcing(notice) }),
+    // Set before anything can be refused, also a malformed body. Successful answers do not use the headers set here.
+    ...(deprecation === undefined ? {} : { onRequest: announceDeprecation(deprecation) }),
   });
 }
 
-function announcing(notice: Notice) {
+function announceDeprecation(deprecation: DeprecationHeaders) {
   return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-    const headers = notice(request);
+    const headers = deprecation(request);
     for (let index = 0; index < headers.length; index += 2) reply.header(headers[index] as string, headers[index + 1]);
     done();
   };
 }
 
 /**
- * Writes an answer that is complete. Past Fastify's own sending, which looks for streams, hooks and types that an
- * operation's answer never has; it would cost as much as the operation.
+ * Writes a complete answer and bypasses Fastify's own send. That looks for streams, hooks and types that an operation's answer never
+ * has, and costs as much as the operation.
  */
 function respond(reply: FastifyReply, status: number, headers: string[], body: string | undefined, closing: () => boolean): FastifyReply {
   reply.hijack();
@@ -186,14 +186,14 @@ function respond(reply: FastifyReply, status: number, headers: string[], body: s
   return reply;
 }
 
-/** What an operation answers that is a file. */
+/** The answer of an operation that returns a file. */
 interface Document {
   readonly mediaType: string;
   readonly fileName: string;
   readonly text: string;
 }
 
-/** For keeping, not for showing: a browser that showed it would read what others have written into it. */
+/** Sends a file as an attachment: a browser must not render its content, which other users may have written. */
 function respondDocument(reply: FastifyReply, headers: string[], { mediaType, fileName, text }: Document): FastifyReply {
   const body = Buffer.from(text, "utf8");
   headers.push("content-type", `${mediaType}; charset=utf-8`, "content-length", String(body.byteLength));
@@ -204,13 +204,13 @@ function respondDocument(reply: FastifyReply, headers: string[], { mediaType, fi
   return reply;
 }
 
-/** The client's address behind the proxies that are trusted; null where it cannot be known. */
+/** The client's address behind the trusted proxies; null where it is unknown. */
 export function addressOf({ raw: { headers, socket } }: Pick<FastifyRequest, "raw">, trusted: TrustedProxies): string | null {
   // Several lines of the header are one list (RFC 9110 §5.3); Node joins them.
   return clientAddress(socket.remoteAddress, headers["x-forwarded-for"] as string | undefined, trusted);
 }
 
-/** Read when somebody asks: most calls of memory ask for none of it. */
+/** Evaluated lazily: most in-memory queries need none of it. */
 class RequestOrigin implements Origin {
   readonly #request: FastifyRequest;
   readonly #trusted: TrustedProxies;
@@ -234,7 +234,7 @@ class RequestOrigin implements Origin {
   }
 }
 
-/** A longer key is refused rather than cut, because two that differ at the end would be one. */
+/** A longer key is refused rather than truncated, because keys that differ only at the end would collide. */
 const idempotencyKeyMax = 255;
 
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {

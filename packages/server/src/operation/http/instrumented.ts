@@ -3,7 +3,7 @@ import type { Metrics } from "#platform/telemetry/metrics.ts";
 import { noTracer, type Span, type Tracer } from "#platform/telemetry/tracing.ts";
 import type { Operation } from "../declaration/operation.ts";
 
-/** What the door measures with; without it (a door of a test) nothing is. */
+/** The metrics and the tracer of the server; a server of a test has none. */
 export interface Instrumentation {
   readonly metrics?: Pick<Metrics, "httpSeconds" | "httpInFlight"> | undefined;
   readonly tracer?: Tracer | undefined;
@@ -12,7 +12,7 @@ export interface Instrumentation {
 type Answered = Promise<FastifyReply> | FastifyReply;
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Answered;
 
-/** A handler that is measured, and a span where somebody receives traces. What it is not asked for costs it nothing. */
+/** Adds metrics and a span to a handler. What is not configured costs nothing. */
 export function instrumented(handler: Handler, operation: Operation, instrumentation: Instrumentation): Handler {
   return traced(measured(handler, operation.http as string, instrumentation), operation, instrumentation.tracer ?? noTracer);
 }
@@ -36,7 +36,7 @@ function measured(handler: Handler, address: string, { metrics }: Instrumentatio
   };
 }
 
-/** Counts what is refused before it comes to an operation: no such address, a body that is no JSON. */
+/** Counts requests that are refused before an operation is called: an unknown address, a malformed body. */
 export function countRefusal(request: FastifyRequest, reply: FastifyReply, { metrics }: Instrumentation): void {
   const route = request.is404 ? "unmatched" : (request.routeOptions.url ?? "unmatched");
   metrics?.httpSeconds.observe(`${request.method} ${route}`, statusText(reply.raw.statusCode), reply.elapsedTime / 1_000);
@@ -44,7 +44,7 @@ export function countRefusal(request: FastifyRequest, reply: FastifyReply, { met
 
 const statusTexts = new Map<number, string>();
 
-/** The same few numbers again and again: a text each would be made for every request. */
+/** Caches the texts of the few status codes, which every request needs. */
 function statusText(status: number): string {
   let text = statusTexts.get(status);
   if (text === undefined) {
@@ -55,8 +55,8 @@ function statusText(status: number): string {
 }
 
 /**
- * The span of a request, by OpenTelemetry's conventions for HTTP servers. The route stands for the address: an address
- * has ids, a query can have anything, and neither is put into a span.
+ * Adds the span of a request, by OpenTelemetry's conventions for HTTP servers. It has the route instead of the address: path and query
+ * may contain ids and personal data.
  */
 function traced(handler: Handler, { http, name, kind }: Operation, tracer: Tracer): Handler {
   if (!tracer.on) return handler;
@@ -69,24 +69,24 @@ function traced(handler: Handler, { http, name, kind }: Operation, tracer: Trace
     "gatehouse.operation": name,
   };
   return (request, reply) => {
-    const told = (span: Span) => {
+    const recordStatus = (span: Span) => {
       const { statusCode } = reply.raw;
       span.set({ "http.response.status_code": statusCode });
-      // A refusal is the client's; the server has failed where it says so (HTTP conventions, "Status").
+      // A 4xx status is no error of the server span (HTTP conventions, "Status").
       if (statusCode >= 500) span.fail(String(statusCode));
     };
     return tracer.span(
       http as string,
       { kind: "server", parent: request.headers["traceparent"] as string | undefined, attributes },
       (span) => {
-        // From here on the request is in this span: error answers, the log and the operation read it where they would read the caller's.
+        // From here on, error answers, the log and the operation read this span instead of the caller's.
         request.headers["traceparent"] = span.traceparent;
         const answer = handler(request, reply);
         if (!(answer instanceof Promise)) {
-          told(span);
+          recordStatus(span);
           return answer;
         }
-        return answer.finally(() => told(span));
+        return answer.finally(() => recordStatus(span));
       },
     );
   };

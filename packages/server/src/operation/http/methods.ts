@@ -1,13 +1,13 @@
 import type { Operation } from "../declaration/operation.ts";
 
-/** Tells the methods that the operations take at an address. Looked for where no route was found, so it need not be fast. */
+/** Returns a function that finds the methods of an address. Called only where no route matched, so it need not be fast. */
 export function methodsAt(operations: readonly Operation[]): (url: string) => readonly string[] {
   const routes = operations.flatMap(({ http }) => {
     if (http === undefined) return [];
     const [method, path] = http.split(" ") as [string, string];
     const pattern = path.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll(/:\w+/g, "[^/]+");
     const methods = method === "GET" ? ["GET", "HEAD"] : [method];
-    return methods.map((taken) => ({ method: taken, pattern: new RegExp(`^${pattern}$`) }));
+    return methods.map((allowed) => ({ method: allowed, pattern: new RegExp(`^${pattern}$`) }));
   });
   return (url) => {
     const path = pathOf(url);

@@ -8,10 +8,10 @@ import { type TObject, Type } from "../declaration/schema.ts";
 import { refuseUnstorable } from "../declaration/storable.ts";
 import { parseEntityTags } from "./entity-tags.ts";
 
-/** Where the parts of an operation's input stand in a request. */
+/** The locations of an operation's input fields in a request. */
 export interface InputReader {
   readonly parameters: readonly string[];
-  /** The fields that come in the query; undefined where the body has them. */
+  /** The fields in the query string; undefined where they are in the body. */
   readonly query: TObject | undefined;
 }
 
@@ -22,15 +22,15 @@ export function inputReader(operation: Operation, url: string): InputReader {
   return { parameters, query: inQuery ? Type.Object(rest) : undefined };
 }
 
-/** The operation's input: parameters, and the query's or the body's fields beside them. */
+/** The operation's input: the path parameters, and the fields of the query string or the body. */
 export function inputOf(reader: InputReader, request: FastifyRequest): Record<string, unknown> {
   const given = reader.query === undefined ? bodyOf(request) : queryOf(reader.query, request);
   if (reader.parameters.length === 0) return given;
   const parameters = request.params as Record<string, string>;
   refuseUnstorable(parameters);
   for (const name of reader.parameters) {
-    // The address says what is acted on; a body that says it too would be a second opinion.
-    if (Object.hasOwn(given, name)) throw invalid({ field: name, rule: "unknown_field", message: "is given by the address" });
+    // The path names the resource; the same field in the body could contradict it.
+    if (Object.hasOwn(given, name)) throw invalid({ field: name, rule: "unknown_field", message: "is a path parameter" });
   }
   return { ...given, ...parameters };
 }
@@ -45,20 +45,20 @@ function bodyOf(request: FastifyRequest): Record<string, unknown> {
   return body as Record<string, unknown>;
 }
 
-/** Texts of the query become the numbers and booleans that the schema asks for; what cannot stays as it is and fails. */
+/** Converts query strings to the numbers and booleans of the schema. A value that does not convert stays a string and fails validation. */
 function queryOf(schema: TObject, request: FastifyRequest): Record<string, unknown> {
   const given = request.query as Readonly<Record<string, unknown>>;
   const converted = Value.Convert(schema, { ...given }) as Record<string, unknown>;
   for (const [name, value] of Object.entries(converted)) {
-    // `1.5` is no way to write 1: what is not the same number again was not one of the kind that is asked for.
+    // Convert rounds `1.5` to the integer 1: a number that does not round-trip is invalid.
     if (typeof value === "number" && String(value) !== given[name]) converted[name] = given[name];
   }
   return converted;
 }
 
 /**
- * The versions that If-Match names; undefined where it asks for nothing (RFC 9110 §13.1.1). Comparison is strong: a weak tag, or one that
- * is no version of ours, matches no representation, and a list of such tags alone is refused as one of stale versions.
+ * The versions in If-Match; undefined where it has no condition (RFC 9110 §13.1.1). Compares strongly: a weak tag, or a tag that is no
+ * version, matches nothing. A list with only such tags is refused like a list of stale versions.
  */
 export function ifMatchOf(request: FastifyRequest): readonly number[] | undefined {
   const header = request.headers["if-match"];
@@ -69,25 +69,24 @@ export function ifMatchOf(request: FastifyRequest): readonly number[] | undefine
   return tags.flatMap(({ weak, opaque }) => (!weak && versionPattern.test(opaque) ? [Number(opaque)] : []));
 }
 
-/** As the ETag is written: without leading zeros, and small enough for the column. */
+/** The form of versions in ETags: without leading zeros, and small enough for the column. */
 const versionPattern = /^(?:0|[1-9]\d{0,8})$/;
 
 /**
- * Whatever a header's value can be (RFC 9110 §5.5), so that a caller finds their own id again (AuthZEN 1.0, 10.1.3), but tabs and what is
- * no ASCII: logs get no control characters, and Node does not write bytes above 0x7E as it has read them. Longer than this it is
- * no id, and would only make every answer and log line long.
+ * Any header value (RFC 9110 §5.5) is returned unchanged (AuthZEN 1.0, 10.1.3), except tabs and non-ASCII: logs get no control
+ * characters, and Node does not write bytes above 0x7E as it read them. The length limit keeps answers and log lines short.
  */
 const acceptableId = /^[\x20-\x7e]{1,1024}$/;
-/** An id that can be a trace's as it stands. */
+/** A request id that can be used as a trace id. */
 const plainId = /^[\w.:-]{1,128}$/;
 
-/** The caller's x-request-id where it is one, else a new one. */
+/** The caller's x-request-id where it is acceptable, else a new id. */
 export function requestIdOf(headers: Record<string, string | string[] | undefined>): string {
   const given = headers["x-request-id"];
   return typeof given === "string" && acceptableId.test(given) ? given : randomUUID();
 }
 
-/** The trace that the caller is in (W3C Trace Context), or one of this request's own. */
+/** The trace id of the caller (W3C Trace Context), else one derived from the request id. */
 export function traceOf(request: FastifyRequest): string {
   const given = extract(request.headers["traceparent"] as string | undefined);
   if (given !== undefined) return given.traceId;
@@ -95,7 +94,7 @@ export function traceOf(request: FastifyRequest): string {
   return plainId.test(id) ? id.replaceAll("-", "") : createHash("sha256").update(id).digest("hex").slice(0, 32);
 }
 
-/** The span that the request continues, as W3C Trace Context writes it; what is none is kept nowhere. */
+/** The caller's traceparent header (W3C Trace Context); undefined where it is absent or malformed. */
 export function traceparentOf(request: FastifyRequest): string | undefined {
   const header = request.headers["traceparent"];
   return typeof header === "string" && extract(header) !== undefined ? header : undefined;

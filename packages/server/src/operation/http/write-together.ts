@@ -1,30 +1,30 @@
 import type { ServerResponse } from "node:http";
 
-interface Waiting {
+interface PendingWrite {
   readonly response: ServerResponse;
   write(): void;
 }
 
-let waiting: Waiting[] = [];
+let pending: PendingWrite[] = [];
 
 /**
- * Writes the answers of one turn of the event loop together, when the requests that had arrived by then are read. A
- * write that wakes a sleeping receiver costs several times one that finds it awake, so under load the same answers take
- * half the time; without load nothing waits, because the turn ends at once.
+ * Writes the answers of one event-loop iteration together, after its requests have been read. A write that wakes a sleeping receiver
+ * costs several times one that finds it awake: under load the answers take half the time. Without load nothing waits, because the
+ * iteration ends at once.
  */
 export function writeTogether(response: ServerResponse, write: () => void): void {
-  waiting.push({ response, write });
-  if (waiting.length === 1) setImmediate(writeAll);
+  pending.push({ response, write });
+  if (pending.length === 1) setImmediate(writeAll);
 }
 
 function writeAll(): void {
-  const ready = waiting;
-  waiting = [];
+  const ready = pending;
+  pending = [];
   for (const { response, write } of ready) {
     try {
       write();
     } catch (error) {
-      // One answer that cannot be written must not take the others with it.
+      // An answer that cannot be written must not prevent the others.
       response.destroy(error as Error);
     }
   }

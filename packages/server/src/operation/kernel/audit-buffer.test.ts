@@ -3,6 +3,7 @@ import { type RawBuilder, sql } from "kysely";
 import { v7 as uuid } from "uuid";
 import { describe, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { CredentialInvalid, OperationError } from "../declaration/errors.ts";
 import type { Operation } from "../declaration/operation.ts";
 import type { Origin } from "../declaration/origin.ts";
@@ -16,22 +17,20 @@ const unauthenticated = (operation: Operation, origin: Origin) => ({
   error: new OperationError(CredentialInvalid),
 });
 
-it("keeps the refusals of a batch in which one cannot be stored", async () => {
+it("stores the other audit entries of a batch where one cannot be stored", async () => {
   const server = await startTestServer();
   try {
     const { kernel, platform } = server.application;
     const operation = kernel.catalogue.byName.get("identity.getMe") as Operation;
-    const traceIds = ["before", "stored nowhere", "after"];
+    const traceIds = ["before", "not stored", "after"];
     for (const traceId of traceIds) {
       // PostgreSQL's text holds no NUL.
-      const userAgent = traceId === "stored nowhere" ? "curl\u0000" : "curl";
+      const userAgent = traceId === "not stored" ? "curl\u0000" : "curl";
       kernel.auditRefused(unauthenticated(operation, { ...backgroundOrigin(), traceId, userAgent }), performance.now());
     }
     await kernel.auditBuffer.flush();
-    const { rows } = await platform.database.read(everyTenant, (db) =>
-      sql<{ id: string }>`select trace_id as id from audit_entries where trace_id = any(${traceIds}::text[]) order by sequence`.execute(
-        db as never,
-      ),
+    const rows = await platform.database.read(everyTenant, (db) =>
+      rowsOf(db, sql<{ id: string }>`select trace_id as id from audit_entries where trace_id = any(${traceIds}::text[]) order by sequence`),
     );
     expect(rows.map(({ id }) => id)).toEqual(["before", "after"]);
     expect(await platform.metrics.registry.getSingleMetricAsString("gatehouse_audit_entries_lost_total")).toContain('{why="storage"} 1');
@@ -40,16 +39,19 @@ it("keeps the refusals of a batch in which one cannot be stored", async () => {
   }
 });
 
-describe("refusals of many", () => {
+describe("the audit buffer", () => {
   const entries = async (server: TestServer, where: RawBuilder<unknown>) => {
-    const { rows } = await server.application.platform.database.read(everyTenant, (db) =>
-      sql<{ entity: string | null; sum: number }>`select entity_id as entity, sum(stands_for)::int as sum from audit_entries
-        where ${where} group by entity_id`.execute(db as never),
+    const rows = await server.application.platform.database.read(everyTenant, (db) =>
+      rowsOf(
+        db,
+        sql<{ entity: string | null; sum: number }>`select entity_id as entity, sum(stands_for)::int as sum from audit_entries
+    where ${where} group by entity_id`,
+      ),
     );
     return new Map(rows.map(({ entity, sum }) => [entity, sum]));
   };
 
-  it("sign-ins that fail are told for each account, also more in a second than are written in one", { timeout: 60_000 }, async () => {
+  it("records failed sign-ins of every account, also above the rate of entries per second", { timeout: 60_000 }, async () => {
     const server = await startTestServer();
     try {
       const { kernel, clock } = { kernel: server.application.kernel, clock: server.application.platform.clock };
@@ -64,7 +66,7 @@ describe("refusals of many", () => {
               principal: anonymous,
               origin,
               organizationId: null,
-              input: { email: `${id}@example.com`, password: "not to be kept" },
+              input: { email: `${id}@example.com`, password: "not to be stored" },
               now: new Date(clock.now()),
               details: { entity: { type: "User", id } },
             },
@@ -72,14 +74,15 @@ describe("refusals of many", () => {
           );
         }
       }
-      const told = async () => [...(await entries(server, sql`operation = 'authentication.login' and result = 'refused'`)).keys()].length;
-      await expect.poll(told, { timeout: 15_000 }).toBe(accounts.length);
+      const accountsWithEntry = async () =>
+        [...(await entries(server, sql`operation = 'authentication.login' and result = 'refused'`)).keys()].length;
+      await expect.poll(accountsWithEntry, { timeout: 15_000 }).toBe(accounts.length);
       // Each attempt is counted once, by the end of the process at the latest.
       await kernel.auditBuffer.settle();
       const sums = await entries(server, sql`operation = 'authentication.login' and result = 'refused'`);
       expect([...sums.keys()].sort()).toEqual(accounts.toSorted());
       expect([...sums.values()].every((sum) => sum === 3)).toBe(true);
-      const { rows } = await sql`select 1 from audit_entries where input::text like '%not to be kept%'`.execute(
+      const { rows } = await sql`select 1 from audit_entries where input::text like '%not to be stored%'`.execute(
         server.application.platform.database.owner,
       );
       expect(rows).toEqual([]);
@@ -88,7 +91,7 @@ describe("refusals of many", () => {
     }
   });
 
-  it("a flood of one kind is a few entries that stand for all of it", async () => {
+  it("summarizes a flood of equal calls in a few entries that count all of them", async () => {
     const server = await startTestServer();
     try {
       const { kernel } = server.application;

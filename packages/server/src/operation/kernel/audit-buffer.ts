@@ -7,52 +7,52 @@ import type { Platform } from "#platform/platform.ts";
 import { isIdentified, principalKey } from "../declaration/principal.ts";
 import { type AuditEntryRow, type AuditedCall, type AuditOutcome, entryRow, insertAuditEntries } from "./audit.ts";
 
-/** Long enough for a batch, short enough that a crash loses little. */
+/** Long enough to collect a batch, short enough that a crash loses little. */
 const flushMs = 200;
-/** The most rows that wait: entries are small, and an outage of the database must not fill the process. */
-const waitingMax = 1_000;
-/** In a window, each kind of refusal by its caller and account, and each read of the same by the same caller, has so many entries. */
+/** The most buffered entries: entries are small, and an outage of the database must not exhaust the memory of the process. */
+const bufferedMax = 1_000;
+/** Entries per window for each kind of refusal by caller and account, and for equal reads by one caller. */
 const entriesInWindow = 10;
 const windowMs = 60_000;
-/** In a flood above that, one entry stands for so many calls; the rest at the end of the window is one entry as well. */
+/** Above that, one entry summarizes so many calls. The remainder at the end of the window is one entry as well. */
 const callsInSummary = 100;
-/** Kinds that are counted separately; of more, the oldest are summarized early. */
+/** The most kinds that are counted separately. Above it, the oldest are summarized early. */
 const kindsMax = 10_000;
 /**
- * All refusals together: a caller with many addresses fills no disk. Refusals above the rate wait and are summarized, kinds without an
- * entry first, so that every account has an entry, however many there are. Reads are exempt: a caller who may read could otherwise hide
- * reads behind refusals that they provoke.
+ * Limits all refusals together, so that a caller with many addresses cannot fill the disk. Refusals above the rate are summarized later,
+ * kinds without an entry first, so that every account gets an entry. Reads are exempt: a caller could otherwise hide reads behind
+ * refusals that they provoke.
  */
 const entriesPerSecondMax = 100;
 const sweepMs = 1_000;
 
-/** Refusals of one kind within a window. */
+/** The refusals of one kind within a window. */
 interface Kind {
-  readonly began: number;
+  readonly startedAt: number;
   count: number;
   /** Whether an entry was written. */
   hasEntry: boolean;
-  /** The first call that no entry stands for, and how many there are. */
+  /** The first call without an entry, and the number of such calls. */
   first: AuditEntryRow | undefined;
   pending: number;
 }
 
-type Ending = Omit<AuditOutcome, "standsFor">;
+type Outcome = Omit<AuditOutcome, "standsFor">;
 
-/** Callers without a credential are told apart by their network, as limits tell them. */
+/** Callers without a credential are distinguished by their network, as in rate limits. */
 const callerKey = ({ principal, origin }: AuditedCall): string =>
   isIdentified(principal) ? principalKey(principal) : `${principal.kind} ${origin.ip && clientNetwork(origin.ip)}`;
 
 /**
- * Writes entries of calls that changed nothing (refusals, failed sign-ins, audited reads) in batches after the answer. No call waits
- * for it. A crash loses what is not written yet; what an outage of the database loses is counted.
+ * Writes audit entries of calls that changed nothing (refusals, failed sign-ins, audited reads) in batches after the answer. No call
+ * waits for it. A crash loses the buffered entries; entries lost by an outage of the database are counted.
  */
 export class AuditBuffer {
   readonly #platform: Platform;
   readonly #reads = new LRUCache<string, { count: number }>({ max: kindsMax, ttl: windowMs });
-  /** In the order in which their windows began. */
+  /** In the order in which their windows started. */
   readonly #kinds = new Map<string, Kind>();
-  #waiting: AuditEntryRow[] = [];
+  #buffered: AuditEntryRow[] = [];
   #second = 0;
   #inSecond = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -63,82 +63,82 @@ export class AuditBuffer {
     this.#platform = platform;
   }
 
-  add(call: AuditedCall, ending: Ending): void {
-    if (ending.result === "success") {
+  add(call: AuditedCall, outcome: Outcome): void {
+    if (outcome.result === "success") {
       const standsFor = this.#sampledRead(call);
-      if (standsFor > 0) this.#push(entryRow(call, { ...ending, standsFor }));
+      if (standsFor > 0) this.#push(entryRow(call, { ...outcome, standsFor }));
       return;
     }
-    const kind = this.#kindOf(call, ending);
+    const kind = this.#kindOf(call, outcome);
     kind.count += 1;
-    if (kind.count <= entriesInWindow && !this.#isOverRate()) {
+    if (kind.count <= entriesInWindow && !this.#isAboveRate()) {
       kind.hasEntry = true;
-      this.#push(entryRow(call, { ...ending, standsFor: 1 }));
+      this.#push(entryRow(call, { ...outcome, standsFor: 1 }));
       return;
     }
-    kind.first ??= entryRow(call, { ...ending, standsFor: 1 });
+    kind.first ??= entryRow(call, { ...outcome, standsFor: 1 });
     kind.pending += 1;
-    if (kind.pending >= callsInSummary && !this.#isOverRate()) this.#summarize(kind);
+    if (kind.pending >= callsInSummary && !this.#isAboveRate()) this.#summarize(kind);
   }
 
-  /** Resolves when the entries that were added before are written, or lost and counted. What is to be summarized still waits. */
+  /** Resolves when the entries added so far are written, or lost and counted. Pending summaries are not written. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const rows = this.#waiting;
-    this.#waiting = [];
+    const rows = this.#buffered;
+    this.#buffered = [];
     if (rows.length > 0) this.#writing = this.#writing.then(() => this.#write(rows));
     return this.#writing;
   }
 
-  /** Also writes what waits to be summarized, before the process ends. */
+  /** Also writes the pending summaries. Called before the process ends. */
   async settle(): Promise<void> {
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
     for (const [key, kind] of this.#kinds) {
       this.#summarize(kind);
       this.#kinds.delete(key);
-      if (this.#waiting.length >= waitingMax) await this.flush();
+      if (this.#buffered.length >= bufferedMax) await this.flush();
     }
     await this.flush();
   }
 
   #push(row: AuditEntryRow): void {
-    if (this.#waiting.length >= waitingMax) {
+    if (this.#buffered.length >= bufferedMax) {
       this.#platform.metrics.auditEntriesLost.inc({ why: "flood" }, row.stands_for);
       return;
     }
-    this.#waiting.push(row);
+    this.#buffered.push(row);
     this.#timer ??= setTimeout(() => void this.flush(), flushMs).unref();
   }
 
-  #kindOf(call: AuditedCall, { reason }: Ending): Kind {
-    // The account that the use case has found. What the request contains is the caller's choice, and makes no kind.
+  #kindOf(call: AuditedCall, { reason }: Outcome): Kind {
+    // The account as the use case resolved it. The caller controls the request, so its content is not part of the key.
     const key = `${call.operation.name} ${reason} ${callerKey(call)} ${call.details.entity?.id ?? ""}`;
     const known = this.#kinds.get(key);
     if (known !== undefined) return known;
-    if (this.#kinds.size >= kindsMax) this.#end(...(this.#kinds.entries().next().value as [string, Kind]));
-    const begun: Kind = { began: performance.now(), count: 0, hasEntry: false, first: undefined, pending: 0 };
-    this.#kinds.set(key, begun);
+    if (this.#kinds.size >= kindsMax) this.#close(...(this.#kinds.entries().next().value as [string, Kind]));
+    const started: Kind = { startedAt: performance.now(), count: 0, hasEntry: false, first: undefined, pending: 0 };
+    this.#kinds.set(key, started);
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs).unref();
-    return begun;
+    return started;
   }
 
-  /** Writes entries of kinds that have none, as far as the rate allows, and ends the windows whose time is over. */
+  /** Writes entries for kinds without one, as far as the rate allows, and closes expired windows. */
   #sweep(): void {
-    const endedBefore = performance.now() - windowMs;
+    const expiredBefore = performance.now() - windowMs;
     for (const [key, kind] of this.#kinds) {
-      // The rest waits for the next sweep.
-      if (this.#waiting.length >= waitingMax) return;
-      if (kind.began < endedBefore) this.#end(key, kind);
-      else if (!kind.hasEntry && !this.#isOverRate()) this.#summarize(kind);
+      // The next sweep handles the rest.
+      if (this.#buffered.length >= bufferedMax) return;
+      if (kind.startedAt < expiredBefore) this.#close(key, kind);
+      else if (!kind.hasEntry && !this.#isAboveRate()) this.#summarize(kind);
     }
     if (this.#kinds.size > 0) return;
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
 
-  #end(key: string, kind: Kind): void {
+  #close(key: string, kind: Kind): void {
     this.#summarize(kind);
     this.#kinds.delete(key);
   }
@@ -151,9 +151,9 @@ export class AuditBuffer {
     kind.pending = 0;
   }
 
-  /** How many reads of its kind the entry stands for; 0 where it has no entry. */
+  /** The number of equal reads that the entry of this read represents; 0 where it gets no entry. */
   #sampledRead(call: AuditedCall): number {
-    // A read of another user, or of the next part of a file, is a read of something else.
+    // Reads with different input are different reads: another user, or the next chunk of a file.
     const kind = `${call.operation.name} ${hash("sha256", JSON.stringify(call.input), "base64url")} ${callerKey(call)}`;
     const seen = this.#reads.get(kind) ?? { count: 0 };
     seen.count += 1;
@@ -162,7 +162,7 @@ export class AuditBuffer {
     return (seen.count - entriesInWindow) % callsInSummary === 0 ? callsInSummary : 0;
   }
 
-  #isOverRate(): boolean {
+  #isAboveRate(): boolean {
     const second = Math.floor(performance.now() / 1_000);
     if (second !== this.#second) this.#inSecond = 0;
     this.#second = second;
@@ -176,7 +176,7 @@ export class AuditBuffer {
     try {
       await database.transact(everyTenant, (tx) => insertAuditEntries(tx, rows));
     } catch (error) {
-      // One row that cannot be stored takes no other along; an outage of the database takes all of them.
+      // One row that cannot be stored must not lose the others. An outage of the database loses all of them.
       if (rows.length > 1 && !isUnavailable(error)) {
         for (const row of rows) await this.#write([row]);
         return;

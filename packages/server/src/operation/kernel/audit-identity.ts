@@ -1,25 +1,25 @@
 import { isIdentified, type Principal } from "../declaration/principal.ts";
 
-/** Who called, as a row of `audit_entries` has it. */
+/** The columns of `audit_entries` that identify the caller. */
 export interface IdentityColumns {
-  /** What releases before 0.2 read: the kind of the caller, and of a user the id and the session. */
+  /** Read by releases before 0.2: the kind of the caller, and the id and session of a user. */
   readonly caller_kind: string;
   readonly user_id: string | null;
   readonly session_id: string | null;
-  /** Whose rights the call used. */
+  /** The principal whose permissions the call used. */
   readonly principal_kind: string;
   readonly principal_id: string | null;
-  /** What proved who the principal is. */
+  /** The credential that authenticated the principal. */
   readonly credential_kind: string | null;
   readonly credential_id: string | null;
-  /** Who acted for the principal, in an impersonation or a delegation (RFC 8693 `act`); null where the principal acted itself. */
+  /** The party that acted for the principal, by impersonation or delegation (RFC 8693 `act`); null where the principal acted itself. */
   readonly actor_kind: string | null;
   readonly actor_id: string | null;
 }
 
 /**
- * The identity of a principal. `provenUserId` is the user that an anonymous caller has proved to be in the call itself, as by a sign-in:
- * the credential of the next call, not of this one, is the session that it began.
+ * The identity of a principal. `provenUserId` is the user as whom an anonymous caller authenticated in the call itself, as by a sign-in.
+ * The entry then has no credential: the new session is the credential of later calls only.
  */
 export function identityColumns(principal: Principal, provenUserId: string | null = null): IdentityColumns {
   const identified = isIdentified(principal) ? principal : undefined;

@@ -4,7 +4,7 @@ import { type SchemaStep, tenantTable } from "#platform/database/migrations.ts";
 export const auditSteps: readonly SchemaStep[] = [
   {
     name: "0004_operation_audit_entries",
-    why: "who did what, from where, written with the change itself",
+    why: "the audit entry of a change: who did what, from where, written in the transaction of the change",
     async up(db) {
       await sql`create table audit_entries (
         id uuid primary key,
@@ -27,7 +27,7 @@ export const auditSteps: readonly SchemaStep[] = [
   },
   {
     name: "0075_operation_audit_entries_say_more",
-    why: "what was acted on, before and after, how it ended, and personal data apart, for the chains (decision 0025)",
+    why: "the entity, its state before and after, the result, and personal data in a column of its own, for the hash chains (decision 0025)",
     async up(db) {
       await sql`alter table audit_entries
         add column sequence bigint generated always as identity,
@@ -46,16 +46,16 @@ export const auditSteps: readonly SchemaStep[] = [
   },
   {
     name: "0144_operation_audit_entries_by_age",
-    why: "sealed entries are removed by their age, every hour",
+    why: "chained entries are deleted by their age, every hour",
     async up(db) {
       await sql`create index audit_entries_by_age on audit_entries (occurred_at)`.execute(db);
     },
   },
   {
     name: "0230_operation_audit_entries_describe_themselves",
-    why: "an entry has its action and who called, so that no list of operations is needed to record it (decision 0049)",
+    why: "an entry has its action and its principal, so that chaining it needs no list of operations (decision 0049)",
     async up(db) {
-      // Nullable: an older release still writes entries without these, and an entry is never updated.
+      // Nullable: during a rolling update an older release writes entries without these, and an entry is never updated.
       await sql`alter table audit_entries
         add column action text,
         add column category text,

@@ -10,18 +10,18 @@ import type { Principal } from "../declaration/principal.ts";
 import { identityColumns } from "./audit-identity.ts";
 import { splitInput, withoutSecretsDeep } from "./audit-input.ts";
 
-/** What a use case adds to the audit record of its call, beside what the kernel sees (decision 0025). */
+/** Details that a use case adds to the audit entry of its call (decision 0025). */
 export interface AuditDetails {
-  /** The entry's id, where the answer has it. */
+  /** The id of the entry, for a use case that returns it. */
   readonly id?: string;
-  /** What was acted on, where neither the route nor the output's `id` says it. */
+  /** The entity, where neither the route nor the output's `id` names it. */
   readonly entity?: { readonly type: string; readonly id: string };
-  /** The organization whose audit log has the record, where the input does not name it. */
+  /** The organization whose audit log gets the entry, where the input does not name it. */
   readonly organizationId?: string | null;
   /** The state before and after the change, without personal data. */
   readonly before?: unknown;
   readonly after?: unknown;
-  /** Personal data of the entity before the change; the input has what it is now. It is stored apart and can be erased. */
+  /** Personal data of the entity before the change; the input has the new data. It is stored separately and can be erased. */
   readonly personalBefore?: Record<string, unknown>;
 }
 
@@ -33,35 +33,35 @@ export interface AuditedCall {
   readonly input: Record<string, unknown>;
   readonly now: Date;
   readonly details: AuditDetails;
-  /** The answer. Its `id` is recorded as the entity's. */
+  /** The answer. Its `id` is recorded as the entity's id. */
   readonly output?: unknown;
 }
 
-/** How a call ended, and how many calls its entry stands for. */
+/** The result of a call, and the number of calls that its entry represents. */
 export interface AuditOutcome {
   readonly result: AuditResult;
   /** The error's code. */
   readonly reason: string | null;
-  /** More than one in a flood of calls of the same kind. */
+  /** More than one where the entry summarizes many calls of the same kind. */
   readonly standsFor: number;
 }
 
-/** The reason of a success that is a part of the call's work: another entry follows with the rest, unless the call was interrupted. */
+/** The reason of a batch that is not the last: further entries follow, unless the call is interrupted. */
 const continues = "continues";
 
-/** Writes the entry of a command, or of a part of one, inside its transaction and returns the transaction's revision. */
+/** Writes the entry of a command, or of one of its batches, in its transaction. Returns the transaction's revision. */
 export async function recordAudit(tx: WriteHandle, call: AuditedCall, hasMore: boolean): Promise<Revision> {
   const outcome: AuditOutcome = { result: "success", reason: hasMore ? continues : null, standsFor: 1 };
   const [inserted] = await insertEntries(tx, [rowOf(call, outcome, true)]);
   return (inserted as { revision: string }).revision;
 }
 
-/** Inserts entries that are complete: of calls that changed nothing, or of what the command line did to the storage itself. */
+/** Inserts complete entries: of calls that changed nothing, or of changes that the command line made to the storage itself. */
 export async function insertAuditEntries(tx: WriteHandle, rows: readonly AuditEntryRow[]): Promise<void> {
   await insertEntries(tx, rows);
 }
 
-/** The entry of a call that was not written with a change: a refusal, a failure, or an audited read. */
+/** The entry of a call without a change: a refusal, a failure, or an audited read. */
 export const entryRow = (call: AuditedCall, outcome: AuditOutcome): AuditEntryRow => rowOf(call, outcome, false);
 
 const entryColumns = {
@@ -100,14 +100,14 @@ const entryColumns = {
 const insertEntries = (tx: WriteHandle, rows: readonly AuditEntryRow[]) =>
   insertMany(tx, "audit_entries", entryColumns, rows, sql<{ revision: string }>`returning transaction::text as revision`);
 
-/** A row of `audit_entries`; the database numbers it. */
+/** A row of `audit_entries`. The database assigns its sequence number. */
 export type AuditEntryRow = ReturnType<typeof rowOf>;
 
 function rowOf(call: AuditedCall, { result, reason, standsFor }: AuditOutcome, withChange: boolean) {
   const { operation, principal, origin, organizationId, input, now, details, output } = call;
   const declaration = auditDeclarationOf(operation.name, operation.audit, result);
   const { action, category, severity, entityType } = attributesOf(declaration, result);
-  const entityId = details.entity?.id ?? actedOn(operation, input, output);
+  const entityId = details.entity?.id ?? entityIdOf(operation, input, output);
   const provenUserId = declaration.identifiesCaller && result === "success" ? entityId : null;
   const split = splitInput(operation.input, input);
   return {
@@ -136,16 +136,16 @@ function rowOf(call: AuditedCall, { result, reason, standsFor }: AuditOutcome, w
   };
 }
 
-/** Under the name of where it stood: `input`, or `before` the change. */
+/** Personal data by its origin: the `input`, or the entity `before` the change. */
 function personalOf(input: Record<string, unknown>, before: Record<string, unknown> | undefined): string | null {
-  const parts = { ...(Object.keys(input).length === 0 ? {} : { input }), ...(before === undefined ? {} : { before }) };
-  return Object.keys(parts).length === 0 ? null : JSON.stringify(parts);
+  const personal = { ...(Object.keys(input).length === 0 ? {} : { input }), ...(before === undefined ? {} : { before }) };
+  return Object.keys(personal).length === 0 ? null : JSON.stringify(personal);
 }
 
 const jsonOf = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(withoutSecretsDeep(value)));
 
 /** The last parameter of the route, else the `id` of the output. */
-function actedOn({ http = "" }: Operation, input: Record<string, unknown>, output: unknown): string | null {
+function entityIdOf({ http = "" }: Operation, input: Record<string, unknown>, output: unknown): string | null {
   const parameter = [...http.matchAll(/:(\w+)/g)].at(-1)?.[1];
   const id = parameter === undefined ? (output as { id?: unknown } | null | undefined)?.id : input[parameter];
   return typeof id === "string" ? id : null;

@@ -1,25 +1,25 @@
 import { randomUUID } from "node:crypto";
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import { type Person, unique } from "@gatehouse/testing/people.ts";
-import { Scene } from "@gatehouse/testing/scene.ts";
 import { type AnyBody, backend, distributed, startTestServer } from "@gatehouse/testing/server.ts";
+import { newServiceAccount } from "@gatehouse/testing/service-accounts.ts";
 import { TokenAuthenticator } from "@gatehouse/testing/token-authenticator.ts";
-import { newServiceAccount } from "@gatehouse/testing/world.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Credential, IdentifiedPrincipal } from "../declaration/principal.ts";
 import { authenticateWith } from "./authenticators.ts";
 
 const tokens = new TokenAuthenticator();
-let scene: Scene;
+let world: World;
 /** A service account with the role Owner. */
 let owningService: { readonly id: string };
 beforeAll(async () => {
   const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off" }, backend, { modules: [tokens.module] });
-  scene = await Scene.on(server);
-  await scene.define("Ward", "Ward.Read", "Ward.Close");
-  owningService = await newServiceAccount(server, scene.owner.token, scene.organization.id, [scene.roles["Owner"] as string]);
+  world = await World.on(server, ["member", "nonMember"]);
+  await world.define("Ward", "Ward.Read", "Ward.Close");
+  owningService = await newServiceAccount(server, world.owner.token, world.organization.id, [world.roles["Owner"] as string]);
 });
-afterAll(() => scene.close());
+afterAll(() => world.close());
 
 const credential = (more: Partial<Credential> = {}): Credential => ({
   kind: "accessToken",
@@ -39,8 +39,8 @@ const userToken = (person: { id: string }, scopes?: readonly string[]): string =
   tokens.issue(principal("user", person, scopes === undefined ? {} : { scopes }));
 const serviceToken = (service: { id: string } = owningService): string => tokens.issue(principal("service", service, { kind: "apiKey" }));
 
-const get = (path: string, token: string) => scene.send(`GET ${path}`, token);
-const memberships = () => `organizations/${scene.organization.id}/memberships`;
+const get = (path: string, token: string) => world.send(`GET ${path}`, token);
+const memberships = () => `organizations/${world.organization.id}/memberships`;
 
 describe("authenticators", () => {
   const answering = (prefix: string, answer: IdentifiedPrincipal | null) => ({
@@ -49,14 +49,14 @@ describe("authenticators", () => {
   });
   const [ada, bob] = [principal("user", { id: "ada" }), principal("service", { id: "bob" })];
 
-  it("are chosen by the form of the token, and a form that none accepts is no credential", () => {
+  it("are chosen by the form of the token, and a token that none accepts is no credential", () => {
     const authenticate = authenticateWith([answering("a_", ada), answering("b_", bob), answering("c_", null)]);
     expect(["a_1", "b_1", "c_1", "d_1", ""].map((token) => authenticate(token))).toEqual([ada, bob, null, null, null]);
   });
 
-  it("of modules stand beside each other: sessions go on, and a revoked or unknown token is refused with 401", async () => {
-    expectRead(await get("users/me", scene.member.token));
-    const token = userToken(scene.member);
+  it("of several modules coexist: sessions still work, and a revoked or unknown token is refused with 401", async () => {
+    expectRead(await get("users/me", world.member.token));
+    const token = userToken(world.member);
     expectRead(await get("users/me", token));
     tokens.revoke(token);
     for (const refused of [token, "ght_", "ghs_short", "other_1"])
@@ -64,32 +64,32 @@ describe("authenticators", () => {
   });
 });
 
-describe("a user's credential that is no session", () => {
-  it("is the user's own, but ends no session and is none", async () => {
-    const token = userToken(scene.member);
-    expectError(await scene.send("POST auth/logout", token, {}), 403, "auth.permission_denied");
-    expectError(await scene.send("DELETE auth/sessions", token), 403, "auth.permission_denied");
+describe("an access token of a user", () => {
+  it("authenticates the user, cannot end sessions and is not listed as one", async () => {
+    const token = userToken(world.member);
+    expectError(await world.send("POST auth/logout", token, {}), 403, "auth.permission_denied");
+    expectError(await world.send("DELETE auth/sessions", token), 403, "auth.permission_denied");
     expect((await get("auth/sessions", token)).body.items.map(({ current }: AnyBody) => current)).not.toContain(true);
-    expectRead(await get("users/me", scene.member.token));
+    expectRead(await get("users/me", world.member.token));
   });
 });
 
 describe("the scopes of a credential", () => {
   let nurse: Person;
   const limited = (...scopes: string[]) => userToken(nurse, scopes);
-  const about = (actionType: string, more: object = {}) => ({ userId: nurse.id, tenantId: scene.organization.id, actionType, ...more });
+  const about = (actionType: string, more: object = {}) => ({ userId: nurse.id, tenantId: world.organization.id, actionType, ...more });
   const check = async (token: string, actionType: string, more: object = {}): Promise<AnyBody> => {
-    const answer = await scene.send("POST authorization/check", token, about(actionType, more));
+    const answer = await world.send("POST authorization/check", token, about(actionType, more));
     expectRead(answer);
     return answer.body;
   };
   beforeAll(async () => {
-    nurse = await scene.person(
-      await scene.role(["Ward", "Organization.ReadMembers", "Organization.ManageRoles", "Organization.InviteMember"]),
+    nurse = await world.person(
+      await world.role(["Ward", "Organization.ReadMembers", "Organization.ManageRoles", "Organization.InviteMember"]),
     );
   });
 
-  it("limit what operations allow, also by a permission above it", async () => {
+  it("limit the permissions of a call, also by an ancestor of the permission", async () => {
     expectRead(await get(memberships(), limited("Organization.ReadMembers")));
     for (const scopes of [[], ["Organization.Read"], ["Ward"]]) {
       const answer = await get(memberships(), limited(...scopes));
@@ -97,10 +97,10 @@ describe("the scopes of a credential", () => {
       expect(answer.body.error.details).toEqual([{ rule: "credential_scope", permission: "Organization.ReadMembers" }]);
     }
     // To a non-member the organization does not exist, whatever the scopes.
-    expectError(await get(memberships(), userToken(scene.nonMember, [])), 404, "tenancy.organization_not_found");
+    expectError(await get(memberships(), userToken(world.nonMember, [])), 404, "tenancy.organization_not_found");
   });
 
-  it("close what is a user's own: no scope names it", async () => {
+  it("deny access to the user's own resources, which no scope covers", async () => {
     const token = limited("Organization.ReadMembers");
     const routes = ["users/me", "auth/session", "auth/sessions", "organizations", "authorization/model"];
     for (const route of routes) {
@@ -109,11 +109,11 @@ describe("the scopes of a credential", () => {
       expect(answer.body.error.details).toEqual([{ rule: "credential_scope" }]);
       expectRead(await get(route, route.startsWith("auth/session") ? nurse.token : userToken(nurse)));
     }
-    const own = `DELETE ${memberships()}/${await scene.membershipOf(nurse)}`;
-    expectError(await scene.send(own, token), 403, "auth.permission_denied");
+    const own = `DELETE ${memberships()}/${await world.membershipOf(nurse)}`;
+    expectError(await world.send(own, token), 403, "auth.permission_denied");
   });
 
-  it("limit the answer to a question about oneself, and a request cannot widen them", async () => {
+  it("limit a check about the caller, and a request cannot widen them", async () => {
     const token = limited("Ward.Read");
     expect(await check(token, "Ward.Read")).toMatchObject({ isAuthorized: true });
     expect(await check(token, "Ward.Close")).toMatchObject({ isAuthorized: false, reasonCode: "key_scope" });
@@ -124,12 +124,12 @@ describe("the scopes of a credential", () => {
     expect(await check(userToken(nurse), "Ward.Close")).toMatchObject({ isAuthorized: true });
   });
 
-  it("are in batches, AuthZEN, explanations and lists as in a check", async () => {
+  it("apply to batches, AuthZEN, explanations and lists as to a check", async () => {
     const token = limited("Ward.Read");
-    const batch = await scene.send("POST authorization/check-batch", token, { checks: [about("Ward.Read"), about("Ward.Close")] });
+    const batch = await world.send("POST authorization/check-batch", token, { checks: [about("Ward.Read"), about("Ward.Close")] });
     expect(batch.body.results.map(({ isAuthorized }: AnyBody) => isAuthorized)).toEqual([true, false]);
-    const subject = { type: "user", id: nurse.id, properties: { tenantId: scene.organization.id } };
-    const evaluated = await scene.server.call("POST /access/v1/evaluations", {
+    const subject = { type: "user", id: nurse.id, properties: { tenantId: world.organization.id } };
+    const evaluated = await world.server.call("POST /access/v1/evaluations", {
       token,
       body: {
         subject,
@@ -138,29 +138,29 @@ describe("the scopes of a credential", () => {
       },
     });
     expect(evaluated.body.evaluations.map(({ decision }: AnyBody) => decision)).toEqual([true, false]);
-    const why = await scene.send("POST authorization/explain", token, about("Ward.Close", { scopes: ["Ward.Close"] }));
+    const why = await world.send("POST authorization/explain", token, about("Ward.Close", { scopes: ["Ward.Close"] }));
     expect(why.body.steps.filter(({ part }: AnyBody) => part === "key_scope")).toEqual([
       { part: "key_scope", outcome: "passed", scopes: ["Ward.Close"] },
       { part: "key_scope", outcome: "failed", scopes: ["Ward.Read"] },
     ]);
     expect(why.body.changes.map((set: AnyBody[]) => set.map(({ kind }) => kind))).toEqual([["widen_scopes"]]);
-    const { body } = await get(`users/me/permissions?organizationId=${scene.organization.id}`, token);
+    const { body } = await get(`users/me/permissions?organizationId=${world.organization.id}`, token);
     expect([...body.permissions, ...body.conditionalPermissions]).toEqual(["Ward.Read"]);
-    const none = await get(`users/me/permissions?organizationId=${scene.organization.id}`, limited());
+    const none = await get(`users/me/permissions?organizationId=${world.organization.id}`, limited());
     expect(none.body).toMatchObject({ permissions: [], conditionalPermissions: [] });
   });
 
-  it("say nothing of others: who may ask is decided by them, what is answered is the other's", async () => {
+  it("limit who may check another user, and not the answer about that user", async () => {
     const asOwner = (scopes: readonly string[]) =>
-      scene.send("POST authorization/check", userToken(scene.owner, scopes), about("Organization.ReadMembers"));
+      world.send("POST authorization/check", userToken(world.owner, scopes), about("Organization.ReadMembers"));
     expect((await asOwner(["Organization.CheckAccess"])).body).toMatchObject({ isAuthorized: true });
     expectError(await asOwner(["Organization.ReadMembers"]), 403, "auth.permission_denied");
   });
 
-  it("limit what is given to others: nobody hands out by a credential what it does not cover", async () => {
-    const roleId = await scene.role();
+  it("limit delegation: a credential cannot grant permissions outside its scopes", async () => {
+    const roleId = await world.role();
     const give = (token: string, permission: string) =>
-      scene.send(`POST roles/${roleId}/permissions`, token, { permissions: [permission] });
+      world.send(`POST roles/${roleId}/permissions`, token, { permissions: [permission] });
     const token = limited("Organization.ManageRoles", "Ward.Read");
     expectError(await give(token, "Ward.Close"), 403, "access.permission_not_held");
     expectWritten(await give(token, "Ward.Read"), 200);
@@ -168,34 +168,34 @@ describe("the scopes of a credential", () => {
   });
 });
 
-describe("what belongs to a principal", () => {
-  const invitation = () => ({ email: `${unique()}@example.com`, roleId: scene.roles["Member"] });
+describe("state that belongs to a principal", () => {
+  const invitation = () => ({ email: `${unique()}@example.com`, roleId: world.roles["Member"] });
 
-  it("is its Idempotency-Keys: a service with a user's key, and one with the user's id too, gets no answer of the user's", async () => {
-    const body = { name: `Keys ${unique()}`, scope: "Organization", organizationId: scene.organization.id };
-    const create = (token: string) => scene.send("POST roles", token, body, { "idempotency-key": "the same" });
-    const first = await create(scene.owner.token);
+  it("includes its Idempotency-Keys: a service with a user's key, or also the user's id, gets no answer of the user", async () => {
+    const body = { name: `Keys ${unique()}`, scope: "Organization", organizationId: world.organization.id };
+    const create = (token: string) => world.send("POST roles", token, body, { "idempotency-key": "the same" });
+    const first = await create(world.owner.token);
     expectWritten(first, 201);
     // Another credential of the same user is the same principal.
-    expect((await create(userToken(scene.owner))).body).toEqual(first.body);
+    expect((await create(userToken(world.owner))).body).toEqual(first.body);
     expectError(await create(serviceToken()), 409, "access.role_name_taken");
-    expectError(await create(serviceToken(scene.owner)), 404, "access.role_not_found");
+    expectError(await create(serviceToken(world.owner)), 404, "access.role_not_found");
   });
 
-  it("keeps a service's answers for it, whichever of its credentials it comes with", async () => {
+  it("includes a service's idempotent answers, for all of its credentials", async () => {
     const body = invitation();
     const key = { "idempotency-key": unique() };
-    const invite = (token: string) => scene.send(`POST organizations/${scene.organization.id}/invitations`, token, body, key);
+    const invite = (token: string) => world.send(`POST organizations/${world.organization.id}/invitations`, token, body, key);
     const first = await invite(serviceToken());
     expectWritten(first, 201);
     expect((await invite(serviceToken())).body).toEqual(first.body);
   });
 
-  it("is its cursors", async () => {
+  it("includes its cursors", async () => {
     const page = (token: string, cursor?: string) =>
       get(`${memberships()}?limit=1${cursor === undefined ? "" : `&cursor=${cursor}`}`, token);
-    const { body } = await page(scene.owner.token);
-    expectRead(await page(userToken(scene.owner), body.nextCursor));
+    const { body } = await page(world.owner.token);
+    expectRead(await page(userToken(world.owner), body.nextCursor));
     expectError(await page(serviceToken(), body.nextCursor), 400, "common.validation_failed");
     const service = serviceToken();
     expectRead(await page(service, (await page(service)).body.nextCursor));
@@ -205,13 +205,13 @@ describe("what belongs to a principal", () => {
 describe("the log line of a call", () => {
   it.skipIf(distributed)("names the principal, its credential and the actor", async () => {
     const actor = { kind: "service", id: randomUUID() } as const;
-    const reached: IdentifiedPrincipal = { ...principal("service", owningService, { kind: "apiKey" }), actor };
-    expectRead(await get(memberships(), tokens.issue(reached)));
-    const line = scene.server.logged.findLast(({ operation }) => operation === "tenancy.listMemberships");
+    const delegated: IdentifiedPrincipal = { ...principal("service", owningService, { kind: "apiKey" }), actor };
+    expectRead(await get(memberships(), tokens.issue(delegated)));
+    const line = world.server.logged.findLast(({ operation }) => operation === "tenancy.listMemberships");
     expect(line).toMatchObject({
       principal: "service",
       serviceId: owningService.id,
-      apiKeyId: reached.credential.id,
+      apiKeyId: delegated.credential.id,
       organizationId: null,
       actor: `service:${actor.id}`,
     });

@@ -4,18 +4,18 @@ import { type IdentifiedPrincipal, isIdentified, type Principal } from "../decla
 import type { RateLimitFields } from "../declaration/rate-limit-fields.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 
-/** Authenticates one form of credential. The module that issues the credentials registers it in its manifest. */
+/** Authenticates one kind of credential. The module that issues the credentials registers it in its manifest. */
 export interface Authenticator {
-  /** Whether the token has the form of these credentials; decided from the text alone, by a prefix or a header. */
+  /** Whether the token has the form of these credentials, by its text alone: a prefix or a header. */
   accepts(token: string): boolean;
-  /** The principal of the token; null where it is unknown, expired or revoked. Throws Unavailable where that cannot be known. */
+  /** The principal of the token; null where it is unknown, expired or revoked. Throws Unavailable where it cannot decide. */
   authenticate(token: string): MaybePromise<IdentifiedPrincipal | null>;
   /**
-   * Applies what limits the use of the credential, such as its networks and rate limits, before the input is read. Throws or rejects with an
-   * OperationError where the call is refused. Undefined for the principal of another authenticator, and where nothing limits the credential.
+   * Enforces the restrictions of the credential itself, such as networks and rate limits, before the input is read. Throws or rejects with an
+   * OperationError where the call is refused. Undefined for the principal of another authenticator, and for an unrestricted credential.
    */
   admit?(principal: IdentifiedPrincipal, request: AdmissionRequest): MaybePromise<Admission> | undefined;
-  /** Called once before the first token, and when the process ends. */
+  /** `start` is called once before the first token, `stop` when the process ends. */
   start?(): void;
   stop?(): Promise<void>;
 }
@@ -27,7 +27,7 @@ export interface AdmissionRequest {
 
 /** A call that its credential admits. */
 export interface Admission {
-  /** The state of the credential's rate limits, which the answer carries. */
+  /** The state of the credential's rate limits, for the headers of the answer. */
   readonly rateLimits: RateLimitFields | undefined;
   /** Called once when the call has ended, with the HTTP status of its answer. */
   ended(status: number): void;
@@ -36,18 +36,20 @@ export interface Admission {
 /** The principal of a token; null where no authenticator recognizes it. */
 export type Authenticate = (token: string) => MaybePromise<Principal | null>;
 
-/** The first authenticator that accepts the form of a token decides; a form that none accepts is no credential. */
+/** Uses the first authenticator that accepts the form of a token. A token that none accepts is no credential. */
 export const authenticateWith =
   (authenticators: readonly Authenticator[]): Authenticate =>
   (token) =>
-    authenticators.find((each) => each.accepts(token))?.authenticate(token) ?? null;
+    authenticators.find((authenticator) => authenticator.accepts(token))?.authenticate(token) ?? null;
 
-/** Admits a call of an authenticated principal. Undefined where nothing limits its credential. */
+/** Admits a call of an authenticated principal. Undefined where its credential is unrestricted. */
 export type Admit = (principal: Principal, request: AdmissionRequest) => MaybePromise<Admission> | undefined;
 
-/** The first authenticator that knows the principal's credential admits the call. */
+/** The first authenticator that recognizes the principal's credential admits the call. */
 export function admitWith(authenticators: readonly Authenticator[]): Admit {
-  const admitting = authenticators.flatMap((each) => (each.admit === undefined ? [] : [each.admit.bind(each)]));
+  const admitting = authenticators.flatMap((authenticator) =>
+    authenticator.admit === undefined ? [] : [authenticator.admit.bind(authenticator)],
+  );
   return (principal, request) => {
     if (!isIdentified(principal)) return undefined;
     for (const admit of admitting) {

@@ -1,26 +1,17 @@
 import { expectError } from "@gatehouse/testing/answers.ts";
-import {
-  anAddress,
-  newAdministrator,
-  newOrganization,
-  type OrganizationOf,
-  type Person,
-  registration,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { anAddress, type OrganizationOf, type Person, registration, unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const world = World.ofSuite();
+const { server } = world;
 let administrator: Person;
 let organization: OrganizationOf;
-beforeAll(async () => {
-  server = await startTestServer();
-  administrator = await newAdministrator(server);
-  organization = await newOrganization(server);
+beforeAll(() => {
+  ({ administrator, organization } = world);
 });
-afterAll(() => server.close());
 
 const create = "POST /api/v1/iam/organizations";
 const send = (body: string, headers: Readonly<Record<string, string>> = {}, route = create): Promise<Answer<AnyBody>> =>
@@ -41,7 +32,7 @@ describe("a request that cannot be read", () => {
     ["__proto__ spelled with an escape", '{"\\u005f_proto__":{"isAdmin":true},"name":"Sound","slug":"sound","country":"VN"}', 400],
     ["constructor.prototype", '{"constructor":{"prototype":{"isAdmin":true}},"name":"Sound","slug":"sound","country":"VN"}', 400],
     ["300 KB", JSON.stringify({ ...sound, name: "n".repeat(300 * 1_024) }), 413],
-  ])("%s gets %s in the envelope, and leaves no trace", async (_what, body, status) => {
+  ])("with the body %s is refused in the error envelope and changes nothing", async (_what, body, status) => {
     const answer = await withoutTrace(server, () => send(body));
     expectError(answer, status, status === 413 ? "common.payload_too_large" : "common.validation_failed");
     expect(({} as Record<string, unknown>)["isAdmin"]).toBeUndefined();
@@ -53,7 +44,7 @@ describe("a request that cannot be read", () => {
     ["text/plain", JSON.stringify(sound)],
     ["application/xml", "<name/>"],
     ["nonsense", "{}"],
-  ])("of type %s gets 415: it is what a form on another site can send", async (type, body) => {
+  ])("of type %s, which a form on another site can send, gets 415", async (type, body) => {
     const answer = await withoutTrace(server, () => send(body, { "content-type": type }));
     expectError(answer, 415, "common.unsupported_media_type");
   });
@@ -65,7 +56,7 @@ describe("a request that cannot be read", () => {
     ["GET /api/v1/iam/users/me/", 404],
     ["GET /api/v1/iam/roles/%E0%A4%A", 400],
     [`GET /api/v1/iam/roles/${"x".repeat(600)}`, 400],
-  ])("at %s answers in the envelope with %s", async (route, status) => {
+  ])("at %s is answered in the error envelope with %s", async (route, status) => {
     const answer = await server.call(route, { token: organization.owner.token, headers: { accept: "application/json" } });
     const codes: Readonly<Record<number, string>> = { 404: "common.not_found", 405: "common.method_not_allowed" };
     expectError(answer, status, codes[status] ?? "common.validation_failed");
@@ -84,12 +75,12 @@ describe("a field", () => {
     ["with half a surrogate pair", { ...sound, name: "So\ud800und" }, "name"],
     ["called toString", { ...sound, toString: "x" }, "toString"],
     ["with an empty name", { ...sound, "": "x" }, ""],
-  ])("%s is refused by its name, and leaves no trace", async (_what, body, field) => {
+  ])("%s is refused, named in the error, and changes nothing", async (_what, body, field) => {
     const answer = await withoutTrace(server, () => send(JSON.stringify(body)));
     expectError(answer, 400, "common.validation_failed", field);
   });
 
-  it("by which another tenant, a right or a state would be taken is none: the row stays as it was", async () => {
+  it("that would set another tenant, a right or a state is unknown, and the row does not change", async () => {
     for (const extra of [
       { organizationId: organization.id },
       { isSystemRole: true },
@@ -104,7 +95,7 @@ describe("a field", () => {
     }
   });
 
-  it("that is wrong is named with the rule, together with the others, and never with the value", async () => {
+  it("that is invalid is named with its rule, together with all others, and never with its value", async () => {
     const answer = await send(JSON.stringify({ name: "", slug: "Not A Slug secret", country: 7, extra: "secret" }));
     expectError(answer, 400, "common.validation_failed");
     const fields = answer.body.error.details.map(({ field }: AnyBody) => field);
@@ -114,7 +105,7 @@ describe("a field", () => {
     expect(JSON.stringify(answer.body)).not.toContain("secret");
   });
 
-  it("deep in a body is walked in bounded time, and never ends the process", async () => {
+  it("nested very deeply is handled in bounded time, and the process survives", async () => {
     const deep = `${'{"a":'.repeat(30_000)}1${"}".repeat(30_000)}`;
     const body = `{"userId":"${organization.owner.id}","actionType":"Organization.Read","contextData":${deep}}`;
     const answer = await send(body, {}, "POST /api/v1/iam/authorization/check");
@@ -135,14 +126,14 @@ describe("an id", () => {
     "0198c0de-0000-7000-8000-00000000abcg",
     "%00",
     "..%2f",
-  ])("written as %j is refused by its name", async (id) => {
+  ])("written as %j is refused and named in the error", async (id) => {
     const answer = await withoutTrace(server, () =>
       server.call(`GET /api/v1/iam/organizations/${id}`, { token: organization.owner.token }),
     );
     expectError(answer, 400, "common.validation_failed", "organizationId");
   });
 
-  it("is the same in capitals: in the address, in a body, and in what is answered and recorded", async () => {
+  it("in upper case is the same id in the path, in the body and in the answer", async () => {
     const renamed = await server.call(`PUT /api/v1/iam/organizations/${organization.id.toUpperCase()}`, {
       token: organization.owner.token,
       body: { logoAssetId: "0198C0DE-0000-7000-8000-00000000ABCD" },
@@ -151,8 +142,8 @@ describe("an id", () => {
   });
 });
 
-describe("what is wrong is told in the order in which it matters", () => {
-  it("who is not signed in learns that first; who may not, before anything of the resource", async () => {
+describe("the order of checks", () => {
+  it("is authentication, validation, authorization, and only then the state of the resource", async () => {
     expectError(await server.call(create, { body: { nonsense: true } }), 401, "auth.credential_required");
     expectError(await server.call("PUT /api/v1/iam/users/me", { body: "{" }), 400, "common.validation_failed");
     const refused = await withoutTrace(server, () =>
@@ -165,8 +156,8 @@ describe("what is wrong is told in the order in which it matters", () => {
   });
 });
 
-describe("the trail", () => {
-  it("of a success holds who, what and from where, and no password or token", async () => {
+describe("the audit log", () => {
+  it("has principal, input and address of a success, and no password or token", async () => {
     const secret = `a secret harbour ${unique()}`;
     const body = registration({ password: secret });
     const from = anAddress();
@@ -178,23 +169,23 @@ describe("the trail", () => {
     const { rows } = await server.application.platform.database.owner
       .selectFrom("audit_entries")
       .selectAll()
-      .where("operation", "in", ["identity.register", "identity.verifyEmail", "authentication.login"])
+      .where("operation", "in", ["authentication.register", "authentication.verifyEmail", "authentication.login"])
       .orderBy("id")
       .execute()
       .then((all: AnyBody[]) => ({ rows: all }));
-    const mine = rows.find((row: AnyBody) => row.personal?.input?.email === body.email && row.operation === "identity.register");
+    const mine = rows.find((row: AnyBody) => row.personal?.input?.email === body.email && row.operation === "authentication.register");
     expect(mine).toMatchObject({ caller_kind: "anonymous", user_id: null, ip_address: from, user_agent: "Browser/2.0" });
-    // What tells of a person lies apart, so that it can be encrypted under their key.
+    // Personal data is stored separately, so that it can be encrypted under the person's key.
     const [email, firstName, lastName] = ["[personal]", "[personal]", "[personal]"];
     expect(mine.input).toEqual({ ...body, password: "[secret]", email, firstName, lastName });
     expect(mine.personal).toEqual({ input: { email: body.email, firstName: body.firstName, lastName: body.lastName } });
     const text = JSON.stringify(rows);
     expect(text).not.toContain(secret);
     expect(text).not.toContain(token);
-    expect(rows.filter((row: AnyBody) => row.operation === "identity.verifyEmail").length).toBeGreaterThan(0);
+    expect(rows.filter((row: AnyBody) => row.operation === "authentication.verifyEmail").length).toBeGreaterThan(0);
   });
 
-  it("of a refusal holds no change", async () => {
+  it("gets no change from a refused call", async () => {
     await withoutTrace(server, () =>
       server.call(`PATCH /api/v1/users/${administrator.id}`, { token: administrator.token, body: { status: "Suspended" } }),
     );

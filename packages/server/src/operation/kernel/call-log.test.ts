@@ -2,7 +2,7 @@ import { anAddress, newPerson } from "@gatehouse/testing/people.ts";
 import { startTestServer } from "@gatehouse/testing/server.ts";
 import { expect, it } from "vitest";
 
-it("writes what a security control has refused at info, also of queries, and other queries at debug", async () => {
+it("logs refusals by a security control at info, also of queries, and other queries at debug", async () => {
   const server = await startTestServer();
   try {
     const info = 30;

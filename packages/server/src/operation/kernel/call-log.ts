@@ -9,7 +9,7 @@ import type { Call, RefusedCall } from "./dispatch.ts";
 import { type EndedCall, logFields, logLevelOf } from "./log-line.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 
-/** Records how each call ended: a measurement, a log line, and an audit entry for what no command has written itself. */
+/** Records the result of each call: a metric, a log line, and an audit entry where no command transaction wrote one. */
 export class CallLog {
   readonly auditBuffer: AuditBuffer;
   readonly #platform: Platform;
@@ -32,8 +32,8 @@ export class CallLog {
   }
 
   /**
-   * Audits and counts a call that its credential does not permit, or whose credential is unknown. An unknown caller's entry belongs to no
-   * organization. The input was not read. `began` is of `performance.now()`.
+   * Audits and counts a call that was refused because of its credential. The entry of an unknown caller has no organization. The input was
+   * not validated, so it is omitted. `began` is a value of `performance.now()`.
    */
   refused(runnable: Runnable, { origin, principal, error }: Omit<RefusedCall, "operation">, began: number): void {
     const call = { operation: runnable.operation.name, input: {}, principal, origin };
@@ -48,32 +48,32 @@ export class CallLog {
     return { operation, principal, origin, input, now, details, organizationId: tenant ?? null };
   }
 
-  /** Audits what was denied, or failed because of a rule; not an invalid request, nor one for a thing that does not exist. */
+  /** Audits denied calls, and calls that violated a business rule; not invalid requests, nor requests for what does not exist. */
   #auditRefusal(operation: Operation, call: Call, progress: CallProgress, { definition: { code, status } }: OperationError): void {
     if (call.principal.kind === "system") return;
     const result = resultOf(status, progress.stage);
     if (result === undefined || code === CredentialRequired.code) return;
-    // A query that a rule has failed has disclosed nothing.
+    // A failed query has disclosed nothing.
     if (result === "failed" && operation.kind === "query" && operation.audit?.reading === undefined) return;
-    // The entry of a non-member's call does not belong to the organization that they asked for, which may not exist.
+    // A non-member's entry is not in the audit log of the requested organization, which may not exist.
     const { after: _, ...details } = progress.details;
     const audited = this.audited(operation, call, { ...progress, details, tenant: status === 404 ? null : progress.tenant });
     this.auditBuffer.add(audited, { result, reason: code });
   }
 
-  #observe({ operation, measuredAs }: Runnable, ended: EndedCall, began: number): void {
+  #observe({ operation, metricLabel }: Runnable, ended: EndedCall, began: number): void {
     const { logger, metrics } = this.#platform;
     const { call, outcome } = ended;
     const milliseconds = performance.now() - began;
-    metrics.operationSeconds.observe(measuredAs, outcome, milliseconds / 1_000);
-    metrics.activity[operation.kind].note(outcome === "internal_error", milliseconds);
+    metrics.operationSeconds.observe(metricLabel, outcome, milliseconds / 1_000);
+    metrics.activity[operation.kind].record(outcome === "internal_error", milliseconds);
     if (operation.deprecated !== undefined) metrics.deprecatedCalls.inc({ operation: operation.name, principal: call.principal.kind });
     const level = logLevelOf(operation, call, outcome);
     if (logger.isLevelEnabled(level)) logger[level](logFields(operation, ended, milliseconds), `${operation.name}: ${outcome}`);
   }
 }
 
-/** How the audit log records an error of this status; undefined where it records none. */
+/** The audit result of an error status; undefined where it is not audited. */
 function resultOf(status: number, stage: CallProgress["stage"]): AuditResult | undefined {
   if (stage === "before") return undefined;
   if (stage === "authorizing" && status === 404) return "refused";

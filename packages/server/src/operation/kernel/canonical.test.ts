@@ -16,7 +16,7 @@ const canonical = canonicalInput(
 );
 
 describe("the ids of an input", () => {
-  it("are written in lower case wherever the schema has one, and nothing else is touched", () => {
+  it("are converted to lower case wherever the schema has an id, and nothing else is changed", () => {
     expect(canonical({ id: upper, maybe: upper, list: [id, upper], checks: [{ userId: upper, name: upper }], name: upper })).toEqual({
       id,
       maybe: id,
@@ -27,9 +27,9 @@ describe("the ids of an input", () => {
     expect(canonical({ id, maybe: null })).toEqual({ id, maybe: null });
   });
 
-  it("that are so already cost no copy; the caller's own object is left as it was", () => {
-    const sound = { id, list: [id], checks: [{ userId: id, name: "x" }] };
-    expect(canonical(sound)).toBe(sound);
+  it("in lower case are not copied, and the caller's own object is never changed", () => {
+    const canonicalAlready = { id, list: [id], checks: [{ userId: id, name: "x" }] };
+    expect(canonical(canonicalAlready)).toBe(canonicalAlready);
     const given = { id: upper, list: [upper] };
     canonical(given);
     expect(given).toEqual({ id: upper, list: [upper] });
@@ -37,7 +37,7 @@ describe("the ids of an input", () => {
 });
 
 describe("the times of an input", () => {
-  it("are written in UTC, and null stays null", () => {
+  it("are converted to UTC, and null stays null", () => {
     expect(canonical({ id, until: "2026-11-27T23:59:59+07:00[Asia/Ho_Chi_Minh]" })).toEqual({ id, until: "2026-11-27T16:59:59.000Z" });
     expect(canonical({ id, until: null })).toEqual({ id, until: null });
   });

@@ -1,12 +1,11 @@
 import { readTimeBound, readTimestamp } from "#platform/timestamp.ts";
-import { type TObject, type TSchema, timeBoundMark, timestampFormat } from "../declaration/schema.ts";
+import { type TObject, type TSchema, timeBoundKeyword, timestampFormat } from "../declaration/schema.ts";
 
 type Rewrite = (value: unknown) => unknown;
 
 /**
- * Writes the ids of an input in lower case, as the database does, and its times in UTC, as answers have them. What is
- * compared, stored and published in events is then one value, however the caller has written it. The input itself is
- * left as it is. It must be valid: `inputCheck` runs before.
+ * Converts the ids of an input to lower case, as in the database, and its times to UTC, as in answers. Comparisons, rows and events then
+ * have one value, however the caller wrote it. The input object is not changed. The input must be valid: `inputCheck` runs before.
  */
 export function canonicalInput(schema: TObject): (input: Record<string, unknown>) => Record<string, unknown> {
   const rewrite = rewriteOf(schema);
@@ -15,18 +14,18 @@ export function canonicalInput(schema: TObject): (input: Record<string, unknown>
 
 type Node = TSchema & {
   readonly format?: string;
-  readonly [timeBoundMark]?: "start" | "end";
+  readonly [timeBoundKeyword]?: "start" | "end";
   readonly properties?: Readonly<Record<string, TSchema>>;
   readonly items?: TSchema;
   readonly anyOf?: readonly TSchema[];
 };
 
-/** Undefined where nothing below the schema is an id or a time. */
+/** Undefined where the schema contains no id and no time. */
 function rewriteOf(schema: TSchema): Rewrite | undefined {
   const node = schema as Node;
   if (node.format === "uuid") return (value) => (typeof value === "string" && /[A-F]/.test(value) ? value.toLowerCase() : value);
   if (node.format === timestampFormat) return (value) => (typeof value === "string" ? (readTimestamp(value) ?? value) : value);
-  const bound = node[timeBoundMark];
+  const bound = node[timeBoundKeyword];
   if (bound !== undefined) return (value) => (typeof value === "string" ? (readTimeBound(value, bound) ?? value) : value);
   if (node.properties) return rewriteObject(node.properties);
   if (node.items) return rewriteArray(node.items);

@@ -6,15 +6,15 @@ import { lockSubject, WriteConflictError } from "#platform/log/log.ts";
 import { policies } from "#platform/resilience/policies.ts";
 import { recordAudit } from "./audit.ts";
 import type { CallLog } from "./call-log.ts";
-import { type CommandEffects, commandContext, type KernelParts } from "./contexts.ts";
+import { type CommandEffects, commandContext, type KernelDependencies } from "./contexts.ts";
 import type { Answer, Call } from "./dispatch.ts";
-import { claimKey, claimOf, keepAnswer, releaseKey } from "./idempotency.ts";
+import { claimKey, claimOf, releaseKey, storeAnswer } from "./idempotency.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 
-/** Retries of a command that lost against another transaction. */
+/** The retries of a command after a conflict with another transaction. */
 const { times: retriesMax, firstPauseMs } = policies["postgresql.primary"].retries;
 
-/** A call of a command that is validated, authorized and prepared. */
+/** A validated, authorized and prepared call of a command. */
 export interface PreparedCommand {
   readonly runnable: Runnable;
   readonly call: Call;
@@ -23,23 +23,23 @@ export interface PreparedCommand {
   readonly prepared: unknown;
 }
 
-/** What one transaction of a command does: all of it, or its next part. */
-interface Part extends PreparedCommand {
-  /** The answer of the part before. */
+/** The work of one transaction: the whole command, or its next batch. */
+interface Batch extends PreparedCommand {
+  /** The answer of the previous batch. */
   readonly done: unknown;
 }
 
-interface PartAnswer extends Answer {
+interface BatchAnswer extends Answer {
   readonly more?: boolean;
 }
 
-/** Commits state, events, audit entry and idempotent answer of commands, each in one transaction. */
+/** Commits the state, events, audit entry and idempotent answer of each command in one transaction. */
 export class CommandTransactions {
-  readonly #parts: KernelParts;
+  readonly #dependencies: KernelDependencies;
   readonly #calls: CallLog;
 
-  constructor(parts: KernelParts, calls: CallLog) {
-    this.#parts = parts;
+  constructor(dependencies: KernelDependencies, calls: CallLog) {
+    this.#dependencies = dependencies;
     this.#calls = calls;
   }
 
@@ -53,39 +53,39 @@ export class CommandTransactions {
     }
   }
 
-  async #untilCommitted(part: Part): Promise<PartAnswer> {
-    // After a write conflict on a subject the next attempt locks it: commands that only retry could conflict without end.
+  async #untilCommitted(batch: Batch): Promise<BatchAnswer> {
+    // After a write conflict on a subject, the next attempt locks it: commands that only retry could conflict forever.
     let contended: string | undefined;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#attempt(part, contended);
+        return await this.#attempt(batch, contended);
       } catch (error) {
         if (error instanceof WriteConflictError) contended = error.subject;
         else if (!isTransient(error)) throw error;
-        // Nothing was kept and a retry may well succeed: unavailable, not an internal error.
-        if (attempt > retriesMax) throw new Unavailable("a turn at what others are changing", error);
-        // A random pause, so that two commands that collided do not collide again.
+        // Everything was rolled back and a later attempt may succeed: unavailable, not an internal error.
+        if (attempt > retriesMax) throw new Unavailable("write lock", error);
+        // A random pause, so that two conflicting commands do not conflict again.
         await new Promise((resolve) => setTimeout(resolve, Math.random() * firstPauseMs * attempt));
       }
     }
   }
 
-  async #attempt({ runnable, call, scope, progress, prepared, done }: Part, contended?: string): Promise<PartAnswer> {
+  async #attempt({ runnable, call, scope, progress, prepared, done }: Batch, contended?: string): Promise<BatchAnswer> {
     const { operation } = runnable;
-    const { database, keys, clock, publisher, tracer } = this.#parts.platform;
+    const { database, keys, clock, publisher, tracer } = this.#dependencies.platform;
     const now = new Date(clock.now());
     const key = call.idempotencyKey === undefined ? undefined : { ...claimOf(call, keys), now };
-    // Handlers of the events continue the command's own span, however long the transaction took.
+    // Event consumers continue the span of the command.
     const traceparent = tracer.inject() ?? call.traceparent ?? null;
     const effects: CommandEffects = { events: [], hasMore: false };
     let appended: readonly NewEvent[] = [];
-    const answer = await database.transact(scope, async (tx): Promise<PartAnswer & { readonly repeated?: true }> => {
-      // The port may run this function again after a conflict; the first run's effects do not count.
+    const answer = await database.transact(scope, async (tx): Promise<BatchAnswer & { readonly repeated?: true }> => {
+      // The port may run this function again after a conflict; the effects of the earlier run are discarded.
       effects.events.length = 0;
       appended = [];
       effects.hasMore = false;
       if (contended !== undefined) await lockSubject(tx, contended);
-      const context = commandContext(this.#parts, runnable, call, { tx, now, effects, progress }) as never;
+      const context = commandContext(this.#dependencies, runnable, call, { tx, now, effects, progress }) as never;
       const stillValid = (output: unknown) => operation.stillValid?.(context, output as never) ?? true;
       const first = key && (await claimKey(tx, key, keys, stillValid));
       if (first) return { ...first, repeated: true };
@@ -97,7 +97,7 @@ export class CommandTransactions {
       }
       const more = effects.hasMore;
       const revision = await recordAudit(tx, { ...this.#calls.audited(operation, call, progress), now, output }, more);
-      if (key) await (more ? releaseKey(tx, key) : keepAnswer(tx, key, { output, revision }, keys));
+      if (key) await (more ? releaseKey(tx, key) : storeAnswer(tx, key, { output, revision }, keys));
       return { output, revision, more };
     });
     const { repeated, ...given } = answer;
@@ -107,7 +107,6 @@ export class CommandTransactions {
   }
 }
 
-/** The span of an append. */
 const appendSpan = {
   kind: "producer",
   attributes: { "messaging.operation.type": "send", "messaging.destination.name": "events" },

@@ -8,7 +8,7 @@ let organization: OrganizationOf;
 beforeAll(async () => {
   server = await startTestServer();
   // PGlite has one holder, and one command at a time: there is nothing to be in the way of.
-  others = backend === "postgresql" ? [await server.beside(), await server.beside()] : [];
+  others = backend === "postgresql" ? [await server.startAnother(), await server.startAnother()] : [];
   organization = await newOrganization(server);
 });
 afterAll(async () => {
@@ -16,12 +16,12 @@ afterAll(async () => {
   await server.close();
 });
 
-describe("commands on one thing at the same time", () => {
-  it("are all done, one after the other, however many come and wherever", { timeout: 60_000 }, async () => {
+describe("concurrent commands on one aggregate", () => {
+  it("all succeed one after the other, in several processes", { timeout: 60_000 }, async () => {
     const { token } = organization.owner;
     const path = `/api/v1/iam/organizations/${organization.id}`;
     for (const other of others) await expect.poll(async () => (await other.call(`GET ${path}`, { token })).status).toBe(200);
-    // As many clients as the processes let administration have connections, so that nobody is refused for want of room.
+    // As many clients as administration has connections in all processes, so that no call is refused by the bulkhead.
     const clients = [server, ...others].flatMap((http) => Array.from({ length: 7 }, () => http));
     const renames = clients.map(async (http, client) => {
       const answers = [];
@@ -30,7 +30,7 @@ describe("commands on one thing at the same time", () => {
     });
     const answers = (await Promise.all(renames)).flat();
     expect(answers.filter(({ status }) => status !== 200).map(({ body }) => body)).toEqual([]);
-    // What remains is what the newest revision says.
+    // The newest revision wins.
     const revisions = answers.map(({ headers, body }) => ({ at: BigInt(headers["x-gatehouse-revision"] as string), body }));
     const newest = revisions.reduce((one, other) => (other.at > one.at ? other : one));
     expect((await server.call<AnyBody>(`GET ${path}`, { token })).body.name).toBe(newest.body.name);

@@ -27,7 +27,7 @@ const lend = library.command("lend", {
   run: async (_context, _input, services) => ({ services }),
 });
 
-describe("what the kernel offers a use case", () => {
+describe("the context of a use case", () => {
   let server: TestServer;
   let user: Principal;
   let dispatch: InternalDispatch;
@@ -49,7 +49,7 @@ describe("what the kernel offers a use case", () => {
   const refusal = (values: readonly string[], principal: Principal) =>
     dispatch(lend, { values: [...values] }, { principal }).catch((error) => error);
 
-  it("a delegation check: the declared error, with the missing permissions, twenty at most", async () => {
+  it("has a delegation check that fails with the declared error and at most twenty missing permissions", async () => {
     expect(await refusal(["held", "missing.0"], user)).toMatchObject({
       definition: NotYours,
       details: [{ field: "books", rule: "held", permission: "missing.0" }],
@@ -58,7 +58,7 @@ describe("what the kernel offers a use case", () => {
     expect((await refusal(["held"], { kind: "anonymous" })).definition).toBe(NotYours);
   });
 
-  it("lets pass who holds everything, and whoever has the machine", async () => {
+  it("has a delegation check that passes for a caller with all permissions, and for the operator", async () => {
     for (const [values, principal] of [
       [["held"], user],
       [[], user],
@@ -68,7 +68,7 @@ describe("what the kernel offers a use case", () => {
     }
   });
 
-  it("services, and no port that reads or writes past its context", async () => {
+  it("has services, and no port that bypasses the context", async () => {
     const { services } = (await dispatch(lend, { values: [] }, { principal: user })).output;
     expect(services.toSorted()).toEqual(["clock", "keys", "limits", "logger", "metrics", "operations", "revision", "settings"]);
   });

@@ -31,8 +31,8 @@ import { pageRequest } from "./paging.ts";
 import { addAuditDetails, type CallProgress, type Runnable } from "./runnable.ts";
 import { scopeIn, scopeOf } from "./scope.ts";
 
-/** What contexts are made from, the same for every call of a process. */
-export interface KernelParts {
+/** The dependencies of contexts, the same for every call of a process. */
+export interface KernelDependencies {
   readonly platform: Platform;
   readonly services: Services;
   readonly catalogue: Catalogue;
@@ -42,16 +42,16 @@ export interface KernelParts {
 
 type PageInput = { readonly limit?: number; readonly cursor?: string };
 
-/** More details would not help the caller. */
+/** The most missing permissions in an error's details. More would not help the caller. */
 const missingShownMax = 20;
 
 type Read<T> = (store: unknown, uses: unknown) => Promise<T>;
 
-/** The context of `prepare`, of the resolvers `tenant` and `ownerOf`, and of queries from memory. */
+/** The context of `prepare`, of the resolvers `tenant` and `ownerOf`, and of in-memory queries. */
 export type PrepareContext = ReturnType<typeof prepareContext>;
 
-export function prepareContext(parts: KernelParts, { operation, module }: Runnable, call: Call, progress: CallProgress) {
-  const { platform, modules } = parts;
+export function prepareContext(dependencies: KernelDependencies, { operation, module }: Runnable, call: Call, progress: CallProgress) {
+  const { platform, modules } = dependencies;
   const { principal, origin } = call;
   const now = new Date(platform.clock.now());
   const readIn = <T>(scope: Scope, work: Read<T>): Promise<T> =>
@@ -59,10 +59,10 @@ export function prepareContext(parts: KernelParts, { operation, module }: Runnab
   const missingPermissions = async (organizationId: string | null, values: readonly string[]): Promise<readonly string[]> => {
     if (isSystemOrOperator(principal) || values.length === 0) return [];
     if (!isIdentified(principal)) return values;
-    return parts.authorizer.missingPermissions(principal, organizationId, values);
+    return dependencies.authorizer.missingPermissions(principal, organizationId, values);
   };
   return {
-    ...sharedContext(parts, module, call, now),
+    ...sharedContext(dependencies, module, call, now),
     get user(): UserPrincipal {
       return userOf(principal);
     },
@@ -71,7 +71,7 @@ export function prepareContext(parts: KernelParts, { operation, module }: Runnab
     },
     audit: (details: AuditDetails): void => addAuditDetails(progress, details),
     reading<T>(work: Read<T>): Promise<T> {
-      if (progress.stage === "before") throw new Error(`${operation.name} reads under its tenant before the tenant is resolved`);
+      if (progress.stage === "before") throw new Error(`${operation.name} reads within its tenant before the tenant is resolved`);
       return readIn(scopeOf(operation, progress.tenant, principal), work);
     },
     readingTenant: <T>(organizationId: string | null, work: Read<T>): Promise<T> => readIn(scopeIn(organizationId, principal), work),
@@ -84,7 +84,7 @@ export function prepareContext(parts: KernelParts, { operation, module }: Runnab
       // A credential of one organization never acts in another.
       if (!isIdentified(principal) || isForeignTo(principal, organizationId)) return false;
       const request = { origin, now: platform.clock.now() };
-      return after(parts.authorizer.holds(principal, organizationId, value, request), (answer) => answer === true);
+      return after(dependencies.authorizer.holds(principal, organizationId, value, request), (answer) => answer === true);
     },
     missingPermissions,
     async requireHeld(
@@ -99,12 +99,12 @@ export function prepareContext(parts: KernelParts, { operation, module }: Runnab
   };
 }
 
-/** The context of a query's `run`, over the rows that `db` lets it see. A cursor of `list` is valid for that list alone. */
-export function queryContext(parts: KernelParts, module: AnyModule, call: Call, db: ReadHandle, list: string) {
-  const { platform, modules } = parts;
+/** The context of a query's `run`, with read access by `db`. A cursor is valid for the list with the name `list` only. */
+export function queryContext(dependencies: KernelDependencies, module: AnyModule, call: Call, db: ReadHandle, list: string) {
+  const { platform, modules } = dependencies;
   const now = new Date(platform.clock.now());
   return {
-    ...sharedContext(parts, module, call, now),
+    ...sharedContext(dependencies, module, call, now),
     get user(): UserPrincipal {
       return userOf(call.principal);
     },
@@ -117,7 +117,7 @@ export function queryContext(parts: KernelParts, module: AnyModule, call: Call, 
   };
 }
 
-/** What one run of a command has left to do after it: its events to append, and whether more of the work follows. */
+/** The effects of one run of a command: the events to append, and whether another batch follows. */
 export interface CommandEffects {
   readonly events: NewEvent[];
   hasMore: boolean;
@@ -125,19 +125,19 @@ export interface CommandEffects {
 
 /** The context of a command's `run`, in its transaction `tx`. */
 export function commandContext(
-  parts: KernelParts,
+  dependencies: KernelDependencies,
   { module, operation }: Runnable,
   call: Call,
   { tx, now, effects, progress }: { tx: WriteHandle; now: Date; effects: CommandEffects; progress: CallProgress },
 ) {
-  const { platform, modules } = parts;
+  const { platform, modules } = dependencies;
   const { store } = module.declaration;
   const db = tx as unknown as ReadHandle;
   const emit: Emit = (event, data) =>
     void effects.events.push(newEvent(event as unknown as EventDefinition, data as Record<string, unknown>));
   const enqueue: Enqueue = (job, payload) => platform.jobs.enqueue(tx, job, payload);
   return {
-    ...sharedContext(parts, module, call, now),
+    ...sharedContext(dependencies, module, call, now),
     get user(): UserPrincipal {
       return userOf(call.principal);
     },
@@ -150,7 +150,7 @@ export function commandContext(
     enqueue,
     audit: (details: AuditDetails): void => addAuditDetails(progress, details),
     more(): void {
-      if (operation.inParts === undefined) throw new Error(`${operation.name} is not declared to work in parts`);
+      if (operation.inBatches === undefined) throw new Error(`${operation.name} is not declared to work in batches`);
       effects.hasMore = true;
     },
     expectVersion(current: number): void {
@@ -160,8 +160,8 @@ export function commandContext(
   };
 }
 
-/** `now` is one moment for the whole run. `user` and `identified` are getters of each context: they throw for other principals. */
-const sharedContext = ({ services, modules }: KernelParts, module: AnyModule, { principal, origin }: Call, now: Date) => ({
+/** `now` is constant for the whole run. `user` and `identified` are getters of each context: they throw for other principals. */
+const sharedContext = ({ services, modules }: KernelDependencies, module: AnyModule, { principal, origin }: Call, now: Date) => ({
   principal,
   origin,
   now,

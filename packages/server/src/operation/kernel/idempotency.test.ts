@@ -10,23 +10,22 @@ import {
   signIn,
   unique,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const server = serverOfSuite();
 let person: Person;
 let administrator: Person;
 beforeAll(async () => {
-  server = await startTestServer();
   person = await newPerson(server);
   administrator = await newAdministrator(server);
 });
-afterAll(() => server.close());
 
 const draft = () => {
-  const name = `Kept ${unique()}`;
+  const name = `Idempotent ${unique()}`;
   return { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" };
 };
 const create = (body: unknown, key: string, token = person.token): Promise<Answer<AnyBody>> =>
@@ -39,7 +38,7 @@ const countOf = async (name: string): Promise<string | undefined> => {
 };
 
 describe("Idempotency-Key on a POST", () => {
-  it("gives the first answer again: status, body, revision and ETag, and nothing is done twice", async () => {
+  it("returns the first answer to a retry: status, body, revision and ETag, and runs the command once", async () => {
     const [body, key] = [draft(), unique()];
     const first = await create(body, key);
     expectWritten(first, 201);
@@ -50,13 +49,13 @@ describe("Idempotency-Key on a POST", () => {
     expect(await countOf(body.name)).toBe("1");
   });
 
-  it("with another body is refused with 409, and nothing is done", async () => {
+  it("with another body is refused with 409, and nothing is written", async () => {
     const key = unique();
     expectWritten(await create(draft(), key), 201);
     expectError(await withoutTrace(server, () => create(draft(), key)), 409, "common.idempotency_key_reused", "Idempotency-Key");
   });
 
-  it("is the caller's own, and the operation's own", async () => {
+  it("is separate for each caller and each operation", async () => {
     const key = unique();
     const other = await newPerson(server);
     const [one, two] = [await create(draft(), key), await create(draft(), key, other.token)];
@@ -69,7 +68,7 @@ describe("Idempotency-Key on a POST", () => {
     expectWritten(role, 201);
   });
 
-  it("of sixteen at the same moment has one effect and one answer", async () => {
+  it("of sixteen concurrent calls has one effect and one answer", async () => {
     const [body, key] = [draft(), unique()];
     const answers = await Promise.all(Array.from({ length: 16 }, () => create(body, key)));
     expect(answers.map(({ status }) => status)).toEqual(Array(16).fill(201));
@@ -78,7 +77,7 @@ describe("Idempotency-Key on a POST", () => {
     expect(await countOf(body.name)).toBe("1");
   });
 
-  it("of an attempt that failed is free again, also for another body", async () => {
+  it("of a failed attempt can be reused, also with another body", async () => {
     const key = unique();
     const taken = draft();
     await create(taken, unique());
@@ -87,7 +86,7 @@ describe("Idempotency-Key on a POST", () => {
     expectWritten(await create(draft(), key), 201);
   });
 
-  it("is the same request, in whatever order its fields stand and however its JSON is written", async () => {
+  it("recognizes a request independently of field order and JSON formatting", async () => {
     const [{ name, slug, country }, key] = [draft(), unique()];
     const first = await create({ name, slug, country }, key);
     expectWritten(first, 201);
@@ -99,7 +98,7 @@ describe("Idempotency-Key on a POST", () => {
     }
   });
 
-  it("tells nested fields apart, and lists by their order", async () => {
+  it("distinguishes requests by nested fields and by the order of lists", async () => {
     const set = (attributes: unknown, key: string) =>
       server.call("POST /api/v1/audit/events", {
         token: administrator.token,
@@ -119,7 +118,7 @@ describe("Idempotency-Key on a POST", () => {
       expectError(await withoutTrace(server, () => set(other, key)), 409, "common.idempotency_key_reused", "Idempotency-Key");
   });
 
-  it("of callers without a credential is told apart by address and request: two who have chosen the same do not meet", async () => {
+  it("of anonymous callers is separate for each address and request, and stores neither", async () => {
     const [key, from] = [unique(), anAddress()];
     const register = (body: object, address: string) =>
       server.call("POST /api/v1/iam/auth/register", { body, from: address, headers: { "idempotency-key": key } });
@@ -131,12 +130,12 @@ describe("Idempotency-Key on a POST", () => {
       server.application.platform.database.owner,
     );
     expect(rows).toHaveLength(3);
-    // Neither the address nor anything that a password could be searched with.
+    // Neither the address nor a hash that a password could be guessed from.
     for (const row of rows) expect(row["caller"]).toMatch(/^anonymous:[\w-]{43}$/);
     expect(JSON.stringify(rows)).not.toContain(from);
   });
 
-  it("is another one in a session for an organization, where the same input may mean another", async () => {
+  it("is separate in a session for an organization", async () => {
     const key = unique();
     const owner = await newPerson(server);
     const organization = await newOrganization(server, owner);
@@ -150,7 +149,7 @@ describe("Idempotency-Key on a POST", () => {
     expect(answer.body.organizationId).toBe(organization.id);
   });
 
-  it("gives no session again that has ended: the sign-in is done anew", async () => {
+  it("does not return a session that has ended: the retry signs in again", async () => {
     const [key, from] = [unique(), anAddress()];
     const someone = await newPerson(server);
     const login = (body: object = {}) =>
@@ -162,14 +161,14 @@ describe("Idempotency-Key on a POST", () => {
     const me = async (token: string) => (await server.call("GET /api/v1/iam/users/me", { token })).status;
     const first = await login();
     expectWritten(await server.call("POST /api/v1/iam/auth/logout", { token: first.body.sessionToken, body: {} }), 204);
-    // At the same moment, too: one signs in, and the others get its answer.
+    // Of concurrent retries one signs in, and the others get its answer.
     const retries = await Promise.all([login(), login(), login(), login()]);
     for (const retry of retries) expect([retry.status, await me(retry.body.sessionToken)]).toEqual([200, 200]);
     expect(new Set(retries.map(({ body }) => body.sessionToken)).size).toBe(1);
     expect(retries[0]?.body.sessionToken).not.toBe(first.body.sessionToken);
   });
 
-  it("gives a sign-in's session again, which lies sealed in the database, with the request", async () => {
+  it("returns the session of a sign-in to a retry, and stores answer and request encrypted", async () => {
     const [key, from] = [unique(), anAddress()];
     const login = () =>
       server.call("POST /api/v1/iam/auth/login", {
@@ -192,7 +191,7 @@ describe("Idempotency-Key on a POST", () => {
     expect(JSON.stringify(rows)).not.toContain(bare);
   });
 
-  it("keeps a registration to one mail", async () => {
+  it("sends one mail for a repeated registration", async () => {
     const [body, key, from] = [registration(), unique(), anAddress()];
     const register = () => server.call("POST /api/v1/iam/auth/register", { body, from, headers: { "idempotency-key": key } });
     const first = await register();
@@ -200,18 +199,18 @@ describe("Idempotency-Key on a POST", () => {
     expect(again.body).toEqual(first.body);
   });
 
-  it("that is too long is refused; two long ones are never taken for one", async () => {
+  it("that is too long is refused rather than truncated", async () => {
     expectError(await withoutTrace(server, () => create(draft(), "k".repeat(256))), 400, "common.validation_failed", "Idempotency-Key");
     expectWritten(await create(draft(), "k".repeat(255)), 201);
   });
 
-  it("with no key given makes two of two", async () => {
+  it("that is empty counts as absent: both calls create an organization", async () => {
     const [one, two] = [await create(draft(), ""), await create(draft(), "")];
     expect([one.status, two.status]).toEqual([201, 201]);
   });
 
-  // Last, because it ends the sessions of all.
-  it("gives no session again whose time is over", async () => {
+  // Last, because it expires all sessions.
+  it("does not return an expired session", async () => {
     const [key, from] = [unique(), anAddress()];
     const login = () =>
       server.call("POST /api/v1/iam/auth/login", { body: { email: person.email, password }, from, headers: { "idempotency-key": key } });

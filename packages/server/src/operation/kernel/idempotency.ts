@@ -13,7 +13,7 @@ import type { Call } from "./dispatch.ts";
 export const idempotencySteps: readonly SchemaStep[] = [
   {
     name: "0005_operation_idempotency_keys",
-    why: "the first answer to each Idempotency-Key, so that a retry gets it again (docs/contract.md)",
+    why: "the first answer to each Idempotency-Key, for retries (docs/contract.md)",
     async up(db) {
       await sql`create table idempotency_keys (
         caller text not null,
@@ -31,8 +31,8 @@ export const idempotencySteps: readonly SchemaStep[] = [
   },
 ];
 
-/** A later request with the key counts as a new one. */
-export const keptSeconds = 24 * 3_600;
+/** How long an answer is retained. A later request with the same key counts as a new one. */
+export const retentionSeconds = 24 * 3_600;
 const purpose = "idempotent answer";
 const requestPurpose = "idempotent request";
 
@@ -48,9 +48,9 @@ export interface FirstAnswer {
   readonly revision: string;
 }
 
-/** An Idempotency-Key as one principal uses it for one operation, and what it was sent with. */
+/** An Idempotency-Key of one principal for one operation, and the hash of its request. */
 interface Claim {
-  /** The principal's key; the column keeps the name that processes of older releases read. */
+  /** The principal's key. The column has the name that processes of older releases read. */
   readonly caller: string;
   readonly operation: string;
   readonly key: string;
@@ -58,9 +58,9 @@ interface Claim {
 }
 
 /**
- * Claims the key for the principal, with the organization of its credential: the same input may mean another organization there.
- * Anonymous callers are told apart by address and request, so that two who chose the same key do not meet. Both are kept as a code under
- * the master key, since a request may hold a password.
+ * The claim of a principal, with the organization of its credential: the same input may refer to another organization there. Anonymous
+ * callers are distinguished by address and request, so that two callers with the same key do not collide. Both are stored as an HMAC
+ * under the master key, because a request may contain a password.
  */
 export function claimOf({ operation, principal, origin, idempotencyKey, input }: Call, keys: KeyRing): Claim {
   const requestHash = hashRequest(input);
@@ -70,20 +70,20 @@ export function claimOf({ operation, principal, origin, idempotencyKey, input }:
     return { ...claim, caller: `${principalKey(principal)}${organizationId === null ? "" : `@${organizationId}`}` };
   }
   const [{ key }] = keys.derive("idempotent caller") as readonly [DerivedKey];
-  const code = createHmac("sha256", key)
+  const mac = createHmac("sha256", key)
     .update(JSON.stringify([origin.ip && clientNetwork(origin.ip), requestHash]))
     .digest("base64url");
-  return { ...claim, caller: `anonymous:${code}` };
+  return { ...claim, caller: `anonymous:${mac}` };
 }
 
-/** Equal for every way to write the same JSON: the order of members has no meaning (RFC 8259 §4). */
+/** Equal for all serializations of the same JSON: the order of members has no meaning (RFC 8259 §4). */
 const hashRequest = (input: unknown): string =>
   createHash("sha256")
     .update(JSON.stringify(input, (_name, value: unknown) => (isObject(value) ? sorted(value) : value)))
     .digest("hex");
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
-/** By UTF-16 code units (RFC 8785 §3.2.3). A list of pairs, since an object puts names that are numbers first. */
+/** Sorted by UTF-16 code units (RFC 8785 §3.2.3). A list of pairs, because an object moves numeric names to the front. */
 const sorted = (value: Record<string, unknown>) => ({
   "": Object.keys(value)
     .sort()
@@ -91,8 +91,8 @@ const sorted = (value: Record<string, unknown>) => ({
 });
 
 /**
- * Claims the key inside the command's transaction, or returns the answer that it was given before, where that is `stillValid`. A second
- * call at the same moment waits here until the first has committed or failed; a failed one leaves no claim.
+ * Claims the key in the command's transaction, or returns the stored answer where it is `stillValid`. A concurrent call waits here until
+ * the first one has committed or failed. A failed call leaves no claim.
  */
 export async function claimKey(
   tx: WriteHandle,
@@ -101,12 +101,12 @@ export async function claimKey(
   stillValid: (output: unknown) => Promise<boolean> | boolean,
 ): Promise<FirstAnswer | undefined> {
   const { caller, operation, key, now } = claim;
-  // Encrypted, because a request may hold a password that could be guessed from a plain hash.
+  // Encrypted, because a request may contain a password that could be guessed from a plain hash.
   const requestHash = keys.encrypt(claim.requestHash, requestPurpose);
   const claimed = await sql`insert into idempotency_keys (caller, operation, key, request_hash, created_at)
     values (${caller}, ${operation}, ${key}, ${requestHash}, ${now}) on conflict do nothing returning key`.execute(tx);
   if (claimed.rows.length > 0) return undefined;
-  // Locked, so that of several retries whose answer is no longer valid one runs the command and the others get its answer.
+  // Locked: where the answer is no longer valid, one of several retries runs the command and the others get its answer.
   const { rows } = await sql<{ request_hash: string; answer: string; revision: string }>`
     select request_hash, answer, revision from idempotency_keys
     where caller = ${caller} and operation = ${operation} and key = ${key} for update`.execute(tx);
@@ -118,18 +118,18 @@ export async function claimKey(
   return (await stillValid(output)) ? { output, revision: first.revision } : undefined;
 }
 
-/** Stores the answer with the claim, encrypted: it may hold a credential. */
-export async function keepAnswer(tx: WriteHandle, { caller, operation, key }: Claim, answer: FirstAnswer, keys: Keys): Promise<void> {
+/** Stores the answer with the claim, encrypted: it may contain a credential. */
+export async function storeAnswer(tx: WriteHandle, { caller, operation, key }: Claim, answer: FirstAnswer, keys: Keys): Promise<void> {
   const ciphertext = keys.encrypt(JSON.stringify(answer.output), purpose);
   await sql`update idempotency_keys set answer = ${ciphertext}, revision = ${answer.revision}
     where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
 }
 
-/** Releases the claim: this transaction did a part of the work, and its answer is not the call's yet. */
+/** Releases the claim after a batch that is not the last: its answer is not yet the answer of the call. */
 export async function releaseKey(tx: WriteHandle, { caller, operation, key }: Claim): Promise<void> {
   await sql`delete from idempotency_keys where caller = ${caller} and operation = ${operation} and key = ${key}`.execute(tx);
 }
 
-/** Deletes at most `limit` answers that are past the time for retries, and returns how many. */
+/** Deletes at most `limit` expired answers, and returns their number. */
 export const pruneKeys = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
-  deleteSome(tx, "idempotency_keys", sql`created_at < ${new Date(now.getTime() - keptSeconds * 1_000)}`, limit);
+  deleteSome(tx, "idempotency_keys", sql`created_at < ${new Date(now.getTime() - retentionSeconds * 1_000)}`, limit);

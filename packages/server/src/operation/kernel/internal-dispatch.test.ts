@@ -16,14 +16,14 @@ const countBooks = library.query("countBooks", {
   run: async () => ({ count: 0 }),
 });
 
-it("calls an operation by its declaration, as the system from nowhere unless it is told otherwise", async () => {
+it("calls an operation by its declaration, by default as the system and without an address", async () => {
   const calls: Call[] = [];
   const dispatch = internalDispatch((call) => {
     calls.push(call);
     return { output: { count: 3 }, revision: "7" };
   });
   const { output, revision } = await dispatch(countBooks, { author: "Nguyễn Du" });
-  // A number by its declared type, without a cast.
+  // The declared type is a number, so no cast is needed.
   expect(output.count + 1).toBe(4);
   expect(revision).toBe("7");
   const origin = backgroundOrigin({ requestId: "request", traceId: "trace" });
@@ -35,7 +35,7 @@ it("calls an operation by its declaration, as the system from nowhere unless it 
   expect(calls[0]?.origin).toMatchObject({ ip: null, userAgent: null });
 });
 
-it("hands on what the operation fails with", async () => {
+it("rejects with the error of the operation", async () => {
   const failure = new Error("no operation is named so");
   const dispatch = internalDispatch(() => {
     throw failure;

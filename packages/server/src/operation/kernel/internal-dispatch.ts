@@ -5,7 +5,7 @@ import type { Static, TObject, TSchema } from "../declaration/schema.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { backgroundOrigin } from "./scheduled.ts";
 
-/** The answer of an operation that was called by its declaration. */
+/** The typed answer of an operation. */
 export interface TypedAnswer<Output> {
   readonly output: Output;
   /** Of a command: the revision of its transaction. */
@@ -13,8 +13,8 @@ export interface TypedAnswer<Output> {
 }
 
 /**
- * Calls an operation of the same program by its declaration, as the system unless `options` says otherwise. What comes from another
- * program names its operation instead, and goes through {@link Dispatch}.
+ * Calls an operation of the same program by its declaration, by default as the principal `system`. Calls from other programs name their
+ * operation and use {@link Dispatch}.
  */
 export interface InternalDispatch {
   <Input extends TObject, Output extends TSchema>(
@@ -22,7 +22,7 @@ export interface InternalDispatch {
     input: Static<Input>,
     options?: InternalCall,
   ): Promise<TypedAnswer<Static<Output>>>;
-  /** For an operation that stored data names, as the payload of a job does. */
+  /** Calls an operation by a stored name, such as in the payload of a job. */
   byName(operation: string, input: Record<string, unknown>, options?: InternalCall): Promise<TypedAnswer<unknown>>;
 }
 
@@ -39,7 +39,7 @@ export function internalDispatch(dispatch: Dispatch): InternalDispatch {
     input: Static<Input>,
     options?: InternalCall,
   ) =>
-    // The kernel checks an input against its schema, and an answer is what the operation's `run` returns by its declared type.
+    // The kernel validates the input, and the declared type of `run` is the type of the answer.
     byName(operation.name, input as Record<string, unknown>, options) as Promise<TypedAnswer<Static<Output>>>;
   return Object.assign(typed, { byName });
 }

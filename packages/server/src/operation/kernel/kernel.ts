@@ -1,7 +1,7 @@
 import type { Scope } from "#platform/database/database.ts";
 import { type ReplicaReads, replicaReads } from "#platform/database/replica-reads.ts";
 import type { Platform } from "#platform/platform.ts";
-import { type Bulkhead, bulkheadOf } from "#platform/resilience/bulkhead.ts";
+import { type Bulkhead, createBulkhead } from "#platform/resilience/bulkhead.ts";
 import { administrationAtOnce, type BulkheadName, bulkheads, signInsAtOnce } from "#platform/resilience/policies.ts";
 import { type Authorizer, authorize } from "../declaration/authorization.ts";
 import type { Catalogue } from "../declaration/catalogue.ts";
@@ -13,7 +13,7 @@ import type { AuditBuffer } from "./audit-buffer.ts";
 import { CallLog } from "./call-log.ts";
 import { canonicalInput } from "./canonical.ts";
 import { CommandTransactions } from "./command-transaction.ts";
-import { type KernelParts, type PrepareContext, prepareContext, queryContext } from "./contexts.ts";
+import { type KernelDependencies, type PrepareContext, prepareContext, queryContext } from "./contexts.ts";
 import type { Answer, Call, Dispatch, RefusedCall } from "./dispatch.ts";
 import { after, attempt, type MaybePromise } from "./maybe-promise.ts";
 import { type BoundTransaction, ModuleInstances } from "./module-instances.ts";
@@ -25,7 +25,7 @@ import { tracedDispatch } from "./traced.ts";
 import { inputCheck } from "./validate.ts";
 
 /**
- * Runs operations: validates, authorizes, limits, opens the transaction, and records how the call ended. The in-process end of the
+ * Runs operations: validates, authorizes, limits, opens the transaction and records the result. The in-process implementation of the
  * dispatch port.
  */
 export class Kernel {
@@ -34,7 +34,7 @@ export class Kernel {
   readonly dispatch: Dispatch;
   readonly #runnable: ReadonlyMap<string, Runnable>;
   readonly #modules: ModuleInstances;
-  readonly #parts: KernelParts;
+  readonly #dependencies: KernelDependencies;
   readonly #calls: CallLog;
   readonly #commands: CommandTransactions;
   readonly #readQuery: ReplicaReads;
@@ -51,7 +51,7 @@ export class Kernel {
       platform,
     );
     const authorizer = () => this.#authorizer;
-    this.#parts = {
+    this.#dependencies = {
       platform,
       services: servicesOf(platform, catalogue.byName),
       catalogue,
@@ -61,13 +61,13 @@ export class Kernel {
       },
     };
     this.#calls = new CallLog(platform);
-    this.#commands = new CommandTransactions(this.#parts, this.#calls);
+    this.#commands = new CommandTransactions(this.#dependencies, this.#calls);
     this.#readQuery = replicaReads({ ...platform, need: () => platform.log.replicaNeed });
     this.#runnable = runnables(catalogue, platform);
     this.dispatch = tracedDispatch((call) => this.#dispatch(call), catalogue.byName, platform.tracer);
   }
 
-  /** Given once at start, by the runtime: the module that decides who holds what. */
+  /** Sets the authorizer. The runtime calls it once at start. */
   authorizeWith(authorizer: Authorizer): void {
     this.#authorizer = authorizer;
   }
@@ -89,7 +89,7 @@ export class Kernel {
     return this.#modules.apisFor(module, bound);
   }
 
-  /** Audits and counts a call that was refused before its input was read. `began` is of `performance.now()`. */
+  /** Audits and counts a call that was refused because of its credential. `began` is a value of `performance.now()`. */
   auditRefused({ operation, ...refused }: RefusedCall, began: number): void {
     this.#calls.refused(this.#runnable.get(operation.name) as Runnable, refused, began);
   }
@@ -117,14 +117,14 @@ export class Kernel {
     runnable.check(received.input);
     const input = runnable.canonical(received.input);
     const call = input === received.input ? received : { ...received, input };
-    const context = prepareContext(this.#parts, runnable, call, progress);
+    const context = prepareContext(this.#dependencies, runnable, call, progress);
     return after(operation.tenantOf(context as never, call.input as never), (tenant) => {
-      const request = { origin: call.origin, now: this.platform.clock.now() };
-      const asked = { principal: call.principal, tenant, input: call.input, absent: operation.absent, request };
+      const facts = { origin: call.origin, now: this.platform.clock.now() };
+      const request = { principal: call.principal, tenant, input: call.input, absent: operation.absent, facts };
       progress.tenant = tenant;
       progress.stage = "authorizing";
       const ownerOf = () => operation.ownerOf?.(context as never, call.input as never);
-      return after(authorize(operation.allow, { ...asked, ownerOf }, this.#authorizer), () => {
+      return after(authorize(operation.allow, { ...request, ownerOf }, this.#authorizer), () => {
         progress.stage = "authorized";
         return after(takeRateLimit(this.platform, operation, call), () =>
           this.#withinBulkhead(runnable, call, () => this.#perform(runnable, call, progress, context)),
@@ -141,7 +141,7 @@ export class Kernel {
 
   #perform(runnable: Runnable, call: Call, progress: CallProgress, context: PrepareContext): MaybePromise<Answer> {
     const { operation } = runnable;
-    if (operation.fromMemory) {
+    if (operation.inMemory) {
       return after(operation.run(context as never, call.input as never, undefined as never), (output) => ({ output }));
     }
     const scope = scopeOf(operation, progress.tenant, call.principal);
@@ -150,10 +150,10 @@ export class Kernel {
   }
 
   async #query({ operation, module }: Runnable, call: Call, scope: Scope): Promise<Answer> {
-    // A cursor of a list is for the principal that it was given to, also where the list covers every tenant.
+    // A cursor is valid only for its principal, also where the list covers every tenant.
     const list = `${operation.name} ${scope.tenant} ${principalKey(call.principal)}`;
     const output = await this.#readQuery(scope, async (db) =>
-      operation.run(queryContext(this.#parts, module, call, db, list) as never, call.input as never, undefined as never),
+      operation.run(queryContext(this.#dependencies, module, call, db, list) as never, call.input as never, undefined as never),
     );
     return { output };
   }
@@ -169,8 +169,13 @@ export class Kernel {
 
 function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string, Runnable> {
   const permits: Readonly<Record<BulkheadName, Bulkhead>> = {
-    administration: bulkheadOf("administration", bulkheads.administration, administrationAtOnce(connectionsOf(platform)), platform.metrics),
-    "sign-in": bulkheadOf("sign-in", bulkheads["sign-in"], signInsAtOnce, platform.metrics),
+    administration: createBulkhead(
+      "administration",
+      bulkheads.administration,
+      administrationAtOnce(connectionsOf(platform)),
+      platform.metrics,
+    ),
+    "sign-in": createBulkhead("sign-in", bulkheads["sign-in"], signInsAtOnce, platform.metrics),
   };
   const found = new Map<string, Runnable>();
   for (const { module, operations } of catalogue.manifests) {
@@ -178,8 +183,8 @@ function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string
       found.set(operation.name, {
         operation,
         module,
-        bulkhead: operation.fromMemory ? undefined : permits[operation.hashes ? "sign-in" : "administration"],
-        measuredAs: `${operation.kind} ${operation.name}`,
+        bulkhead: operation.inMemory ? undefined : permits[operation.hashes ? "sign-in" : "administration"],
+        metricLabel: `${operation.kind} ${operation.name}`,
         check: inputCheck(operation.input),
         canonical: canonicalInput(operation.input),
       });
@@ -189,10 +194,10 @@ function runnables(catalogue: Catalogue, platform: Platform): ReadonlyMap<string
   return found;
 }
 
-/** Of the pool that commands use; an embedded database has one connection, and a queue of its own before that. */
+/** The connections of the commands' pool. An embedded database has one, with a queue of its own. */
 const connectionsOf = ({ database }: Platform): number => database.connections().find(({ pool }) => pool === "write")?.max ?? 1;
 
-/** A series that begins with its first call shows no increase: without a 0 nobody can tell that nobody calls. */
+/** A series that starts with its first call shows no increase, and a missing series cannot show that there are no calls. */
 function countFromZero({ name }: Operation, { metrics }: Platform): void {
   for (const principal of principalKinds) metrics.deprecatedCalls.inc({ operation: name, principal }, 0);
 }

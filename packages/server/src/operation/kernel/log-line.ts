@@ -12,35 +12,35 @@ import { isIdentified, type Principal } from "../declaration/principal.ts";
 import type { AuditDetails } from "./audit.ts";
 import type { Call } from "./dispatch.ts";
 
-/** A call that has ended, as the log describes it. */
+/** A completed call, for its log line. */
 export interface EndedCall {
   readonly call: Call;
-  /** An error's code, "fault", or "ok". */
+  /** An error's code, "internal_error", or "ok". */
   readonly outcome: string;
   readonly progress: {
     readonly details: AuditDetails;
-    /** The tenant that the call acted in: null for the internal scope, undefined where it was not found out or there is none. */
+    /** The tenant of the call: null for the internal scope, undefined where it was not resolved or there is none. */
     readonly tenant: string | null | undefined;
   };
-  /** What a call that ended well has answered. */
+  /** The answer of a successful call. */
   readonly output?: unknown;
 }
 
 /**
- * The level of a call's line: `info` for a command of a user or an operator, and for a deprecated operation, because only the line says
- * which client still calls it; also for whatever a security control has refused (ASVS 16.3.3), and `debug` for all else.
+ * The level of a call's log line. `info`: commands of users and operators, refusals by a security control (ASVS 16.3.3), and deprecated
+ * operations, because only the log line names the client. `debug`: everything else.
  */
 export const logLevelOf = ({ kind, deprecated }: Operation, { principal }: Call, outcome: string): "info" | "debug" =>
-  deprecated !== undefined || (kind === "command" && principal.kind !== "system") || controls.has(outcome) ? "info" : "debug";
+  deprecated !== undefined || (kind === "command" && principal.kind !== "system") || securityRefusals.has(outcome) ? "info" : "debug";
 
 /** Refusals by input validation, authentication, authorization and limits. */
-const controls: ReadonlySet<string> = new Set(
+const securityRefusals: ReadonlySet<string> = new Set(
   [ValidationFailed, CredentialRequired, CredentialInvalid, PermissionDenied, OrganizationInactive, AddressNotAllowed, TooManyRequests].map(
     ({ code }) => code,
   ),
 );
 
-/** Who called what, on which resource of which tenant, from where, and how it ended. */
+/** The fields of a log line: caller, operation, resource, tenant, origin and outcome. */
 export function logFields(
   operation: Operation,
   { call, outcome, progress, output }: EndedCall,
@@ -66,8 +66,7 @@ export function logFields(
 }
 
 /**
- * `userId` or `serviceId`; `sessionId`, `accessTokenId` or `apiKeyId`; the organization that the credential is for; and who acts in the
- * principal's name.
+ * `userId` or `serviceId`; `sessionId`, `accessTokenId` or `apiKeyId`; the organization that the credential is for; and the actor.
  */
 function principalFields(principal: Principal): Record<string, unknown> {
   if (!isIdentified(principal)) return {};
@@ -82,7 +81,7 @@ function principalFields(principal: Principal): Record<string, unknown> {
 
 const uuid = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i;
 
-/** The ids that a call names. The input of a refused call may be anything: only a declared field that holds a UUID is written. */
+/** The ids in the input of a call. A refused input may be arbitrary, so only declared fields with a UUID are logged. */
 function idsIn({ input: { properties } }: Operation, input: object): Record<string, string> {
   const given = input as Readonly<Record<string, unknown>>;
   return Object.fromEntries(

@@ -5,7 +5,7 @@ const failure = new Error("failed");
 const handled = (error: unknown) => `handled ${(error as Error).message}`;
 
 describe("after", () => {
-  it("continues at once with a value, and later with a promise", async () => {
+  it("continues synchronously with a value, and asynchronously with a promise", async () => {
     expect(after(1, (value) => value + 1)).toBe(2);
     await expect(after(Promise.resolve(1), (value) => value + 1)).resolves.toBe(2);
   });
@@ -14,7 +14,7 @@ describe("after", () => {
 describe("attempt", () => {
   const double = (value: number) => String(value * 2);
 
-  it("answers at once where the work does, whether it returns or throws", () => {
+  it("returns synchronously where the work does, whether it returns or throws", () => {
     expect(attempt(() => 2, double, handled)).toBe("4");
     const throws = (): number => {
       throw failure;
@@ -22,12 +22,12 @@ describe("attempt", () => {
     expect(attempt(throws, double, handled)).toBe("handled failed");
   });
 
-  it("answers later where the work gives a promise, whether that is fulfilled or rejected", async () => {
+  it("returns a promise where the work does, whether it is fulfilled or rejected", async () => {
     await expect(attempt(async () => 2, double, handled)).resolves.toBe("4");
     await expect(attempt(() => Promise.reject<number>(failure), double, handled)).resolves.toBe("handled failed");
   });
 
-  it("hands an error of what follows to nobody else", async () => {
+  it("does not handle an error of the continuation", async () => {
     const fails = (): string => {
       throw failure;
     };

@@ -1,14 +1,14 @@
-/** A value that is there, or will be. */
+/** A value, or a promise of it. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** Continues with `value` at once when it is there: a promise costs more than most of what memory answers. */
+/** Calls `next` synchronously where `value` is no promise: a promise costs more than most in-memory answers. */
 export function after<T, R>(value: MaybePromise<T>, next: (value: T) => MaybePromise<R>): MaybePromise<R> {
   return value instanceof Promise ? value.then(next) : next(value);
 }
 
 /**
- * Runs `work` and hands its value to `onValue`, or what it threw or rejected with to `onError`. At once where `work` gives no promise. An
- * error of `onValue` is not handed to `onError`.
+ * Runs `work` and passes its value to `onValue`, or its error to `onError`. Synchronous where `work` returns no promise. An error of
+ * `onValue` is not passed to `onError`.
  */
 export function attempt<T, R>(
   work: () => MaybePromise<T>,

@@ -3,14 +3,14 @@ import type { Platform } from "#platform/platform.ts";
 import type { Emit, Enqueue } from "../declaration/context.ts";
 import type { AnyModule } from "../declaration/module.ts";
 
-/** A transaction, and what a module API bound to it may do. Without `write` only the reading half is given. */
+/** A transaction that module APIs are bound to. Without `write`, only the read APIs are available. */
 export interface BoundTransaction {
   readonly db: ReadHandle;
   readonly now: Date;
   readonly write?: { readonly tx: WriteHandle; readonly emit: Emit; readonly enqueue: Enqueue };
 }
 
-/** The modules as one process runs them: the state of each, and their APIs bound to a transaction. */
+/** The modules of one process: the state of each, and their APIs bound to a transaction. */
 export class ModuleInstances {
   readonly #states = new Map<string, unknown>();
 
@@ -22,7 +22,7 @@ export class ModuleInstances {
     return this.#states.get(module.name) as State;
   }
 
-  /** The APIs of the modules that `module` uses, by the name that it gives them. */
+  /** The APIs of the modules that `module` uses, by their names in its declaration. */
   apisFor(module: AnyModule, bound: BoundTransaction): Record<string, unknown> {
     const uses = (module.declaration.uses ?? {}) as Record<string, AnyModule>;
     return Object.fromEntries(Object.entries(uses).map(([name, used]) => [name, this.#apiOf(used, bound)]));

@@ -4,14 +4,14 @@ import type { FormerVersions } from "#platform/log/publish.ts";
 import type { Catalogue } from "../declaration/catalogue.ts";
 import type { EventDefinition } from "../declaration/event.ts";
 
-/** An event as a command emits it. A deprecated one that is derived from another cannot be emitted. */
+/** Creates an event for the log. Throws for a deprecated event that is derived from another. */
 export function newEvent(event: EventDefinition, data: Record<string, unknown>): NewEvent {
   const { replacedBy } = event.deprecated ?? {};
   if (replacedBy !== undefined) throw new Error(`${event.type} is derived from ${replacedBy}; emit ${replacedBy} instead`);
   return eventOf(event, data);
 }
 
-/** Derives the deprecated versions of an event that are still published, each for the consumers that know it. */
+/** Derives the deprecated versions of an event that are still published, for consumers that have not migrated. */
 export const formerVersionsOf =
   ({ formerEvents }: Pick<Catalogue, "formerEvents">): FormerVersions =>
   ({ type, data }) =>

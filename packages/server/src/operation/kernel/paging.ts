@@ -4,8 +4,8 @@ import { invalid } from "../declaration/errors.ts";
 import { pageDefault } from "../declaration/schema.ts";
 
 /**
- * Key-set paging. A cursor is encrypted for its operation and tenant: one that was forged, or taken from another list,
- * is refused with 400 (docs/security/attacks.md, 21).
+ * Keyset pagination. A cursor is encrypted for its operation and tenant: a forged cursor, or one of another list, is refused with 400
+ * (docs/security/attacks.md, 21).
  */
 export function pageRequest(keys: Keys, list: string, input: { readonly limit?: number; readonly cursor?: string }): PageRequest {
   const limit = input.limit ?? pageDefault;

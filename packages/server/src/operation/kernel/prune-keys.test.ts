@@ -1,32 +1,28 @@
 import { newPerson, unique } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
+import { firstRow } from "#platform/database/rows.ts";
 import { pruneKeys } from "./idempotency.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
-const kept = () =>
-  server.application.platform.database.read(everyTenant, async (db) => {
-    const { rows } = await sql<{ count: string }>`select count(*) as count from idempotency_keys`.execute(db as never);
-    return Number(rows[0]?.count);
-  });
+const storedAnswers = () =>
+  server.application.platform.database.read(everyTenant, async (db) =>
+    Number((await firstRow(db, sql<{ count: string }>`select count(*) as count from idempotency_keys`))?.count),
+  );
 
-it("the answer to an Idempotency-Key is kept for a day and forgotten after it", async () => {
+it("the answer to an Idempotency-Key is stored for a day and pruned afterwards", async () => {
   const { token } = await newPerson(server);
-  const name = `Kept ${unique()}`;
+  const name = `Stored ${unique()}`;
   const body = { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN" };
-  await server.call("POST /api/v1/iam/organizations", { token, body, headers: { "idempotency-key": "kept" } });
+  await server.call("POST /api/v1/iam/organizations", { token, body, headers: { "idempotency-key": "stored" } });
   const { clock, database } = server.application.platform;
-  const forget = () => database.transact(everyTenant, (tx) => pruneKeys(tx, new Date(clock.now()), 10));
-  await forget();
-  expect(await kept()).toBe(1);
+  const prune = () => database.transact(everyTenant, (tx) => pruneKeys(tx, new Date(clock.now()), 10));
+  await prune();
+  expect(await storedAnswers()).toBe(1);
   server.clock.advance(25 * 3_600);
-  await forget();
-  expect(await kept()).toBe(0);
+  await prune();
+  expect(await storedAnswers()).toBe(0);
 });

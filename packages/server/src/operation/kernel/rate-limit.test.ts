@@ -11,7 +11,7 @@ const as = (kind: "user" | "service", id: string, credentialId: string): Princip
   credential: { kind: "apiKey", id: credentialId, authenticatedAt: 0, methods: [] },
 });
 
-/** Two calls are let through; who is refused is asked after both. */
+/** A limit of two calls; `useUp` makes both. */
 function limiting(per: RateLimit["per"], signInLimit: "on" | "off" = "on") {
   const platform = { limits: inProcessLimits(), settings: { signInLimit } } as unknown as Parameters<typeof takeRateLimit>[0];
   const operation = { name: "things.make", limit: { per, points: 2, seconds: 600 } } as Operation;
@@ -39,13 +39,13 @@ describe("a rate limit", () => {
     expect([await call(as("user", "b", "1")), await call(sameIdService)]).toEqual([true, true]);
   });
 
-  it("per credential counts each credential apart", async () => {
+  it("per credential counts each credential separately", async () => {
     const { call, useUp } = limiting("credential");
     expect(await useUp(ada)).toEqual([true, true]);
     expect([await call(ada, "10.9.9.9"), await call(adaElsewhere)]).toEqual([false, true]);
   });
 
-  it("per address counts whoever comes from there", async () => {
+  it("per address counts all callers from an address together", async () => {
     const { call, useUp } = limiting("address");
     expect(await useUp(ada)).toEqual([true, true]);
     expect([await call(as("user", "b", "9")), await call(anonymous), await call(ada, "10.9.9.9")]).toEqual([false, false, true]);
@@ -57,7 +57,7 @@ describe("a rate limit", () => {
     expect([await call(anonymous), await call(anonymous, "10.9.9.9"), await call(ada)]).toEqual([false, true, true]);
   });
 
-  it("is not for the operator, and GATEHOUSE_SIGN_IN_LIMIT=off lifts what is counted by address only", async () => {
+  it("exempts the operator, and GATEHOUSE_SIGN_IN_LIMIT=off disables only limits by address", async () => {
     const on = limiting("address");
     expect([...(await on.useUp(operator)), await on.call(operator)]).toEqual([true, true, true]);
     const address = limiting("address", "off");

@@ -7,13 +7,13 @@ import { familyOf } from "../declaration/versions.ts";
 import type { Call } from "./dispatch.ts";
 import { after, type MaybePromise } from "./maybe-promise.ts";
 
-type Limiting = Pick<Platform, "limits" | "settings">;
+type RateLimitDependencies = Pick<Platform, "limits" | "settings">;
 
 /**
- * Takes one point of the operation's rate limit, which all versions of the operation share. Throws `common.too_many_requests` where none
- * is left.
+ * Takes one point of the operation's rate limit, which all versions of the operation share. Throws `common.too_many_requests` where the
+ * limit is exhausted.
  */
-export function takeRateLimit(platform: Limiting, { name, limit }: Operation, call: Call): MaybePromise<void> {
+export function takeRateLimit(platform: RateLimitDependencies, { name, limit }: Operation, call: Call): MaybePromise<void> {
   if (limit === undefined || isSystemOrOperator(call.principal)) return;
   return after(secondsToWait(platform, familyOf(name), limit, call), (wait) => {
     if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
@@ -21,7 +21,7 @@ export function takeRateLimit(platform: Limiting, { name, limit }: Operation, ca
 }
 
 function secondsToWait(
-  { limits, settings }: Limiting,
+  { limits, settings }: RateLimitDependencies,
   family: string,
   limit: RateLimit,
   { principal, origin }: Call,

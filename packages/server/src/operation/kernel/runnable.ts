@@ -4,22 +4,22 @@ import type { Operation } from "../declaration/operation.ts";
 import type { AuditDetails } from "./audit.ts";
 import type { InputCheck } from "./validate.ts";
 
-/** An operation with what the kernel has prepared for its calls. */
+/** An operation with the prepared dependencies of its calls. */
 export interface Runnable {
   readonly operation: Operation;
   readonly module: AnyModule;
-  /** Undefined for a query that answers from memory. */
+  /** Undefined for an in-memory query. */
   readonly bulkhead: Bulkhead | undefined;
   /** The label of its metric, built once instead of at each call. */
-  readonly measuredAs: string;
+  readonly metricLabel: string;
   readonly check: InputCheck;
   readonly canonical: (input: Record<string, unknown>) => Record<string, unknown>;
 }
 
-/** How far a call has come, and what the audit log and the log line say of it. */
+/** The stage of a call, and its details for the audit log and the log line. */
 export interface CallProgress {
   details: AuditDetails;
-  /** The tenant that the call acts in: null for the internal scope, undefined where it was not resolved or there is none. */
+  /** The tenant of the call: null for the internal scope, undefined where it was not resolved or there is none. */
   tenant: string | null | undefined;
   stage: "before" | "authorizing" | "authorized";
 }

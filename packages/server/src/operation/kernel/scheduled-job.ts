@@ -12,8 +12,8 @@ interface ScheduledWork {
   readonly schedule: string;
 }
 
-/** A job that calls an operation on a schedule until it answers that no more is left: each call is a transaction of its own. */
-export const untilNoneIsLeft = (dispatch: InternalDispatch, { name, schedule, operation }: ScheduledWork): Job<object> => ({
+/** A scheduled job that calls an operation until its answer has `more: false`. Each call is a transaction of its own. */
+export const scheduledJob = (dispatch: InternalDispatch, { name, schedule, operation }: ScheduledWork): Job<object> => ({
   name,
   schedule,
   async handle() {

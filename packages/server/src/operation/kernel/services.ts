@@ -1,7 +1,7 @@
 import type { Platform } from "#platform/platform.ts";
 import type { Services } from "../declaration/context.ts";
 
-/** The part of the platform that use cases get. Read at each use, so that a port which is replaced is replaced here as well. */
+/** The platform services of use cases. Getters, so that a replaced port takes effect here as well. */
 export const servicesOf = (platform: Platform, operations: Services["operations"]): Services => ({
   operations,
   get settings() {

@@ -5,8 +5,8 @@ import { isIdentified } from "../declaration/principal.ts";
 import type { Call, Dispatch } from "./dispatch.ts";
 
 /**
- * The dispatch port, with a span a call (query or command received). Hands `dispatch` itself back where nobody
- * receives traces. A call that came without a span of this process continues the trace that it names.
+ * The dispatch port with a span for each call. Returns `dispatch` itself where tracing is off. A call without a span of this process
+ * continues the trace in its `traceparent`.
  */
 export function tracedDispatch(dispatch: Dispatch, operations: ReadonlyMap<string, Operation>, tracer: Tracer): Dispatch {
   if (!tracer.on) return dispatch;
@@ -30,7 +30,7 @@ export function tracedDispatch(dispatch: Dispatch, operations: ReadonlyMap<strin
   };
 }
 
-/** Background work continues the trace that it was begun in; a request has named its own already. */
+/** Background work gets the trace of its span; a request already has its own. */
 const withTraceOf = (call: Call, traceId: string): Call =>
   call.principal.kind === "system" ? { ...call, origin: { ...call.origin, traceId } } : call;
 

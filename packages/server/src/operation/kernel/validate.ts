@@ -2,10 +2,10 @@ import { Compile } from "typebox/compile";
 import { type ErrorDetail, invalid } from "../declaration/errors.ts";
 import type { TObject } from "../declaration/schema.ts";
 
-/** Checks an input against its schema; throws `common.validation_failed` naming each place and the rule. */
+/** Validates an input against its schema. Throws `common.validation_failed` with the path and the rule of each issue. */
 export type InputCheck = (input: Record<string, unknown>) => void;
 
-/** More would not help the caller, and a body of errors is a way to make the server work. */
+/** More would not help the caller, and many details in an answer are an amplification. */
 const detailsMax = 20;
 
 export function inputCheck(schema: TObject): InputCheck {
@@ -24,25 +24,25 @@ interface SchemaIssue {
 
 function detailsOf(issues: readonly unknown[]): ErrorDetail[] {
   const details = (issues as readonly SchemaIssue[]).flatMap((issue): ErrorDetail[] => {
-    const at = issue.instancePath.slice(1).replaceAll("/", ".");
-    const place = (name: string) => (at === "" ? name : `${at}.${name}`);
+    const path = issue.instancePath.slice(1).replaceAll("/", ".");
+    const pathOf = (name: string) => (path === "" ? name : `${path}.${name}`);
     if (issue.keyword === "required") {
       return (issue.params["requiredProperties"] as string[]).map((name) => ({
-        field: place(name),
+        field: pathOf(name),
         rule: "required",
         message: "is required",
       }));
     }
     if (issue.keyword === "additionalProperties") {
       return (issue.params["additionalProperties"] as string[]).map((name) => ({
-        field: place(name),
+        field: pathOf(name),
         rule: "unknown_field",
         message: "is not a field of this request",
       }));
     }
-    // A closed object also reports each unknown field as a "false schema"; the line above says it better.
+    // A closed object also reports each unknown field as a "false schema", which repeats the issue above.
     if (issue.keyword === "boolean") return [];
-    return [{ field: at || "body", rule: ruleName(issue), message: issue.message }];
+    return [{ field: path || "body", rule: ruleName(issue), message: issue.message }];
   });
   const seen = new Set<string>();
   return details

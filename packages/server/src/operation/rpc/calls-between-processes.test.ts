@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
 import { noHeaders, type Rpc } from "#platform/rpc/rpc.ts";
 import { gatewayServer } from "#runtime/server.ts";
-import { servedHere } from "../transport/serve.ts";
-import { servedElsewhere } from "./client.ts";
+import { serveInProcess } from "../transport/serve.ts";
+import { serveOverRpc } from "./client.ts";
 import { respond } from "./responder.ts";
 
 /**
- * The way of a call from a gateway over rpc to the process that answers it. The adapters keep the port's contract, so one
- * in process shows what stands on it; the suites that run on roles in processes of their own show it over NATS.
+ * A call from a gateway over RPC to the answering process. All adapters satisfy the port's contract, so these tests use the in-process
+ * one. The suites with separate processes use NATS.
  */
 describe("a call between processes", () => {
   let server: TestServer;
@@ -26,7 +26,7 @@ describe("a call between processes", () => {
     server = await startTestServer({}, undefined, { topology: "together" });
     const { catalogue, kernel, platform, authenticate } = server.application;
     rpc = inProcessRpc();
-    const serve = servedHere(kernel.dispatch, authenticate);
+    const serve = serveInProcess(kernel.dispatch, authenticate);
     const { publicUrl } = server.configuration.settings;
     for (const kind of ["query", "command"] as const) {
       const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl } as const;
@@ -35,7 +35,7 @@ describe("a call between processes", () => {
     const gateway = {
       catalogue,
       platform: { ...platform, rpc },
-      serve: servedElsewhere(rpc, catalogue),
+      serve: serveOverRpc(rpc, catalogue),
       inbox: undefined,
       stop: async () => {},
     };
@@ -51,7 +51,7 @@ describe("a call between processes", () => {
 
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-  it("is answered as by the process itself: bodies, status and headers", async () => {
+  it("has the same body, status and headers as a call to the process itself", async () => {
     const paths = [
       "/api/v1/iam/users/me",
       "/api/v1/iam/auth/session",
@@ -61,7 +61,7 @@ describe("a call between processes", () => {
       "/api/v1/iam/organizations/0198c0de-0000-7000-8000-000000000000",
       "/api/v1/iam/permissions?cursor=forged",
       "/api/v1/iam/internal/memberships",
-      "/api/v1/nowhere",
+      "/api/v1/unknownId",
     ];
     for (const url of paths) {
       for (const headers of [bearer(person.token), {}, bearer("ghs_unknown")]) {
@@ -76,7 +76,7 @@ describe("a call between processes", () => {
     }
   });
 
-  it("carries what stands beside the body: the cookie of a sign-in, the revision, If-Match, Idempotency-Key", async () => {
+  it("transfers session cookie, revision, If-Match and Idempotency-Key", async () => {
     const payload = { email: person.email, password: "a quiet green harbour" };
     const signedIn = await http.inject({ method: "POST", url: "/api/v1/iam/auth/login", payload });
     expect(signedIn.statusCode).toBe(200);
@@ -97,7 +97,7 @@ describe("a call between processes", () => {
     expect(again.body).toBe(first.body);
   });
 
-  it("lets a client read what it wrote through the same gateway", async () => {
+  it("reads the client's own writes through the same gateway", async () => {
     for (let round = 0; round < 20; round += 1) {
       const firstName = `Name ${round}`;
       const headers = bearer(person.token);
@@ -107,7 +107,7 @@ describe("a call between processes", () => {
     }
   });
 
-  it("refuses data of a hundred thousand levels without a fault", async () => {
+  it("is refused with 400 where its data is nested too deeply", async () => {
     const deep = `${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`;
     const body = `{"userId":"${person.id}","actionType":"User.Read","contextData":${deep}}`;
     const headers = { ...bearer(person.token), "content-type": "application/json" };
@@ -115,14 +115,14 @@ describe("a call between processes", () => {
     expect(answer.statusCode).toBe(400);
   });
 
-  describe("from a service that speaks it itself", () => {
-    const ask = async (subject: string, body: string | Buffer): Promise<{ status: number; body: AnyBody }> => {
+  describe("from a service that uses NATS directly", () => {
+    const send = async (subject: string, body: string | Buffer): Promise<{ status: number; body: AnyBody }> => {
       const reply = await rpc.request(subject, Buffer.from(body), { timeoutMs: 5_000 });
       return { status: Number(reply.headers["gatehouse-status"] ?? 200), body: JSON.parse(Buffer.from(reply.body).toString() || "null") };
     };
     const check = (more: object = {}) =>
-      ask(
-        "rpc.query.access.check",
+      send(
+        "rpc.query.decisions.check",
         JSON.stringify({
           input: { userId: person.id, tenantId: organization.id, actionType: "Organization.Update" },
           credential: { token: person.token, from: "header" },
@@ -130,7 +130,7 @@ describe("a call between processes", () => {
         }),
       );
 
-    it("is decided for the credential that it carries", async () => {
+    it("is authorized by its credential", async () => {
       expect((await check()).body).toMatchObject({ isAuthorized: true });
       const nonMember = await newPerson(server);
       expect((await check({ credential: { token: nonMember.token, from: "header" } })).status).toBe(403);
@@ -142,8 +142,8 @@ describe("a call between processes", () => {
     });
 
     it.each([
-      ["a caller that it names itself", { principal: { kind: "operator" } }],
-      ["a field that no call has", { everyTenant: true }],
+      ["a principal of its own", { principal: { kind: "operator" } }],
+      ["an unknown field", { everyTenant: true }],
       ["a time limit of an hour", { timeoutMs: 3_600_000 }],
       ["an origin of half the fields", { origin: { ip: "1.2.3.4" } }],
     ])("is refused with %s", async (_what, more) => {
@@ -156,37 +156,39 @@ describe("a call between processes", () => {
       ["a prototype", '{"input":{"__proto__":{"a":1}}}'],
       ["a NUL", '{"input":{"email":"a\\u0000b"}}'],
       ["nothing", ""],
-    ])("is refused where it is %s", async (_what, body) => {
-      expect(await ask("rpc.query.access.check", body)).toMatchObject({
+    ])("is refused where its body is %s", async (_what, body) => {
+      expect(await send("rpc.query.decisions.check", body)).toMatchObject({
         status: 400,
         body: { error: { code: "common.validation_failed" } },
       });
     });
 
-    it("finds no operation without a route, and none of the other kind", async () => {
+    it("cannot call an operation without a route, or of the other kind", async () => {
       const body = JSON.stringify({ input: {} });
       for (const subject of [
-        "rpc.command.tenancy.openSetUp",
-        "rpc.query.tenancy.createUser",
-        "rpc.command.access.check",
+        "rpc.command.authentication.openSetUp",
+        "rpc.query.authentication.createUser",
+        "rpc.command.decisions.check",
         "rpc.query.nothing",
       ]) {
-        expect((await ask(subject, body)).status, subject).toBe(404);
+        expect((await send(subject, body)).status, subject).toBe(404);
       }
     });
 
-    it("has a limit although it names no address", async () => {
+    it("is rate-limited although it has no address", async () => {
       const attempt = () =>
-        ask("rpc.command.identity.forgotPassword", JSON.stringify({ input: { email: "nobody@example.com" } })).then(({ status }) => status);
+        send("rpc.command.authentication.forgotPassword", JSON.stringify({ input: { email: "nobody@example.com" } })).then(
+          ({ status }) => status,
+        );
       const statuses: number[] = [];
       for (let round = 0; round < 40; round += 1) statuses.push(await attempt());
       expect(statuses).toContain(429);
-      // A caller from another address is not held up by it.
+      // A caller from another address is not limited by it.
       const own = await server.call("POST /api/v1/iam/auth/forgot-password", { from: "10.9.8.7", body: { email: "nobody@example.com" } });
       expect(own.status).toBe(202);
     });
 
-    /** A port whose requests come from whoever can publish, and from no process of the installation. */
+    /** A port whose requests are not from a process of the installation. */
     const fromOutside = async (serviceCalls: "accept" | "refuse") => {
       const own = inProcessRpc();
       const { kernel, catalogue, platform, authenticate } = server.application;
@@ -194,7 +196,7 @@ describe("a call between processes", () => {
         ...own,
         serve: (subject, group, handler) => own.serve(subject, group, (request) => handler({ ...request, isAuthentic: false })),
       };
-      const serve = servedHere(kernel.dispatch, authenticate);
+      const serve = serveInProcess(kernel.dispatch, authenticate);
       const answering = { log: platform.log, database: platform.database, serviceCalls, publicUrl: "http://127.0.0.1" };
       for (const kind of ["query", "command"] as const)
         await respond(kind, { rpc: outside, catalogue, serve, ...answering, report: (error) => void reported.push(error) });
@@ -204,39 +206,39 @@ describe("a call between processes", () => {
       };
     };
 
-    it("is refused where it comes from no process of the installation, unless such calls are accepted", async () => {
+    it("is refused unless calls of services are accepted", async () => {
       const call = { input: {}, credential: { token: person.token, from: "header" } };
       const refused = await (await fromOutside("refuse"))("rpc.query.identity.getMe", call);
       expect(refused).toMatchObject({ status: 403, body: { error: { code: "common.service_call_refused" } } });
       expect(await (await fromOutside("accept"))("rpc.query.identity.getMe", call)).toMatchObject({ status: 200, body: { id: person.id } });
     });
 
-    it("may not say where it comes from: the limits of an address are one for all of them", async () => {
+    it("cannot set its own address: all such calls share one set of rate limits", async () => {
       const call = await fromOutside("accept");
       const statuses: number[] = [];
       for (let round = 0; round < 40; round += 1) {
         const origin = { ip: `198.51.100.${round}`, userAgent: null, requestId: "r", traceId: "t" };
         const sent = { input: { email: "nobody@example.com" }, origin };
-        statuses.push((await call("rpc.command.identity.forgotPassword", sent)).status);
+        statuses.push((await call("rpc.command.authentication.forgotPassword", sent)).status);
       }
       expect(statuses).toContain(429);
     });
 
-    it("is done once, however often its message comes", async () => {
+    it("runs once, however often its message arrives", async () => {
       const id = randomUUID();
       const input = { name: "Once", slug: `once-${person.id}`, country: "VN" };
       const call = { id, input, credential: { token: person.token, from: "header" } };
-      const send = () => ask("rpc.command.tenancy.createOrganization", JSON.stringify(call));
-      const answers = await Promise.all(Array.from({ length: 8 }, send));
+      const createOnce = () => send("rpc.command.tenancy.createOrganization", JSON.stringify(call));
+      const answers = await Promise.all(Array.from({ length: 8 }, createOnce));
       expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array(7).fill(503)]);
       expect(answers.filter(({ body }) => body.error?.code === "common.outcome_unknown")).toHaveLength(7);
       expect(reported.splice(0)).toHaveLength(7);
     });
 
-    it("is not begun once nobody waits for it any more", async () => {
+    it("does not start after its caller has stopped waiting", async () => {
       const { kernel, catalogue, platform } = server.application;
       const own = inProcessRpc();
-      const slow = servedHere(kernel.dispatch, () => new Promise((resolve) => setTimeout(() => resolve({ kind: "operator" }), 40)));
+      const slow = serveInProcess(kernel.dispatch, () => new Promise((resolve) => setTimeout(() => resolve({ kind: "operator" }), 40)));
       const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl: "http://127.0.0.1" } as const;
       await respond("command", { rpc: own, catalogue, serve: slow, ...answering, report: () => {} });
       const input = { name: "Too late", slug: `too-late-${person.id}`, country: "VN" };
@@ -248,29 +250,29 @@ describe("a call between processes", () => {
     });
   });
 
-  it("is answered with 503 where nobody serves, and goes through when somebody does in time", async () => {
+  it("gets 503 where no process serves it, and succeeds where one starts to serve in time", async () => {
     const empty = inProcessRpc();
     const { catalogue, platform } = server.application;
     const gateway = {
       catalogue,
       platform: { ...platform, rpc: empty },
-      serve: servedElsewhere(empty, catalogue),
+      serve: serveOverRpc(empty, catalogue),
       inbox: undefined,
       stop: async () => {},
     };
     const alone = gatewayServer(gateway, server.configuration, { stage: "running" });
-    const nobody = await alone.inject("/api/v1/iam/users/me");
-    expect(nobody.statusCode).toBe(503);
-    expect(nobody.headers["retry-after"]).toBe("1");
-    expect(nobody.json().error.code).toBe("common.unavailable");
+    const unserved = await alone.inject("/api/v1/iam/users/me");
+    expect(unserved.statusCode).toBe(503);
+    expect(unserved.headers["retry-after"]).toBe("1");
+    expect(unserved.json().error.code).toBe("common.unavailable");
 
-    const asked = alone.inject("/api/v1/iam/users/me");
+    const response = alone.inject("/api/v1/iam/users/me");
     setTimeout(() => void empty.serve("rpc.query.>", "query", () => ({ body: Buffer.from('{"id":"x"}'), headers: noHeaders })), 300);
-    expect((await asked).json()).toEqual({ id: "x" });
+    expect((await response).json()).toEqual({ id: "x" });
     await alone.close();
   });
 
-  it("brings an error that this process has not heard of as it is", async () => {
+  it("forwards an error whose code this process does not know", async () => {
     const newer = inProcessRpc();
     const { catalogue } = server.application;
     const envelope = {
@@ -282,7 +284,7 @@ describe("a call between processes", () => {
       headers: { "gatehouse-status": "409" },
     }));
     const operation = catalogue.byName.get("identity.getMe");
-    const serve = servedElsewhere(newer, catalogue);
+    const serve = serveOverRpc(newer, catalogue);
     const origin = { ip: null, userAgent: null, requestId: "r", traceId: "t" };
     const call = () => ({ operation: "identity.getMe", input: {}, principal: { kind: "anonymous" } as const, origin });
     await expect(serve({ operation: operation as never, credential: undefined, origin, call })).rejects.toMatchObject({
@@ -290,7 +292,7 @@ describe("a call between processes", () => {
     });
   });
 
-  it("has reported no fault", () => {
+  it("reports no internal error", () => {
     expect(reported).toEqual([]);
   });
 });

@@ -14,9 +14,9 @@ import { catchUp } from "../kernel/wait-for-revision.ts";
 import { asOperationError } from "../transport/envelope.ts";
 import { type Serializer, serializerOf } from "../transport/serializer.ts";
 import type { Serve } from "../transport/serve.ts";
+import { recordCall } from "./recorded-calls.ts";
 import { subjectOf, subjectsOf } from "./subjects.ts";
-import { takeCall } from "./taken-calls.ts";
-import { headersOf, noticeHeaders, readCall, type WireCall, writeError } from "./wire.ts";
+import { deprecationHeaders, headersOf, readCall, type WireCall, writeError } from "./wire.ts";
 
 export interface ResponderOptions {
   readonly rpc: Rpc;
@@ -24,33 +24,33 @@ export interface ResponderOptions {
   readonly serve: Serve;
   readonly log: LogFollower;
   readonly publicUrl: string;
-  /** Whether calls are taken from services that speak NATS themselves. */
+  /** Whether calls are accepted from services that use NATS directly. */
   readonly serviceCalls: "accept" | "refuse";
-  /** Where commands are taken, each of them once. */
+  /** Records the ids of commands, so that each runs once. */
   readonly database: Database;
-  /** Told of each answer of status 500 and above, with the cause that the answer does not show. */
+  /** Called for each answer of status 500 and above, with the cause that the answer does not show. */
   readonly report: (error: unknown, request: { readonly traceId: string; readonly operation: string }) => void;
 }
 
-interface Served {
+interface ServedOperation {
   readonly operation: Operation;
   readonly serialize: Serializer;
-  /** What each of its replies has, an error's too. */
-  readonly notice: Headers;
+  /** Headers of each of its replies, errors too. */
+  readonly deprecation: Headers;
 }
 
 /**
- * The door for other processes: answers calls of `kind` that come over rpc, as the HTTP server would. Services that speak NATS
- * themselves may call it too; every call brings a credential of its own, and is limited by its address as over HTTP.
+ * The RPC server: answers calls of `kind` from other processes as the HTTP server would. Services that use NATS directly may call it too.
+ * Every call has its own credential, and is rate-limited by its address as over HTTP.
  */
 export async function respond(kind: Operation["kind"], options: ResponderOptions): Promise<Serving> {
-  const bySubject = new Map<string, Served>(
+  const bySubject = new Map<string, ServedOperation>(
     options.catalogue.operations
-      // What has no route is the command line's and the worker's own: no door leads to it.
+      // Operations without a route are internal to the command line and the worker: no transport serves them.
       .filter((operation) => operation.kind === kind && operation.http !== undefined)
       .map((operation) => [
         subjectOf(operation),
-        { operation, serialize: serializerOf(operation), notice: noticeHeaders(operation, options.catalogue.byName) },
+        { operation, serialize: serializerOf(operation), deprecation: deprecationHeaders(operation, options.catalogue.byName) },
       ]),
   );
   const stall = new EventLoopStall();
@@ -67,11 +67,11 @@ export async function respond(kind: Operation["kind"], options: ResponderOptions
 
 interface Received {
   readonly request: Request;
-  /** The earliest moment at which it can have come. */
+  /** The earliest time at which it can have arrived. */
   readonly arrivedAt: number;
 }
 
-function answerTo(served: Served | undefined, received: Received, options: ResponderOptions): Reply | Promise<Reply> {
+function answerTo(served: ServedOperation | undefined, received: Received, options: ResponderOptions): Reply | Promise<Reply> {
   const { subject, body } = received.request;
   let call: WireCall | undefined;
   const refuse = (error: unknown): Reply => {
@@ -79,14 +79,14 @@ function answerTo(served: Served | undefined, received: Received, options: Respo
     const traceId = call?.origin?.traceId ?? crypto.randomUUID().replaceAll("-", "");
     if (known.definition.status >= 500) options.report(error, { traceId, operation: served?.operation.name ?? subject });
     const { body, headers } = writeError(known, traceId, options.publicUrl);
-    return { body, headers: { ...headers, ...served?.notice } };
+    return { body, headers: { ...headers, ...served?.deprecation } };
   };
   try {
     const { isAuthentic } = received.request;
     if (!isAuthentic && options.serviceCalls === "refuse") throw new OperationError(ServiceCallRefused);
     if (served === undefined) throw new OperationError(RouteNotFound);
     const sent = readCall(body);
-    // Whoever is not one of our processes may not say where a call comes from: limits are counted by that, and the audit log has it.
+    // Only processes of this installation may set the origin of a call: rate limits and the audit log use it.
     call = isAuthentic ? sent : withoutOrigin(sent);
     const answer = once(served, call, received, options);
     return answer instanceof Promise ? answer.then((given) => replyOf(served, given)).catch(refuse) : replyOf(served, answer);
@@ -97,22 +97,22 @@ function answerTo(served: Served | undefined, received: Received, options: Respo
 
 const withoutOrigin = ({ origin: _claimed, ...rest }: WireCall): WireCall => rest;
 
-/** A command is begun once, however often its message comes: a copy of it may reach another process than the first did. */
-function once(served: Served, call: WireCall, received: Received, options: ResponderOptions): Answer | Promise<Answer> {
+/** Runs a command once, however often its message arrives: a copy may arrive at another process than the first. */
+function once(served: ServedOperation, call: WireCall, received: Received, options: ResponderOptions): Answer | Promise<Answer> {
   if (served.operation.kind !== "command" || call.id === undefined) return run(served, call, received, options);
-  return takeCall(options.database, call.id).then((isFirst) => {
+  return recordCall(options.database, call.id).then((isFirst) => {
     if (!isFirst) throw new OutcomeUnknown("command", new Error("the call was taken before"));
     return run(served, call, received, options);
   });
 }
 
 function run(
-  { operation }: Served,
+  { operation }: ServedOperation,
   sent: WireCall,
   { request, arrivedAt }: Received,
   { serve, log }: ResponderOptions,
 ): Answer | Promise<Answer> {
-  const origin = sent.origin === undefined ? strangeOrigin() : { ...sent.origin, ip: parseAddress(sent.origin.ip) };
+  const origin = sent.origin === undefined ? unknownOrigin() : { ...sent.origin, ip: parseAddress(sent.origin.ip) };
   const perform = () =>
     serve({
       operation,
@@ -120,14 +120,14 @@ function run(
       origin,
       call(principal) {
         const late = sent.timeoutMs !== undefined && performance.now() - arrivedAt > sent.timeoutMs;
-        // Nobody waits for the answer any more, and whoever asked may be asking again.
-        if (late || !request.isAwaited()) throw new Unavailable("time", new Error("the call was not begun before its time was over"));
+        // The caller no longer waits for the answer, and may be retrying.
+        if (late || !request.isAwaited()) throw new Unavailable("time", new Error("the call expired before it started"));
         return callOf(operation, sent, principal, origin);
       },
     });
   const { seen } = sent;
   if (seen === undefined) return perform();
-  // Only what this process has seen: a revision that a caller makes up keeps no query from the replica.
+  // Only for a revision that this process has observed: an invented revision must not keep queries from the replica.
   const performAfter = () => {
     if (log.hasSeen(seen)) log.include(seen);
     return perform();
@@ -147,15 +147,15 @@ const callOf = (operation: Operation, sent: WireCall, principal: Principal, orig
 
 const versionsOf = (sent: WireCall["ifMatch"]): readonly number[] | undefined => (typeof sent === "number" ? [sent] : sent);
 
-/** Of a call that says nothing of where it comes from. All calls without an address share one set of limits. */
-function strangeOrigin(): Origin {
+/** The origin of a call without one. All calls without an address share one set of rate limits. */
+function unknownOrigin(): Origin {
   const requestId = crypto.randomUUID();
   return { ip: null, userAgent: null, requestId, traceId: requestId.replaceAll("-", "") };
 }
 
-function replyOf({ serialize, notice }: Served, answer: Answer): Reply {
+function replyOf({ serialize, deprecation }: ServedOperation, answer: Answer): Reply {
   const { output } = answer;
-  const headers = notice === noHeaders ? headersOf(answer) : { ...headersOf(answer), ...notice };
+  const headers = deprecation === noHeaders ? headersOf(answer) : { ...headersOf(answer), ...deprecation };
   return { body: output === null ? empty : Buffer.from(serialize(output)), headers };
 }
 

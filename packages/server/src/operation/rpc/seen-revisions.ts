@@ -1,43 +1,43 @@
 import type { Revision } from "#platform/log/event.ts";
 import { revocationBoundMs } from "#platform/log/follower.ts";
 
-/** Twice the time within which every process that answers has seen a write. */
-const seenForMs = 2 * revocationBoundMs;
+/** Twice the time within which every answering process has observed a write. */
+const retainedMs = 2 * revocationBoundMs;
 
 interface Span {
-  readonly beganAt: number;
+  readonly startedAt: number;
   newest: Revision;
 }
 
 /**
- * The newest revision that a process has seen written through it, for as long as another process may not have seen it. Later, whoever
- * answers has seen it, or the database has lost it: then nobody could ever say that it was seen. Each revision counts for its own time, so
- * a wrong one ends whatever is written after it.
+ * The newest revision written through this process, for as long as another process may not have observed it. Later every process has
+ * observed it, or the database has lost it and no process ever will. Each revision expires on its own, so a wrong one expires whatever is
+ * written after it.
  */
 export class SeenRevisions {
-  #before: Span | undefined;
-  #now: Span | undefined;
+  #previous: Span | undefined;
+  #current: Span | undefined;
 
   add(revision: Revision): void {
-    this.#turn();
-    if (this.#now === undefined) this.#now = { beganAt: performance.now(), newest: revision };
-    else if (BigInt(revision) > BigInt(this.#now.newest)) this.#now.newest = revision;
+    this.#rotate();
+    if (this.#current === undefined) this.#current = { startedAt: performance.now(), newest: revision };
+    else if (BigInt(revision) > BigInt(this.#current.newest)) this.#current.newest = revision;
   }
 
   get newest(): Revision | undefined {
-    this.#turn();
-    const [one, other] = [this.#before?.newest, this.#now?.newest];
+    this.#rotate();
+    const [one, other] = [this.#previous?.newest, this.#current?.newest];
     if (one === undefined || other === undefined) return other ?? one;
     return BigInt(one) > BigInt(other) ? one : other;
   }
 
-  /** A span takes revisions for as long as each counts, and is kept for as long again. */
-  #turn(): void {
+  /** A span collects revisions for the retention time, and is retained for as long again. */
+  #rotate(): void {
     const time = performance.now();
-    if (this.#now !== undefined && time - this.#now.beganAt >= seenForMs) {
-      this.#before = this.#now;
-      this.#now = undefined;
+    if (this.#current !== undefined && time - this.#current.startedAt >= retainedMs) {
+      this.#previous = this.#current;
+      this.#current = undefined;
     }
-    if (this.#before !== undefined && time - this.#before.beganAt >= 2 * seenForMs) this.#before = undefined;
+    if (this.#previous !== undefined && time - this.#previous.startedAt >= 2 * retainedMs) this.#previous = undefined;
   }
 }

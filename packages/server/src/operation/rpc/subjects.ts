@@ -1,7 +1,7 @@
 import type { Operation } from "../declaration/operation.ts";
 
-/** Where an operation is asked for: `rpc.query.access.check`. The kind stands first, as a role serves a kind. */
+/** The subject of an operation: `rpc.query.decisions.check`. The kind comes first, because a role serves one kind. */
 export const subjectOf = ({ kind, name }: Operation): string => `rpc.${kind}.${name}`;
 
-/** Everything that processes of one role serve. */
+/** All subjects that the processes of one role serve. */
 export const subjectsOf = (kind: Operation["kind"]): string => `rpc.${kind}.>`;

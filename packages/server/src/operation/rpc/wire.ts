@@ -12,23 +12,22 @@ import { parseJson } from "../transport/json.ts";
 import type { SentCredential } from "../transport/serve.ts";
 import { subjectOf } from "./subjects.ts";
 
-/** Room for every form of credential, a signed token's too. */
+/** Enough for every kind of credential, including signed tokens. */
 const tokenLengthMax = 8_192;
 
 const Version = Type.Integer({ minimum: 0 });
-/** As many tags as fit into a header. */
+/** More tags do not fit into a header. */
 const versionsMax = 8_192;
-/** A transaction id of 64 bits has at most 20 digits. What is longer is no revision, and would be refused in a later call. */
+/** A transaction id of 64 bits has at most 20 digits. */
 const revisionForm = /^\d{1,20}$/;
 
 /**
- * A call on its way between two processes, as JSON. `input` alone makes one, from whoever calls without a credential; the
- * rest is what a door knows besides.
+ * A call between two processes, as JSON. Only `input` is required; the other fields have what a transport knows of the request.
  */
 export const WireCall = Type.Object(
   {
     input: Type.Record(Type.String(), Type.Unknown()),
-    /** Of one call, however often it is sent: a command is done once for each. */
+    /** The id of a call, the same for each attempt: a command runs once for each id. */
     id: Type.Optional(Type.String({ pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" })),
     credential: Type.Optional(
       Type.Object({
@@ -45,12 +44,12 @@ export const WireCall = Type.Object(
       }),
     ),
     idempotencyKey: Type.Optional(Type.String({ maxLength: 255 })),
-    /** One version alone is a number: a process of the release before knows no list. */
+    /** A single version is a number: a process of the previous release does not know the list. */
     ifMatch: Type.Optional(Type.Union([Version, Type.Array(Version, { maxItems: versionsMax })])),
     traceparent: Type.Optional(Type.String({ maxLength: 128 })),
-    /** How long the asking side waits from now, in milliseconds. */
+    /** The time that the caller waits, in milliseconds. */
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000 })),
-    /** The newest revision that the asking side has seen: the answer is not older. */
+    /** The newest revision that the caller has seen: the answer must not be older. */
     seen: Type.Optional(Type.String({ pattern: revisionForm.source })),
   },
   { additionalProperties: false },
@@ -59,7 +58,7 @@ export type WireCall = Static<typeof WireCall>;
 
 const checker = Compile(WireCall);
 
-/** Reads a call. Throws `common.validation_failed` where it is none. */
+/** Parses a call. Throws `common.validation_failed` where it is malformed. */
 export function readCall(body: Uint8Array): WireCall {
   let call: unknown;
   try {
@@ -74,11 +73,11 @@ export function readCall(body: Uint8Array): WireCall {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Writes a call that a transport received. The principal is left out: the process that answers authenticates the credential. */
+/** Serializes a call that a transport received. The principal is omitted: the answering process authenticates the credential. */
 export function writeCall(
   call: Call,
   sent: SentCredential | undefined,
-  more: { readonly id: string | undefined; readonly timeoutMs: number; readonly seen: string | undefined },
+  options: { readonly id: string | undefined; readonly timeoutMs: number; readonly seen: string | undefined },
 ): Buffer {
   const { input, origin, idempotencyKey, ifMatch, traceparent } = call;
   const { ip, userAgent, requestId, traceId } = origin;
@@ -92,11 +91,11 @@ export function writeCall(
         idempotencyKey,
         ifMatch: sentVersions(ifMatch),
         traceparent,
-        ...more,
+        ...options,
       }),
     );
   } catch (error) {
-    // Data of a hundred thousand levels is read, but not written again: the stack ends first.
+    // Very deep data can be parsed, but its serialization overflows the stack.
     if (error instanceof RangeError) throw invalid({ field: "body", rule: "depth", message: "is nested too deeply" });
     throw error;
   }
@@ -104,11 +103,11 @@ export function writeCall(
 
 const sentVersions = (versions: readonly number[] | undefined) => (versions?.length === 1 ? versions[0] : versions);
 
-/** What is longer than any credential is none, and need not travel to be refused. */
+/** A token that is longer than any credential is replaced by an empty one, which is refused as well. */
 const shortened = (sent: SentCredential | undefined): SentCredential | undefined =>
   sent !== undefined && sent.token.length > tokenLengthMax ? { ...sent, token: "" } : sent;
 
-/** Headers of a reply: what stands beside the body of the HTTP server's answer. */
+/** Headers of a reply: the status and headers of the corresponding HTTP answer. */
 const header = {
   status: "gatehouse-status",
   retryAfter: "gatehouse-retry-after",
@@ -121,8 +120,8 @@ const header = {
   rateLimit: "gatehouse-ratelimit",
 } as const;
 
-/** What every reply of a deprecated operation has beside its own: the values of the HTTP headers, and the subject to ask instead. */
-export function noticeHeaders({ deprecated }: Operation, byName: ReadonlyMap<string, Operation>): Headers {
+/** The additional headers of a deprecated operation's replies: the values of the HTTP headers, and the subject of the successor. */
+export function deprecationHeaders({ deprecated }: Operation, byName: ReadonlyMap<string, Operation>): Headers {
   if (deprecated === undefined) return noHeaders;
   const successor = deprecated.replacedBy === undefined ? undefined : byName.get(deprecated.replacedBy);
   return {
@@ -140,7 +139,7 @@ export function headersOf({ revision, appended, rateLimits }: Answer): Headers {
 const rateLimitHeaders = (fields: RateLimitFields | undefined): Headers =>
   fields === undefined ? noHeaders : { [header.rateLimitPolicy]: fields.policy, [header.rateLimit]: fields.state };
 
-/** Undefined where there are none, and where they could not be sent on as headers. */
+/** Undefined where they are missing, and where they are not valid as HTTP headers. */
 function rateLimitsIn(headers: Headers): RateLimitFields | undefined {
   const { [header.rateLimitPolicy]: policy, [header.rateLimit]: state } = headers;
   if (policy === undefined || state === undefined || !fieldForm.test(policy) || !fieldForm.test(state)) return undefined;
@@ -148,7 +147,7 @@ function rateLimitsIn(headers: Headers): RateLimitFields | undefined {
 }
 const fieldForm = /^[ -~]{1,1000}$/;
 
-/** A refusal as a reply: the one error envelope, and its status beside it. */
+/** An error as a reply: the error envelope, with its status in a header. */
 export function writeError(error: OperationError, traceId: string, publicUrl: string) {
   const { retryAfterSeconds, rateLimits } = error;
   return {
@@ -161,19 +160,19 @@ export function writeError(error: OperationError, traceId: string, publicUrl: st
   };
 }
 
-/** Reads a reply: the answer, or throws the refusal that it holds. */
+/** Parses a reply. Returns the answer, or throws the error in it. */
 export function readReply(body: Uint8Array, headers: Headers, known: ReadonlyMap<string, ErrorDefinition>): Answer {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   const status = headers[header.status];
   const rateLimits = rateLimitsIn(headers);
   if (status !== undefined) {
-    const refusal = refusalOf(JSON.parse(text) as ErrorEnvelope, Number(status), headers[header.retryAfter], known);
-    throw rateLimits === undefined ? refusal : withRateLimits(refusal, rateLimits);
+    const error = errorOf(JSON.parse(text) as ErrorEnvelope, Number(status), headers[header.retryAfter], known);
+    throw rateLimits === undefined ? error : withRateLimits(error, rateLimits);
   }
   const revision = headers[header.revision];
   return {
     text,
-    // Few doors look into an answer; most send it on as it is.
+    // Most transports forward the text without parsing it.
     get output() {
       return text === "" ? null : JSON.parse(text);
     },
@@ -182,13 +181,13 @@ export function readReply(body: Uint8Array, headers: Headers, known: ReadonlyMap
   };
 }
 
-function refusalOf(
+function errorOf(
   { error }: ErrorEnvelope,
   status: number,
   retryAfter: string | undefined,
   known: ReadonlyMap<string, ErrorDefinition>,
 ): OperationError {
-  // A newer process may refuse with what this one has not heard of yet.
+  // A newer process may return an error code that this one does not know.
   const definition = known.get(error.code) ?? { code: error.code, status, message: error.message };
   return new OperationError(definition, error.details, retryAfter === undefined ? {} : { retryAfterSeconds: Number(retryAfter) });
 }

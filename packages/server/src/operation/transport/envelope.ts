@@ -10,7 +10,7 @@ import {
   UnsupportedMediaType,
 } from "../declaration/errors.ts";
 
-/** The one error envelope (docs/contract.md, "Answers"), the same on every transport. */
+/** The error envelope (docs/contract.md, "Answers"), the same for every transport. */
 export interface ErrorEnvelope {
   readonly success: false;
   readonly error: {
@@ -27,7 +27,7 @@ export function envelopeOf({ definition, details }: OperationError, traceId: str
   return { success: false, error: { code, message, details, traceId, docs: `${publicUrl}/errors/${code}` } };
 }
 
-/** One mapper for whatever can be thrown. */
+/** Maps anything thrown to an OperationError. */
 export function asOperationError(error: unknown): OperationError {
   if (error instanceof OperationError) return error;
   if (error instanceof OutcomeUnknown) return new OperationError(OutcomeNotKnown, [], { cause: error, retryAfterSeconds: 1 });
@@ -36,7 +36,7 @@ export function asOperationError(error: unknown): OperationError {
   if (status === 413) return new OperationError(PayloadTooLarge);
   if (status === 415) return new OperationError(UnsupportedMediaType);
   if (status !== undefined && status >= 400 && status < 500) {
-    // The framework's own refusals: a body that is no JSON, an address that cannot be decoded.
+    // Errors of Fastify: a malformed body, an address that cannot be decoded.
     return invalid({ field: "request", rule: "syntax", message: "cannot be read: malformed address or JSON" });
   }
   return new OperationError(InternalError, [], { cause: error });

@@ -8,32 +8,32 @@ import { after, attempt, type MaybePromise } from "../kernel/maybe-promise.ts";
 import { asOperationError } from "./envelope.ts";
 import { statusOf } from "./serializer.ts";
 
-/** A credential as it came with a request. A client sets a header on purpose; a browser sends a cookie by itself. */
+/** The credential of a request. A client sets a header deliberately; a browser sends a cookie by itself. */
 export interface SentCredential {
   readonly token: string;
   readonly from: "header" | "cookie";
 }
 
-/** A request as a transport received it: with the credential that was sent, not yet with the principal. */
+/** A request as a transport received it: with its credential, before authentication. */
 export interface ReceivedCall {
   readonly operation: Operation;
   readonly credential: SentCredential | undefined;
   readonly origin: Origin;
-  /** Reads the rest of the request: an invalid credential is refused before an invalid body. */
+  /** Parses the rest of the request. Deferred, so that an invalid credential is refused before an invalid body. */
   call(principal: Principal): Call;
 }
 
-/** Answers the requests of a transport: in this process, or in one behind NATS. Refusals are thrown or rejected. */
+/** Answers the requests of a transport, in this process or in another one. Errors are thrown or rejected. */
 export type Serve = (received: ReceivedCall) => MaybePromise<Answer>;
 
 interface CredentialChecks {
   readonly admit?: Admit;
-  /** Told of refused calls; `began` is of `performance.now()`. */
+  /** Called for calls that are refused because of their credential; `began` is a value of `performance.now()`. */
   readonly refused?: (call: RefusedCall, began: number) => void;
 }
 
-/** Serves with this process's own operations. */
-export function servedHere(dispatch: Dispatch, authenticate: Authenticate, { admit, refused }: CredentialChecks = {}): Serve {
+/** Serves calls in this process. */
+export function serveInProcess(dispatch: Dispatch, authenticate: Authenticate, { admit, refused }: CredentialChecks = {}): Serve {
   return (received) => {
     const { credential, operation, origin } = received;
     if (credential === undefined) return dispatch(received.call(anonymous));
@@ -69,6 +69,6 @@ export function servedHere(dispatch: Dispatch, authenticate: Authenticate, { adm
   }
 }
 
-/** A stale cookie must not keep a browser from signing in again. */
+/** A stale cookie must not prevent a browser from signing in again. */
 const anonymousInstead = ({ from }: SentCredential, { allow }: Operation): Principal | undefined =>
   from === "cookie" && allow.kind === "anyone" ? anonymous : undefined;

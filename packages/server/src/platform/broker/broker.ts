@@ -2,31 +2,31 @@ import type { DeadLetters } from "../dead-letters.ts";
 import type { Envelope } from "./cloud-event.ts";
 
 /**
- * The broker port: carries events to programs outside and brings theirs in (decision 0022). At least once, in order per
- * subject, with a position that outlives a restart. The product's own consumers read the log instead (log/consumers).
+ * The broker port: publishes events to other programs and consumes theirs (decision 0022). At least once, in order per
+ * subject, with a position that survives a restart. The product's own consumers read the log instead (log/consumers).
  */
 export interface Broker {
   readonly kind: "in-process" | "rabbitmq" | "kafka" | "jetstream";
   /**
-   * Resolves when the broker has confirmed that all of them are kept. Rejects with `Unavailable` otherwise: then some may
-   * have arrived, and receivers recognize them by their ids when they are published again.
+   * Resolves when the broker has confirmed that all of them are stored. Rejects with `Unavailable` otherwise: then some may
+   * have arrived, and receivers deduplicate them by their ids when they are published again.
    */
   publish(messages: readonly BrokerMessage[]): Promise<void>;
-  /** Begins to hand messages over. Does not wait for a broker that is away; {@link BrokerSubscription.ready} does. */
+  /** Starts to deliver messages. Does not wait for an unavailable broker; {@link BrokerSubscription.ready} does. */
   consume(consumer: BrokerConsumer): BrokerSubscription;
-  /** What a consumer could not handle. */
+  /** The messages that a consumer could not handle. */
   deadLetters(consumer: BrokerConsumerName): DeadLetters;
-  /** Asks the broker, and rejects when it does not answer in time: that a connection is open says nothing of one that is frozen. */
+  /** Sends a request to the broker, and rejects if it is not answered in time, because an open connection may be frozen. */
   ping(): Promise<void>;
-  /** Makes what publishing there needs, so that a refusal is known before the first event. Rejects with `Unavailable`. */
+  /** Creates what publishing to the exchange needs, so that a refusal is known before the first event. Rejects with `Unavailable`. */
   prepare(exchange: string): Promise<void>;
-  /** What the broker refuses now, in its own words, with secrets masked; undefined where nothing. */
+  /** What the broker refuses now, as its own masked error text; undefined if nothing. */
   refusal(): string | undefined;
-  /** Looks at what is there already and says what cannot serve, a sentence each. Changes nothing. Rejects with `Unavailable`. */
+  /** Checks existing exchanges, queues and streams, and returns a sentence per problem. Changes nothing. Rejects with `Unavailable`. */
   inspect(needs: BrokerNeeds): Promise<readonly string[]>;
-  /** Lets handlers that run finish, hands back what waits, then closes. */
+  /** Finishes running handlers, returns waiting messages to the broker, then closes. */
   close(): Promise<void>;
-  /** Lets go of everything at once and unacknowledged, as at the end of a grace time. What ran is handed over again. */
+  /** Drops all messages at once and unacknowledged, as at the end of a grace time. They are redelivered. */
   abandon(): void;
 }
 
@@ -37,7 +37,7 @@ export interface BrokerMessage {
 }
 
 export interface BrokerConsumerName {
-  /** Of the queue, group or durable consumer: `iam.billing`. */
+  /** The name of the queue, group or durable consumer: `iam.billing`. */
   readonly name: string;
   readonly exchange: string;
 }
@@ -49,18 +49,18 @@ export interface BrokerNeeds {
 }
 
 export interface BrokerConsumer extends BrokerConsumerName {
-  /** Topics as `subscription.activated`; `*` stands for one word, `#` at the end for all that follow. */
+  /** Topics such as `subscription.activated`; `*` matches one word, `#` at the end all following words. */
   readonly topics: readonly string[];
-  /** Most messages that are handed over and not settled (32): of a slow consumer the broker keeps the rest. */
+  /** The maximum number of unsettled messages (32); the broker retains the rest of a slow consumer. */
   readonly inFlightMax?: number;
   /**
-   * Must be idempotent (see `once` in inbox.ts). Called for one message of a subject at a time. A rejection is retried after a
-   * pause, with the subject's later messages waiting behind it; after the last attempt the message becomes a dead letter. With
-   * `NonRetryableError` it becomes one at once, with `Unavailable` never: then the message waits as long as that takes.
+   * Must be idempotent (see `once` in inbox.ts). Called for one message per subject at a time. A rejection is retried after a
+   * pause, while the subject's later messages wait; after the last attempt the message becomes a dead letter. With
+   * `NonRetryableError` it becomes one at once, with `Unavailable` never: then the message waits until the dependency is available.
    */
   handle(received: Received): Promise<void>;
-  /** Told of each event that lies where this consumer reads and is of none of its topics. */
-  passedOver?(): void;
+  /** Called for each delivered event that matches none of the topics. */
+  onSkipped?(): void;
 }
 
 export interface Received {
@@ -71,9 +71,9 @@ export interface Received {
 }
 
 export interface BrokerSubscription {
-  /** Resolves when messages can come: the broker knows of the consumer. */
+  /** Resolves when messages can be delivered: the broker knows the consumer. */
   ready(): Promise<void>;
-  /** Messages that the broker keeps for the consumer and that are not settled; undefined while the consumer is not connected. */
+  /** The broker's unsettled messages for the consumer; undefined while the consumer is not connected. */
   waiting(): Promise<number | undefined>;
   close(): Promise<void>;
 }

@@ -1,35 +1,35 @@
 import type { LoggedEvent } from "../log/event.ts";
 import { readTimestamp } from "../timestamp.ts";
 
-/** What every event has that comes or goes through a broker (CloudEvents 1.0, JSON format). */
+/** The attributes of every event on a broker (CloudEvents 1.0, JSON format). */
 export interface Envelope {
   readonly specversion: "1.0";
   readonly id: string;
   readonly source: string;
   /** With its version: `membership.removed.v1`. */
   readonly type: string;
-  /** The aggregate, as `organization/0198…`: messages of one subject keep their order. */
+  /** The aggregate, as `organization/0198…`: messages of one subject are ordered. */
   readonly subject?: string;
   /** ISO 8601, UTC. */
   readonly time?: string;
-  /** The trace that it was caused in (W3C Trace Context, as the CloudEvents extension "Distributed Tracing" has it). */
+  /** The trace of its cause (W3C Trace Context, CloudEvents extension "Distributed Tracing"). */
   readonly traceparent?: string;
   readonly data?: unknown;
 }
 
 /**
- * An event as the outside gets it: CloudEvents 1.0 in the JSON format, with the extensions of docs/contract.md, "Events". Names
- * of extensions are in small letters, and an attribute that has no value is left out (CloudEvents 1.0 §3.1).
+ * A published event: CloudEvents 1.0 in the JSON format, with the extensions of docs/contract.md, "Events". Names
+ * of extensions are in lower case, and an attribute without a value is left out (CloudEvents 1.0 §3.1).
  */
 export interface CloudEvent extends Envelope {
   readonly subject: string;
   readonly time: string;
   readonly datacontenttype: "application/json";
-  /** The organization; absent where the event belongs to none. */
+  /** The organization; absent if the event belongs to none. */
   readonly tenantid?: string;
-  /** Of the write that caused it; a check takes it as `minRevision`. Text, as it is larger than CloudEvents' integers. */
+  /** The revision of its write; a check accepts it as `minRevision`. Text, because it exceeds CloudEvents' integers. */
   readonly revision: string;
-  /** The version that `type` ends in, alone. */
+  /** The version at the end of `type`. */
   readonly schemaversion: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
@@ -37,7 +37,7 @@ export interface CloudEvent extends Envelope {
 /** CloudEvents 1.0, "JSON Event Format", 3.1. */
 export const cloudEventType = "application/cloudevents+json";
 
-/** `source` names the installation that the event happened in: its public address. */
+/** `source` identifies the installation: its public URL. */
 export function toCloudEvent(event: LoggedEvent, source: string): CloudEvent {
   return {
     specversion: "1.0",
@@ -55,12 +55,12 @@ export function toCloudEvent(event: LoggedEvent, source: string): CloudEvent {
   };
 }
 
-/** The version at the end of a type; a type without one is of the first. */
+/** The version at the end of a type; the first one by default. */
 export const versionOf = (type: string): string => /\.v(\d+)$/.exec(type)?.[1] ?? "1";
 
 /**
- * What consumers subscribe to: the type without its version, as routing keys are written (`subscription.activated`). A
- * second version of an event comes by the same way as the first; `type` and `schemaversion` tell them apart.
+ * The topic that consumers subscribe to: the type without its version, in the form of routing keys (`subscription.activated`). A
+ * second version of an event has the same topic as the first; `type` and `schemaversion` distinguish them.
  */
 export const topicOf = (type: string): string => type.replace(/\.v\d+$/, "");
 
@@ -68,15 +68,15 @@ export const topicOf = (type: string): string => type.replace(/\.v\d+$/, "");
 export const keyOf = (event: Envelope): string => event.subject ?? event.id;
 
 /**
- * Most bytes of an attribute of an event from outside. `id` and `type` are short texts of AMQP 0-9-1 (255 bytes); `source` and `id`
- * together are a row's key in the inbox, of which a B-tree of PostgreSQL takes 2,700 bytes and the commands 1,000 characters.
+ * Maximum bytes of the attributes of a received event. `id` and `type` are short strings of AMQP 0-9-1 (255 bytes). `source` and `id`
+ * together are a row's key in the inbox, for which PostgreSQL's B-tree allows 2,700 bytes and the commands 1,000 characters.
  */
 const attributeBytesMax = { id: 255, type: 255, source: 700, subject: 1_000, time: 64, traceparent: 255 } as const;
 const required: readonly string[] = ["id", "source", "type"];
-/** Not in a text of CloudEvents 1.0 (§3.1, String): control characters and halves of surrogate pairs. */
+/** Characters that CloudEvents 1.0 does not allow in strings (§3.1): control characters and unpaired surrogates. */
 const forbidden = /[\p{Cc}\p{Cs}]/u;
 
-/** Why a parsed value is no event; undefined where it is an {@link Envelope}. What its data must have, its consumer knows. */
+/** Why a parsed value is not an event; undefined if it is an {@link Envelope}. The consumer validates its data. */
 export function issueOf(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "it is not a JSON object";
   const event = value as Record<string, unknown>;

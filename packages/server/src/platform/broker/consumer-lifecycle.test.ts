@@ -4,7 +4,7 @@ import { ConsumerLifecycle, type LifecycleOptions } from "./consumer-lifecycle.t
 
 const never = 600_000;
 
-describe("the lifecycle of a consumer", () => {
+describe("a consumer lifecycle", () => {
   const lives: ConsumerLifecycle[] = [];
   const started = (options: Pick<LifecycleOptions, "run"> & Partial<LifecycleOptions>): ConsumerLifecycle => {
     const life = new ConsumerLifecycle({
@@ -21,12 +21,12 @@ describe("the lifecycle of a consumer", () => {
     for (const life of lives.splice(0)) life.abandon();
   });
 
-  it("closes once, after the run that is under way", async () => {
+  it("closes once, after the current run", async () => {
     const run = Promise.withResolvers<void>();
     const life = started({ run: () => run.promise.then(() => true) });
     const closing = life.close();
     expect(life.close()).toBeUndefined();
-    await life.ending;
+    await life.stopped;
     expect([life.isRunning, life.isAbandoned]).toEqual([false, false]);
     let isEnded = false;
     const ended = closing?.loopEnded.then(() => {
@@ -39,7 +39,7 @@ describe("the lifecycle of a consumer", () => {
     expect(isEnded).toBe(true);
   });
 
-  it("is abandoned also while it closes, and cannot be closed afterwards", async () => {
+  it("can be abandoned while it closes, and cannot be closed afterwards", async () => {
     const life = started({ run: async () => false });
     life.close();
     life.abandon();
@@ -47,7 +47,7 @@ describe("the lifecycle of a consumer", () => {
     expect(life.close()).toBeUndefined();
   });
 
-  it("beats until its last run has ended, also while it closes", async () => {
+  it("sends heartbeats until its last run has ended, also while it closes", async () => {
     const run = Promise.withResolvers<void>();
     let beats = 0;
     const life = started({
@@ -70,7 +70,7 @@ describe("the lifecycle of a consumer", () => {
     expect(beats).toBe(atEnd);
   });
 
-  it("is ready once it says so", async () => {
+  it("is ready once it is marked ready", async () => {
     const life = started({ run: async () => false });
     let isReady = false;
     const ready = life.ready.then(() => {

@@ -1,19 +1,19 @@
 import { Loop, type LoopOptions } from "../loop.ts";
 
 export interface LifecycleOptions extends LoopOptions {
-  /** Renews what says that this process works, from the start until the loop has ended. Must not reject. */
+  /** Renews a lease from the start until the loop has ended. Must not reject. */
   readonly heartbeat?: { readonly everyMs: number; beat(): Promise<void> };
 }
 
 /**
- * The life of what reads a stream of messages, or publishes one: it runs, and then it is either closed, which settles and gives
- * back what it holds, or abandoned at the end of a grace time, which leaves everything unacknowledged.
+ * The lifecycle of a consumer or publisher: it runs until it is either closed, which settles its messages and returns the
+ * others, or abandoned at the end of a grace time, which leaves everything unacknowledged.
  */
 export class ConsumerLifecycle {
   readonly #loop: Loop;
   readonly #heartbeat: LifecycleOptions["heartbeat"];
   readonly #ready = Promise.withResolvers<void>();
-  readonly #ending = Promise.withResolvers<void>();
+  readonly #stopped = Promise.withResolvers<void>();
   #stage: "running" | "closing" | "abandoned" = "running";
 
   constructor({ heartbeat, ...loop }: LifecycleOptions) {
@@ -29,14 +29,14 @@ export class ConsumerLifecycle {
     return this.#stage === "abandoned";
   }
 
-  /** Resolves when messages can come. */
+  /** Resolves when messages can be delivered. */
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
 
   /** Resolves when it no longer runs. */
-  get ending(): Promise<void> {
-    return this.#ending.promise;
+  get stopped(): Promise<void> {
+    return this.#stopped.promise;
   }
 
   markReady(): void {
@@ -55,25 +55,25 @@ export class ConsumerLifecycle {
     this.#loop.wake();
   }
 
-  /** Waits; the end of running ends the wait. */
+  /** Waits; closing or abandoning ends the wait. */
   pause(ms: number): Promise<void> {
     return this.#loop.pause(ms);
   }
 
-  /** Begins to close; returns the end of the run that is under way, or undefined where it no longer ran. */
+  /** Begins to close; returns the end of the current run, or undefined if it is not running. */
   close(): { readonly loopEnded: Promise<void> } | undefined {
     if (!this.isRunning) return undefined;
     return { loopEnded: this.#end("closing") };
   }
 
-  /** Also while it closes: what is closing then acknowledges nothing more. */
+  /** Also allowed while it closes; then nothing more is acknowledged. */
   abandon(): void {
     void this.#end("abandoned");
   }
 
   #end(stage: "closing" | "abandoned"): Promise<void> {
     this.#stage = stage;
-    this.#ending.resolve();
+    this.#stopped.resolve();
     return this.#loop.stop();
   }
 }

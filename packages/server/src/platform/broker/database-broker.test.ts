@@ -7,7 +7,7 @@ import { brokerConformance } from "./conformance/broker-conformance.ts";
 import { type BrokerUnderTest, brokerContractSteps, impatient } from "./conformance/broker-fixture.ts";
 import { databaseBroker } from "./database-broker.ts";
 
-/** So long a place is held by a process that died. */
+/** How long a dead process keeps its lease. */
 const options = { retry: impatient, leaseSeconds: 0.6 };
 
 let embedded: Promise<Fresh> | undefined;
@@ -19,8 +19,8 @@ brokerConformance("in the database, on PGlite", async (): Promise<BrokerUnderTes
   return { database, start: () => databaseBroker(database, silent, options), close: async () => {} };
 });
 
-// Locks between processes and a network that fails: not to be had on one embedded connection.
-describeOnPostgresql("on a server", () => {
+// Locks between processes and network failures need several connections, which embedded storage does not have.
+describeOnPostgresql("the database broker on PostgreSQL", () => {
   brokerConformance("in the database, on PostgreSQL", async (): Promise<BrokerUnderTest> => {
     const fresh = await freshPostgresql(brokerContractSteps);
     const wire = await wireTo(fresh.url as string);

@@ -8,15 +8,15 @@ import { DatabaseConsumer, type DatabaseConsumerOptions } from "./database-consu
 import { unavailable } from "./unavailable.ts";
 
 export interface DatabaseBrokerOptions extends DatabaseConsumerOptions {
-  /** Registers what is called when the database may have lost transactions (`LogFollower.onRestart`). */
+  /** Registers a listener for when the database may have lost transactions (`LogFollower.onRestart`). */
   readonly onRestart?: (listener: () => void) => void;
 }
 
-const askMs = policies["broker.connection"].timeLimitMs;
+const pingMs = policies["broker.connection"].timeLimitMs;
 
 /**
- * The broker of an installation without a broker service: messages are rows of the product's own database. Of several processes
- * one hands a consumer's messages over, under a lease.
+ * The broker of an installation without a broker service: messages are rows of the product's own database. One process at a time
+ * delivers a consumer's messages, under a lease.
  */
 export function databaseBroker(database: Database, logger: Logger, options: DatabaseBrokerOptions = {}): Broker {
   const running = new Set<DatabaseConsumer>();
@@ -51,7 +51,7 @@ export function databaseBroker(database: Database, logger: Logger, options: Data
           return done;
         },
       }),
-    ping: () => unavailable(() => within(askMs, "the database does not answer", database.ping())),
+    ping: () => unavailable(() => within(pingMs, "the database does not answer", database.ping())),
     prepare: async () => {},
     refusal: () => undefined,
     inspect: async () => [],

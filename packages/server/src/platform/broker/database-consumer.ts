@@ -3,15 +3,15 @@ import { type Database, everyTenant } from "../database/database.ts";
 import { Unavailable } from "../database/driver-errors.ts";
 import type { Position } from "../log/event.ts";
 import type { BrokerConsumer } from "./broker.ts";
+import { closeInTime } from "./close-in-time.ts";
 import { ConsumerLifecycle } from "./consumer-lifecycle.ts";
 import { deleteDeadLetter, insertDeadLetter, messagesAfter, redriven, type StoredMessage } from "./database-broker-store.ts";
-import { goodbye } from "./goodbye.ts";
 import { defaultRetry, inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
 import { Lease } from "./lease.ts";
 import { Progress } from "./progress.ts";
 import { topicMatcher } from "./topics.ts";
 
-/** How often a consumer looks by itself, for what another process published. */
+/** How often a consumer polls for messages of other processes. */
 const lookEveryMs = 500;
 
 export interface DatabaseConsumerOptions {
@@ -19,7 +19,7 @@ export interface DatabaseConsumerOptions {
   readonly leaseSeconds?: number;
 }
 
-/** Hands the messages of one consumer over, in the order of their commits, while this process holds the lease. */
+/** Delivers the messages of one consumer in commit order, while this process holds the lease. */
 export class DatabaseConsumer {
   readonly #database: Database;
   readonly #logger: Logger;
@@ -33,7 +33,7 @@ export class DatabaseConsumer {
   readonly #redriving = new Set<string>();
   #progress = new Progress<Position>();
   #inFlight = 0;
-  /** Where reading goes on; undefined while another process holds the place. */
+  /** Where reading continues; undefined while another process holds the lease. */
   #read: Position | undefined;
   #claimedAt = Number.NEGATIVE_INFINITY;
 
@@ -51,7 +51,7 @@ export class DatabaseConsumer {
     this.#lease = new Lease(database, "broker_consumers", consumer.name, leaseSeconds);
     this.#inFlightMax = consumer.inFlightMax ?? inFlightDefault;
     this.#life = new ConsumerLifecycle({
-      run: () => this.#look(),
+      run: () => this.#takeNext(),
       everyMs: Math.min(lookEveryMs, this.#lease.renewEveryMs),
       retry: { firstPauseMs: lookEveryMs, longestPauseMs: lookEveryMs },
       onFailure: (error) => {
@@ -73,7 +73,7 @@ export class DatabaseConsumer {
     this.#life.wake();
   }
 
-  /** Reads its place again: the one in memory may be of transactions that the database has lost. */
+  /** Reads its position again: the one in memory may be of transactions that the database has lost. */
   restart(): void {
     this.#read = undefined;
   }
@@ -83,8 +83,8 @@ export class DatabaseConsumer {
     if (closing === undefined) return;
     await this.#work.stop();
     const left = closing.loopEnded.then(() => this.#advance()).then(() => this.#lease.release());
-    left.catch((error) => this.#logger.debug({ err: error }, "a consumer's place could not be given back"));
-    await goodbye(left);
+    left.catch((error) => this.#logger.debug({ err: error }, "a consumer's lease could not be released"));
+    await closeInTime(left);
   }
 
   abandon(): void {
@@ -92,8 +92,8 @@ export class DatabaseConsumer {
     void this.#work.stop();
   }
 
-  /** Takes what there is room for. True when there may be more at once. */
-  async #look(): Promise<boolean> {
+  /** Takes messages up to the in-flight limit. True when there may be more at once. */
+  async #takeNext(): Promise<boolean> {
     if (!(await this.#holds())) return false;
     this.#life.markReady();
     await this.#advance();
@@ -110,14 +110,14 @@ export class DatabaseConsumer {
   async #holds(): Promise<boolean> {
     if (this.#read !== undefined && performance.now() - this.#claimedAt < this.#lease.renewEveryMs) return true;
     const claimedAt = performance.now();
-    const place = await this.#lease.claim();
-    if (place === undefined) this.#read = undefined;
+    const position = await this.#lease.claim();
+    if (position === undefined) this.#read = undefined;
     else if (this.#read === undefined) {
-      this.#read = place;
+      this.#read = position;
       this.#progress = new Progress<Position>();
     }
     this.#claimedAt = claimedAt;
-    return place !== undefined;
+    return position !== undefined;
   }
 
   #take({ position, topic, body }: StoredMessage): void {
@@ -133,7 +133,7 @@ export class DatabaseConsumer {
         message: () => ({ body }),
         address: topic,
         belongs: (of) => of === topic,
-        returned: 0,
+        redeliveries: 0,
         done,
         release: done,
         deadLetter: (letter) => this.#deadLetter(letter),
@@ -145,7 +145,7 @@ export class DatabaseConsumer {
       });
   }
 
-  /** Hands over redriven dead letters. They do not hold back the position: their rows stay until they are handled. */
+  /** Delivers redriven dead letters. They do not hold back the position: their rows stay until they are handled. */
   async #takeRedriven(): Promise<void> {
     const room = this.#inFlightMax - this.#inFlight;
     if (room <= 0) return;
@@ -159,7 +159,7 @@ export class DatabaseConsumer {
         message: () => ({ body }),
         address: topic,
         belongs: this.#wanted,
-        returned: 0,
+        redeliveries: 0,
         done,
         release: () => {},
         deadLetter: (letter: Parameters<typeof insertDeadLetter>[2]) => this.#deadLetter({ ...letter, id }),
@@ -180,6 +180,6 @@ export class DatabaseConsumer {
     if (this.#life.isAbandoned) return;
     const position = this.#progress.advance();
     if (position === undefined) return;
-    if (!(await this.#lease.move(position))) throw new Unavailable("the consumer's place", new Error("another process holds it"));
+    if (!(await this.#lease.move(position))) throw new Unavailable("the consumer's lease", new Error("another process holds it"));
   }
 }

@@ -3,14 +3,14 @@ import { type Database, everyTenant, type WriteHandle } from "../database/databa
 import { deleteSome } from "../database/prune.ts";
 
 /**
- * How long an id is remembered. Longer than any broker here keeps a message (seven days), so that a redelivery never finds it
- * forgotten; a dead letter that is handed over again later than this is handled as new.
+ * How long an id is stored. Longer than the brokers' retention of messages (seven days), so that a redelivery is always
+ * detected. A dead letter that is redriven after this time is handled as new.
  */
 export const inboxDays = 14;
 
 /**
- * Marks a message as handled in the transaction of its effect. False when it was handled before: then nothing is to be done.
- * Of two that handle the same message at once, the second waits here for the first.
+ * Records a message as handled in the transaction of its effect. False if it was handled before: then there is nothing to do.
+ * If two transactions handle the same message concurrently, the second waits here for the first.
  */
 export async function receive(tx: WriteHandle, consumer: string, messageId: string, now: Date): Promise<boolean> {
   const { numAffectedRows } = await sql`
@@ -19,7 +19,7 @@ export async function receive(tx: WriteHandle, consumer: string, messageId: stri
   return numAffectedRows === 1n;
 }
 
-/** Handles a message once: `effect` and the note that it happened are committed together. */
+/** Handles a message once: `effect` and its record are committed together. */
 export function once(
   database: Database,
   message: { readonly consumer: string; readonly id: string; readonly now: Date },
@@ -30,6 +30,6 @@ export function once(
   });
 }
 
-/** Forgets at most `limit` of what no broker hands over again, and says how many. */
+/** Deletes at most `limit` ids that no broker can redeliver, and returns how many. */
 export const pruneInbox = (tx: WriteHandle, now: Date, limit: number): Promise<number> =>
   deleteSome(tx, "inbox_messages", sql`received_at < ${now}::timestamptz - make_interval(days => ${inboxDays})`, limit);

@@ -3,16 +3,16 @@ import type { Instrumentation } from "../database/instrumented.ts";
 import { countedCalls, type Resilience } from "../resilience/resilience.ts";
 import type { Broker, BrokerConsumer, BrokerMessage } from "./broker.ts";
 
-/** Traces that a batch is for, of which more would only make it slow. */
+/** The maximum number of traces that a batch is linked to; more would make it slow. */
 const tracesMax = 20;
 
 /**
- * A broker whose publishing is a span of the commands that caused the events, and whose consumers are measured and go on in
- * the trace that a message names. Of a batch from several commands the first's trace has what is done below.
+ * A broker whose publishing is a span in the traces of the commands that caused the events, and whose consumers are measured and continue
+ * the trace of a message. For a batch from several commands, nested spans are in the first command's trace.
  */
 export function instrumentedBroker(broker: Broker, instrumentation: Instrumentation & { readonly resilience: Resilience }): Broker {
   const counted = countedCalls("broker.publish", instrumentation.metrics);
-  const looked = instrumentation.resilience.guard("broker.dead-letters", "broker", isUnavailable);
+  const guard = instrumentation.resilience.guard("broker.dead-letters", "broker", isUnavailable);
   const publish = instrumentation.tracer.on
     ? (messages: readonly BrokerMessage[]) => published(broker, messages, instrumentation)
     : (messages: readonly BrokerMessage[]) => broker.publish(messages);
@@ -21,16 +21,16 @@ export function instrumentedBroker(broker: Broker, instrumentation: Instrumentat
     publish: (messages) => counted(() => publish(messages)),
     consume(consumer) {
       const subscription = broker.consume(instrumented(consumer, broker.kind, instrumentation));
-      return { ...subscription, waiting: () => looked(() => subscription.waiting()) };
+      return { ...subscription, waiting: () => guard(() => subscription.waiting()) };
     },
     deadLetters(consumer) {
       const letters = broker.deadLetters(consumer);
       return {
-        list: (page) => looked(() => letters.list(page)),
-        count: () => looked(() => letters.count()),
-        redrive: (id) => looked(() => letters.redrive(id)),
-        drop: (id) => looked(() => letters.drop(id)),
-        // As long as there are letters: what was handed over is told at its end.
+        list: (page) => guard(() => letters.list(page)),
+        count: () => guard(() => letters.count()),
+        redrive: (id) => guard(() => letters.redrive(id)),
+        drop: (id) => guard(() => letters.drop(id)),
+        // Not guarded by a time limit: it takes as long as there are letters.
         redriveAll: () => letters.redriveAll(),
       };
     },
@@ -69,13 +69,13 @@ function instrumented(consumer: BrokerConsumer, system: string, { metrics, trace
   };
   return {
     ...consumer,
-    passedOver: () => metrics.brokerPassedOver.inc({ consumer: name }),
+    onSkipped: () => metrics.brokerPassedOver.inc({ consumer: name }),
     async handle(received) {
       const began = performance.now();
       const ended = (outcome: "ok" | "failed") => {
         const milliseconds = performance.now() - began;
         metrics.consumerSeconds.observe(name, outcome, milliseconds / 1_000);
-        metrics.activity.background.note(outcome === "failed", milliseconds);
+        metrics.activity.background.record(outcome === "failed", milliseconds);
       };
       const options = { kind: "consumer", parent: received.event.traceparent, attributes } as const;
       try {
@@ -92,7 +92,7 @@ function instrumented(consumer: BrokerConsumer, system: string, { metrics, trace
   };
 }
 
-/** The traces of the events, each once, in their order. */
+/** The distinct traces of the events, in order. */
 function tracesOf(messages: readonly BrokerMessage[]): readonly string[] {
   const parents = new Set<string>();
   for (const { event } of messages) if (event.traceparent !== undefined && parents.size < tracesMax) parents.add(event.traceparent);

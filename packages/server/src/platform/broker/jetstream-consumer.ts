@@ -2,13 +2,13 @@ import { AckPolicy, type ConsumerMessages, DeliverPolicy, type JsMsg, jetstream,
 import { type NatsConnection, nanos } from "@nats-io/transport-node";
 import type { Logger } from "pino";
 import type { BrokerConsumer } from "./broker.ts";
+import { closeInTime } from "./close-in-time.ts";
 import { topicOf } from "./cloud-event.ts";
 import { ConsumerLifecycle } from "./consumer-lifecycle.ts";
-import { goodbye } from "./goodbye.ts";
 import { storeDeadLetter } from "./jetstream-dead-letters.ts";
 import { JetStreamLease } from "./jetstream-lease.ts";
-import { Returns } from "./jetstream-returns.ts";
-import { againOf, ensureStream, streamOf } from "./jetstream-streams.ts";
+import { Redeliveries } from "./jetstream-redeliveries.ts";
+import { ensureStream, redriveSubjectOf, streamOf } from "./jetstream-streams.ts";
 import { inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
 import type { RawMessage } from "./read-message.ts";
 import type { Refusals } from "./refusals.ts";
@@ -20,7 +20,7 @@ interface Options {
   readonly refusals: Refusals;
 }
 
-/** NATS binding of CloudEvents, §3.1.3: a value is percent-encoded where a header could not have it. */
+/** NATS binding of CloudEvents, §3.1.3: values are percent-encoded if a header does not allow them. */
 const attributePrefix = "ce-";
 
 function rawMessage({ data, headers }: JsMsg): RawMessage {
@@ -42,7 +42,7 @@ function percentDecoded(text: string): string {
   }
 }
 
-/** One process's part in a durable consumer: waits for the lease, pulls while it holds it. */
+/** One process's member of a durable consumer: waits for the lease, and pulls while it holds it. */
 export class JetStreamConsumer {
   readonly #connection: Promise<NatsConnection>;
   readonly #consumer: BrokerConsumer;
@@ -50,7 +50,7 @@ export class JetStreamConsumer {
   readonly #logger: Logger;
   readonly #work: KeyedWork;
   readonly #wanted: (topic: string) => boolean;
-  readonly #inHand = new Set<JsMsg>();
+  readonly #inFlight = new Set<JsMsg>();
   readonly #life: ConsumerLifecycle;
   #nats: NatsConnection | undefined;
   #messages: ConsumerMessages | undefined;
@@ -71,7 +71,7 @@ export class JetStreamConsumer {
       retry: { firstPauseMs: everyMs, longestPauseMs: everyMs },
       heartbeat: { everyMs, beat: () => this.#beat() },
       onFailure: (error) => {
-        if (!options.refusals.note(this.#place, error))
+        if (!options.refusals.record(this.#refusalSubject, error))
           logger.warn({ err: error, consumer: consumer.name }, "messages could not be pulled");
       },
     });
@@ -95,13 +95,13 @@ export class JetStreamConsumer {
   async close(): Promise<void> {
     const closing = this.#life.close();
     if (closing === undefined) return;
-    // Stopped first: what comes until the pull has ended is given back.
+    // Stopped first, so that messages which arrive until the pull has ended are returned.
     const stopped = this.#work.stop();
     this.#messages?.stop();
     await stopped;
     await this.#work.stop();
-    await goodbye(closing.loopEnded);
-    if (this.#lease) await goodbye(this.#lease.release());
+    await closeInTime(closing.loopEnded);
+    if (this.#lease) await closeInTime(this.#lease.release());
   }
 
   abandon(): void {
@@ -111,7 +111,7 @@ export class JetStreamConsumer {
   }
 
   async #claimAndPull(): Promise<boolean> {
-    this.#nats ??= (await Promise.race([this.#connection.catch(() => undefined), this.#life.ending])) || undefined;
+    this.#nats ??= (await Promise.race([this.#connection.catch(() => undefined), this.#life.stopped])) || undefined;
     if (this.#nats === undefined) return false;
     this.#lease ??= new JetStreamLease(this.#nats, streamOf(this.#consumer.name), this.#options.ackWaitMs);
     await this.#claim();
@@ -119,7 +119,7 @@ export class JetStreamConsumer {
     return false;
   }
 
-  get #place(): string {
+  get #refusalSubject(): string {
     return `consuming ${this.#consumer.name}`;
   }
 
@@ -128,15 +128,15 @@ export class JetStreamConsumer {
   }
 
   async #claim(): Promise<void> {
-    const askedAt = performance.now();
-    if (await this.#lease?.claim()) this.#heldUntil = askedAt + this.#options.ackWaitMs;
+    const claimedAt = performance.now();
+    if (await this.#lease?.claim()) this.#heldUntil = claimedAt + this.#options.ackWaitMs;
     else this.#heldUntil = 0;
   }
 
-  /** Says of what is in hand that it is worked on, and renews the lease; without it nothing more is pulled. */
+  /** Extends the acknowledgement time of messages in flight, and renews the lease; without the lease, stops pulling. */
   async #beat(): Promise<void> {
     if (this.#messages === undefined) return;
-    for (const message of this.#inHand) message.working();
+    for (const message of this.#inFlight) message.working();
     await this.#claim().catch((error) => this.#logger.debug({ err: error }, "a lease could not be renewed"));
     if (!this.#holds) this.#messages?.stop();
   }
@@ -153,23 +153,23 @@ export class JetStreamConsumer {
       max_ack_pending: inFlightMax,
       deliver_policy: DeliverPolicy.All,
     });
-    // What a dead process had in hand comes again after this, before anything that is new.
-    if (pending > 0) await this.#waitForReturns();
+    // Messages in flight of a dead process are redelivered after this time, before new ones.
+    if (pending > 0) await this.#waitForRedeliveries();
     if (!this.#life.isRunning || !this.#holds) return;
     const consumer = await jetstream(nats).consumers.get(stream, durable);
     this.#messages = await consumer.consume({ max_messages: inFlightMax });
-    this.#options.refusals.clear(this.#place);
+    this.#options.refusals.clear(this.#refusalSubject);
     this.#life.markReady();
-    const returns = new Returns(pending, this.#options.ackWaitMs / 3, (message) => this.#take(message));
+    const redeliveries = new Redeliveries(pending, this.#options.ackWaitMs / 3, (message) => this.#take(message));
     try {
-      for await (const message of this.#messages) returns.take(message);
+      for await (const message of this.#messages) redeliveries.take(message);
     } finally {
-      returns.forget();
+      redeliveries.discard();
       this.#messages = undefined;
     }
   }
 
-  async #waitForReturns(): Promise<void> {
+  async #waitForRedeliveries(): Promise<void> {
     const end = performance.now() + this.#options.ackWaitMs;
     while (performance.now() < end && this.#life.isRunning) {
       await this.#life.pause(this.#options.ackWaitMs / 3);
@@ -179,20 +179,20 @@ export class JetStreamConsumer {
 
   #take(message: JsMsg): void {
     const { exchange, name } = this.#consumer;
-    const again = `${againOf(exchange, name)}.`;
-    const isAgain = message.subject.startsWith(again);
-    const address = message.subject.slice((isAgain ? again : `${exchange}.`).length);
-    // What another consumer is handed again.
-    if (!isAgain && address.startsWith("_again.")) {
+    const again = `${redriveSubjectOf(exchange, name)}.`;
+    const isRedriven = message.subject.startsWith(again);
+    const address = message.subject.slice((isRedriven ? again : `${exchange}.`).length);
+    // A message redriven for another consumer.
+    if (!isRedriven && address.startsWith("_again.")) {
       message.ack();
       return;
     }
-    this.#inHand.add(message);
+    this.#inFlight.add(message);
     const delivery = {
       message: () => rawMessage(message),
       address,
-      belongs: (topic: string) => (isAgain ? this.#wanted(topic) : topic === topicOf(address)),
-      returned: message.info.deliveryCount - 1,
+      belongs: (topic: string) => (isRedriven ? this.#wanted(topic) : topic === topicOf(address)),
+      redeliveries: message.info.deliveryCount - 1,
       done: () => this.#settled(message, () => message.ack()),
       release: () => this.#settled(message, () => message.nak()),
       deadLetter: async (letter: Parameters<typeof storeDeadLetter>[2]) => {
@@ -200,11 +200,11 @@ export class JetStreamConsumer {
         this.#settled(message, () => message.ack());
       },
     };
-    void this.#work.take(delivery).then(() => this.#inHand.delete(message));
+    void this.#work.take(delivery).then(() => this.#inFlight.delete(message));
   }
 
-  #settled(message: JsMsg, tell: () => void): void {
-    this.#inHand.delete(message);
-    if (!this.#life.isAbandoned) tell();
+  #settled(message: JsMsg, respond: () => void): void {
+    this.#inFlight.delete(message);
+    if (!this.#life.isAbandoned) respond();
   }
 }

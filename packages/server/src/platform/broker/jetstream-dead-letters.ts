@@ -2,12 +2,12 @@ import { type JetStreamManager, jetstream, jetstreamManager, type StoredMsg } fr
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { DeadLetter, DeadLetters } from "../dead-letters.ts";
 import type { BrokerConsumerName } from "./broker.ts";
-import { againOf, ensureStream, isMissing, streamOf, wordOf } from "./jetstream-streams.ts";
+import { ensureStream, isMissing, redriveSubjectOf, streamOf, wordOf } from "./jetstream-streams.ts";
 import { unavailable } from "./unavailable.ts";
 
 const subjectOf = ({ name }: BrokerConsumerName, id: string): string => `gatehouse.dead.${streamOf(name)}.${wordOf(id)}`;
 
-/** The stream of a consumer's dead letters: one message an id, kept until somebody decides. */
+/** Ensures the stream of a consumer's dead letters: one message per id, stored until an operator decides. */
 async function ensure(manager: JetStreamManager, { name }: BrokerConsumerName): Promise<string> {
   const stream = `${streamOf(name)}-dead`;
   await ensureStream(manager, stream, [`gatehouse.dead.${streamOf(name)}.*`], { max_age: 0, max_msgs_per_subject: 1 });
@@ -19,16 +19,16 @@ export async function storeDeadLetter(nats: NatsConnection, consumer: BrokerCons
   await jetstream(nats).publish(subjectOf(consumer, letter.id), JSON.stringify(letter));
 }
 
-export function jetstreamDeadLetters(reach: () => Promise<NatsConnection>, consumer: BrokerConsumerName): DeadLetters {
+export function jetstreamDeadLetters(connected: () => Promise<NatsConnection>, consumer: BrokerConsumerName): DeadLetters {
   const within = <T>(work: (stream: string, manager: JetStreamManager, nats: NatsConnection) => Promise<T>): Promise<T> =>
     unavailable(async () => {
-      const nats = await reach();
+      const nats = await connected();
       const manager = await jetstreamManager(nats);
       return work(await ensure(manager, consumer), manager, nats);
     });
   const again = async (stream: string, manager: JetStreamManager, nats: NatsConnection, { seq, data }: StoredMsg): Promise<void> => {
     const letter = letterOf(data);
-    await jetstream(nats).publish(`${againOf(consumer.exchange, consumer.name)}.${letter.topic}`, letter.body);
+    await jetstream(nats).publish(`${redriveSubjectOf(consumer.exchange, consumer.name)}.${letter.topic}`, letter.body);
     await manager.streams.deleteMessage(stream, seq);
   };
   const find = (stream: string, manager: JetStreamManager, id: string): Promise<StoredMsg | undefined> =>
@@ -77,7 +77,7 @@ async function following(manager: JetStreamManager, stream: string, from: number
   return found;
 }
 
-/** The client's type does not know of the server's `next_by_subj` here (NATS 2.9, STREAM.MSG.GET). */
+/** The client's type lacks the server's `next_by_subj` (NATS 2.9, STREAM.MSG.GET). */
 async function messageOf(manager: JetStreamManager, stream: string, request: object): Promise<StoredMsg | undefined> {
   try {
     return (await manager.streams.getMessage(stream, request as { seq: number })) ?? undefined;

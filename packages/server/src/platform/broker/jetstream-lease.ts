@@ -4,8 +4,8 @@ import { type NatsConnection, nanos } from "@nats-io/transport-node";
 import { ensureStream } from "./jetstream-streams.ts";
 
 /**
- * Which process is handed a consumer's messages: the last message of a subject that expires by itself. It is written only
- * where there is none, and renewed only over one's own. Pull consumers of NATS before 2.11 know no single active one.
+ * The lease of a consumer, for one process at a time: the last message of a subject, which expires by itself. It is written only
+ * if there is none, and renewed only over the holder's own. Pull consumers of NATS before 2.11 have no single active member.
  */
 export class JetStreamLease {
   readonly #connection: NatsConnection;
@@ -22,7 +22,7 @@ export class JetStreamLease {
     this.#ms = ms;
   }
 
-  /** Claims or renews; false while another holds it. */
+  /** Claims or renews the lease; false while another process holds it. */
   async claim(): Promise<boolean> {
     const age = nanos(this.#ms);
     const manager = await jetstreamManager(this.#connection);
@@ -39,7 +39,7 @@ export class JetStreamLease {
       return true;
     } catch (error) {
       this.#sequence = 0;
-      // "wrong last sequence": another's word stands there, or one's own has expired and the next claim is a new one.
+      // "wrong last sequence": another process holds the lease, or this one's has expired and the next claim is a new one.
       if ((error as { code?: number }).code === 10_071 || /wrong last sequence/.test(String((error as Error).message))) return false;
       throw error;
     }

@@ -5,32 +5,32 @@ import { Refused } from "./refusals.ts";
 
 const second = 1_000;
 const day = 86_400 * second;
-/** As long as the other adapters keep messages. */
-const keptMs = 7 * day;
-/** A relay that was cut off publishes again within seconds; a longer window costs memory for each message in it. */
-const repetitionsMs = 120 * second;
+/** The same retention as in the other adapters. */
+const retentionMs = 7 * day;
+/** A disconnected relay publishes again within seconds; a longer deduplication window costs memory per message. */
+const duplicateWindowMs = 120 * second;
 
-/** Names of streams and consumers have no dots. */
+/** The name of a stream or consumer, which may not contain dots. */
 export const streamOf = (name: string): string => name.replaceAll(".", "-");
 
-/** A word of a subject that stands for any text. */
+/** A subject word that identifies any text. */
 export const wordOf = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-/** Where a dead letter goes that is handed to its consumer again: into the stream, for this consumer's eyes alone. */
-export const againOf = (exchange: string, consumer: string): string => `${exchange}._again.${streamOf(consumer)}`;
+/** The subject for redriven dead letters of one consumer, in the same stream. */
+export const redriveSubjectOf = (exchange: string, consumer: string): string => `${exchange}._again.${streamOf(consumer)}`;
 
-/** Whether a stream with these subjects keeps all of `wanted`, a subject that ends in `>` or `*`: by that one, or by a wider one. */
-export function keeps(subjects: readonly string[] | undefined, wanted: string): boolean {
+/** Whether a stream's subjects cover all of `wanted`, a subject that ends in `>` or `*`, by the same or a wider subject. */
+export function covers(subjects: readonly string[] | undefined, wanted: string): boolean {
   const prefix = wanted.slice(0, -1);
   return (subjects ?? []).some((subject) => subject === wanted || (subject.endsWith(">") && prefix.startsWith(subject.slice(0, -1))));
 }
 
-export const keepsNot = (stream: string, subjects: readonly string[] | undefined, wanted: string): string =>
-  `the stream ${stream} keeps ${(subjects ?? []).join(", ") || "nothing"}, and not ${wanted}`;
+export const subjectMismatch = (stream: string, subjects: readonly string[] | undefined, wanted: string): string =>
+  `the stream ${stream} has the subjects ${(subjects ?? []).join(", ") || "none"}, and not ${wanted}`;
 
 /**
- * Makes a stream where there is none. One that an operator has made otherwise (replicas, limits) stays as it is; one that does not keep
- * the subjects is {@link Refused}.
+ * Creates a stream if there is none. One that an operator has created with other settings (replicas, limits) stays unchanged. One that does not
+ * cover the subjects is {@link Refused}.
  */
 export async function ensureStream(
   manager: JetStreamManager,
@@ -38,23 +38,23 @@ export async function ensureStream(
   subjects: readonly string[],
   config: Partial<StreamConfig> = {},
 ): Promise<void> {
-  const kept = subjects[0] as string;
+  const wanted = subjects[0] as string;
   try {
     const { config: found } = await manager.streams.info(name);
-    if (!keeps(found.subjects, kept)) throw new Refused(keepsNot(name, found.subjects, kept));
+    if (!covers(found.subjects, wanted)) throw new Refused(subjectMismatch(name, found.subjects, wanted));
   } catch (error) {
     if (!isMissing(error)) throw error;
     await manager.streams
       .add({
         name,
         subjects: [...subjects],
-        max_age: nanos(keptMs),
-        duplicate_window: nanos(repetitionsMs),
+        max_age: nanos(retentionMs),
+        duplicate_window: nanos(duplicateWindowMs),
         discard: DiscardPolicy.Old,
         ...config,
       })
       .catch(async (failure) => {
-        // Another process may have made it in this moment.
+        // Another process may have created it concurrently.
         await manager.streams.info(name).catch(() => {
           throw failure;
         });

@@ -24,7 +24,7 @@ async function make(): Promise<BrokerUnderTest> {
       const given = headers();
       if (contentType !== undefined) given.set("Content-Type", contentType);
       for (const [name, value] of Object.entries(attributes)) given.set(`ce-${name}`, encodeURIComponent(value));
-      // JetStream's word that the stream has it.
+      // JetStream's acknowledgement.
       await raw.request(`${exchange}.${address}`, Buffer.from(body), { headers: given, timeout: 2_000 });
     },
     start: () => jetstreamBroker(wire.url, silent, { retry: impatient, confirmMs: 2_000, ackWaitMs }),
@@ -40,10 +40,10 @@ async function make(): Promise<BrokerUnderTest> {
   };
 }
 
-/** The dead process had said last of one message that it works on it: the server hands that one over after the others of its subject. */
+/** The dead process has extended one message's acknowledgement time last: the server redelivers it after the others of its subject. */
 function returnsConformance(): void {
-  describe("what a dead process had in hand", () => {
-    it("is handled in the stream's order, whichever was worked on the longest, and before what is new", async () => {
+  describe("messages in flight of a dead process", () => {
+    it("are handled in the stream's order, before new messages", async () => {
       const [exchange, name] = [`returns.${randomUUID()}`, `reader-${randomUUID()}`];
       const nats = await connect({ servers: new URL(url).host });
       const broker = jetstreamBroker(url, silent, { ackWaitMs });

@@ -6,11 +6,11 @@ import { natsServer } from "../nats/address.ts";
 import { policies } from "../resilience/policies.ts";
 import { pauseUntil, within } from "../waiting.ts";
 import type { Broker, BrokerMessage, BrokerNeeds } from "./broker.ts";
+import { closeInTime } from "./close-in-time.ts";
 import { topicOf } from "./cloud-event.ts";
-import { goodbye } from "./goodbye.ts";
 import { JetStreamConsumer } from "./jetstream-consumer.ts";
 import { jetstreamDeadLetters } from "./jetstream-dead-letters.ts";
-import { ensureStream, isMissing, keeps, keepsNot, streamOf } from "./jetstream-streams.ts";
+import { covers, ensureStream, isMissing, streamOf, subjectMismatch } from "./jetstream-streams.ts";
 import { defaultRetry, type RetryPolicy } from "./keyed-work.ts";
 import { Refusals, refusalIn } from "./refusals.ts";
 import { unavailable } from "./unavailable.ts";
@@ -18,24 +18,24 @@ import { unavailable } from "./unavailable.ts";
 export interface JetStreamOptions {
   readonly retry?: RetryPolicy;
   readonly confirmMs?: number;
-  /** How long a process that says nothing keeps what it was handed, and its place as the one that is handed messages. */
+  /** How long a silent process keeps its messages in flight and its lease. */
   readonly ackWaitMs?: number;
 }
 
 const confirmMsDefault = policies["broker.publish"].timeLimitMs;
-/** Longer than a pause of the garbage collector or a busy disk; the process says three times in it that it still works. */
+/** Longer than a garbage collection or a busy disk; the process sends three heartbeats in this time. */
 const ackWaitMsDefault = 10_000;
 const { timeLimitMs: connectMs, retries } = policies["nats.connection"];
 const { firstPauseMs: reconnectEveryMs, longestPauseMs: connectEveryMs } = retries;
-/** As for requests over NATS: a connection that hangs is given up after two pings without an answer. */
+/** As for requests over NATS: a connection that leaves two pings unanswered is replaced. */
 const pingEveryMs = 2_000;
 const pingsWithoutAnswerMax = 2;
-/** How long the answer to a ping is waited for. */
-const askMs = policies["broker.connection"].timeLimitMs;
+/** The time limit of a ping. */
+const pingMs = policies["broker.connection"].timeLimitMs;
 
 /**
  * NATS JetStream: a stream for each exchange (`iam.events` is `iam-events`, with the subjects `iam.events.>`), a durable pull
- * consumer for each consumer, of which one process at a time is handed messages, so that the order of a subject holds.
+ * consumer for each consumer, which delivers to one process at a time to preserve the order per subject.
  */
 export function jetstreamBroker(url: string, logger: Logger, options: JetStreamOptions = {}): Broker {
   const { retry = defaultRetry, confirmMs = confirmMsDefault, ackWaitMs = ackWaitMsDefault } = options;
@@ -44,13 +44,13 @@ export function jetstreamBroker(url: string, logger: Logger, options: JetStreamO
   const closing = Promise.withResolvers<void>();
   const connection = connected(url, refusals, closing.promise);
   connection.catch(() => {});
-  const reach = (): Promise<NatsConnection> => within(confirmMs, "NATS does not answer", connection);
+  const connectedInTime = (): Promise<NatsConnection> => within(confirmMs, "NATS does not answer", connection);
   const consumers = new Set<JetStreamConsumer>();
   const known = new Set<string>();
   let abandoned = false;
 
   const send = async (messages: readonly BrokerMessage[]): Promise<void> => {
-    const nats = await reach();
+    const nats = await connectedInTime();
     const manager = await jetstreamManager(nats, { timeout: confirmMs });
     for (const exchange of new Set(messages.map((message) => message.exchange))) {
       if (known.has(exchange)) continue;
@@ -67,9 +67,9 @@ export function jetstreamBroker(url: string, logger: Logger, options: JetStreamO
 
   const publishing = (work: () => Promise<void>): Promise<void> =>
     unavailable(() => within(confirmMs, "JetStream confirmed too late", refusals.at("publishing", work)));
-  /** JetStream itself is asked: a server may answer a ping and have none. */
-  const ask = async (): Promise<void> => {
-    await (await jetstreamManager(await reach(), { timeout: askMs, checkAPI: false })).getAccountInfo();
+  /** Queries JetStream itself: a server without JetStream may answer a ping. */
+  const queryAccount = async (): Promise<void> => {
+    await (await jetstreamManager(await connectedInTime(), { timeout: pingMs, checkAPI: false })).getAccountInfo();
   };
 
   return {
@@ -88,11 +88,11 @@ export function jetstreamBroker(url: string, logger: Logger, options: JetStreamO
         },
       };
     },
-    deadLetters: (consumer) => jetstreamDeadLetters(reach, consumer),
-    ping: () => unavailable(() => within(askMs, "JetStream does not answer", refusals.at("JetStream", ask))),
+    deadLetters: (consumer) => jetstreamDeadLetters(connectedInTime, consumer),
+    ping: () => unavailable(() => within(pingMs, "JetStream does not answer", refusals.at("JetStream", queryAccount))),
     prepare: (exchange) =>
       publishing(async () => {
-        await ensureStream(await jetstreamManager(await reach(), { timeout: confirmMs }), streamOf(exchange), [`${exchange}.>`]);
+        await ensureStream(await jetstreamManager(await connectedInTime(), { timeout: confirmMs }), streamOf(exchange), [`${exchange}.>`]);
       }),
     refusal: () => refusals.sentence,
     inspect: (needs) =>
@@ -100,7 +100,7 @@ export function jetstreamBroker(url: string, logger: Logger, options: JetStreamO
         within(
           confirmMs,
           "JetStream does not answer",
-          reach().then((nats) => inspect(nats, needs)),
+          connectedInTime().then((nats) => inspect(nats, needs)),
         ),
       ),
     async close() {
@@ -118,11 +118,11 @@ export function jetstreamBroker(url: string, logger: Logger, options: JetStreamO
   };
 }
 
-/** JetStream tells repetitions by this within the stream's window: the id alone is one source's. */
+/** The key of JetStream's deduplication. It includes the source, because an id is unique per source only. */
 const messageId = ({ source, id }: { readonly source: string; readonly id: string }): string =>
   createHash("sha256").update(`${source} ${id}`).digest("base64url");
 
-/** Says of the streams that are there whether they keep what the product publishes and reads. */
+/** Checks whether existing streams cover the subjects that the product publishes and consumes. */
 async function inspect(nats: NatsConnection, { exchanges, consumers }: BrokerNeeds): Promise<readonly string[]> {
   const manager = await jetstreamManager(nats);
   const findings: string[] = [];
@@ -130,7 +130,7 @@ async function inspect(nats: NatsConnection, { exchanges, consumers }: BrokerNee
     const [stream, wanted] = [streamOf(exchange), `${exchange}.>`];
     try {
       const { config } = await manager.streams.info(stream);
-      if (!keeps(config.subjects, wanted)) findings.push(keepsNot(stream, config.subjects, wanted));
+      if (!covers(config.subjects, wanted)) findings.push(subjectMismatch(stream, config.subjects, wanted));
     } catch (error) {
       if (isMissing(error)) continue;
       const refusal = refusalIn(error);
@@ -141,7 +141,7 @@ async function inspect(nats: NatsConnection, { exchanges, consumers }: BrokerNee
   return findings;
 }
 
-/** Tries until it is closed, also where the server refuses the login: it may let it in later. */
+/** Retries until it is closed, even if the server rejects the login: it may accept it later. */
 async function connected(url: string, refusals: Refusals, closing: Promise<void>): Promise<NatsConnection> {
   let closed = false;
   void closing.then(() => {
@@ -163,7 +163,7 @@ async function connected(url: string, refusals: Refusals, closing: Promise<void>
       void watch(nats, refusals);
       return nats;
     } catch (error) {
-      refusals.note("connection", error);
+      refusals.record("connection", error);
     }
     await pauseUntil(connectEveryMs, closing);
     if (closed) throw new Error("it was closed before there was a connection");
@@ -172,12 +172,12 @@ async function connected(url: string, refusals: Refusals, closing: Promise<void>
 
 async function watch(nats: NatsConnection, refusals: Refusals): Promise<void> {
   for await (const status of nats.status()) {
-    if (status.type === "error") refusals.note("connection", status.error);
+    if (status.type === "error") refusals.record("connection", status.error);
     if (status.type === "reconnect") refusals.clear("connection");
   }
 }
 
-/** One that was never made is not waited for. */
+/** Closes the connection, without waiting for one that was never established. */
 async function closeConnection(connection: Promise<NatsConnection>): Promise<void> {
-  await goodbye(connection.then((nats) => nats.close()));
+  await closeInTime(connection.then((nats) => nats.close()));
 }

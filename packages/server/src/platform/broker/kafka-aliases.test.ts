@@ -20,7 +20,7 @@ it.each<[string, object | undefined, readonly string[]]>([
     ["beauth.role.assigned", "beauth.role.removed"],
   ],
   ["assignment.changed.v1", { roleIds: ["a"], addedRoleIds: [], removedRoleIds: [] }, []],
-  // Of a log that an earlier release has written.
+  // Events of an earlier release.
   ["assignment.changed.v1", { roleIds: ["a"] }, []],
   ["audit-log.requested.v1", { actionType: "User.Login", category: "Security" }, ["beauth.audit.login"]],
   ["audit-log.requested.v1", { actionType: "User.Logout", category: "Security" }, ["beauth.audit.logout"]],
@@ -29,14 +29,14 @@ it.each<[string, object | undefined, readonly string[]]>([
   ["organization.created.v1", {}, []],
   ["constructor", undefined, []],
   ["assignment.changed.v1", undefined, []],
-])("%s with %j has S0's topics %j", (type, data, expected) => {
+])("%s with %j has the alias topics %j", (type, data, expected) => {
   expect(of(type, data)).toEqual(expected);
 });
 
-// Skipped by npm test: npm run test:services runs it where kcat is, whose mock cluster stands for Kafka.
+// Skipped by npm test: npm run test:services runs it with kcat, whose mock cluster emulates Kafka.
 const cluster = process.env["TEST_BACKEND"] === "postgresql" ? await mockCluster() : undefined;
 it.skipIf(cluster === undefined)(
-  "an event is in its own topic and in S0's, read by another client, and in its own alone where none are asked for",
+  "another Kafka client reads an event in its own topic and in its alias topics, or in its own only without aliases",
   async () => {
     const { address, line, url } = await wireToMock(cluster?.port as number);
     const event = {
@@ -60,8 +60,8 @@ it.skipIf(cluster === undefined)(
         (await promisify(execFile)("kcat", ["-b", address, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%k %s\\n"])).stdout
           .trim()
           .split("\n");
-      const told = [`user/1 ${JSON.stringify(event)}`];
-      for (const topic of ["aliased.user", "plain.user", "beauth.user.created"]) expect(await read(topic)).toEqual(told);
+      const expected = [`user/1 ${JSON.stringify(event)}`];
+      for (const topic of ["aliased.user", "plain.user", "beauth.user.created"]) expect(await read(topic)).toEqual(expected);
     } finally {
       await line.cut();
       await cluster?.close();

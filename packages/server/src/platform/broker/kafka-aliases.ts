@@ -1,13 +1,13 @@
 import { type Envelope, topicOf } from "./cloud-event.ts";
 
-/** Where S0 has a topic for an event; for some of a type it depends on what happened. */
+/** The alias topic of an event type, or a function of its data. */
 type Rule = string | ((data: Readonly<Record<string, unknown>>) => readonly string[]);
 
 const some = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
 
 /**
- * The topics that S0 ("Message Queue Configuration", topics) knows these events by. Two of S0's have no event: a user is not deleted
- * yet (`beauth.user.deleted`), and checks are too many to be told one by one (`beauth.audit.permission`); the metrics count them.
+ * The alias topics of events (`beauth.…`, docs/contract.md). Two of these topics have no event: users are not deleted
+ * yet (`beauth.user.deleted`), and checks are too many for an event each (`beauth.audit.permission`); metrics count them.
  */
 const rules: Readonly<Record<string, Rule>> = {
   "user.registered": "beauth.user.created",
@@ -18,7 +18,7 @@ const rules: Readonly<Record<string, Rule>> = {
   "session.expired": "beauth.session.expired",
   "grant.created": "beauth.permission.granted",
   "grant.revoked": "beauth.permission.revoked",
-  // One event says how a person's roles are now; S0 has a topic for what came and one for what went.
+  // One event has a person's current roles; there is one topic for added and one for removed roles.
   "assignment.changed": ({ addedRoleIds, removedRoleIds }) => [
     ...(some(addedRoleIds) ? ["beauth.role.assigned"] : []),
     ...(some(removedRoleIds) ? ["beauth.role.removed"] : []),

@@ -2,18 +2,18 @@ import { Consumer, type Message, type MessagesStream } from "@platformatic/kafka
 import type { Logger } from "pino";
 import { coalesced } from "../coalesce.ts";
 import type { BrokerConsumer } from "./broker.ts";
+import { closeInTime } from "./close-in-time.ts";
 import { ConsumerLifecycle } from "./consumer-lifecycle.ts";
-import { goodbye } from "./goodbye.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
 import { deadLetterRecord } from "./kafka-dead-letters.ts";
-import { againTopicOf, deadTopicOf, familiesOf, type KafkaTopics, kafkaTopicOf, type Produce } from "./kafka-topics.ts";
+import { deadTopicOf, type KafkaTopics, kafkaTopicOf, namedFamilies, type Produce, redriveTopicOf } from "./kafka-topics.ts";
 import { inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
 import { Progress } from "./progress.ts";
 import type { RawMessage } from "./read-message.ts";
 import type { Refusals } from "./refusals.ts";
 import { topicMatcher } from "./topics.ts";
 
-interface Parts {
+interface Dependencies {
   readonly connection: KafkaConnection;
   readonly topics: KafkaTopics;
   readonly consumer: BrokerConsumer;
@@ -28,11 +28,11 @@ type Member = Consumer<Buffer, Buffer, Buffer, Buffer>;
 type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>;
 type Received = Message<Buffer, Buffer, Buffer, Buffer>;
 
-/** How long the cluster collects before it answers a fetch: what a message waits at most. */
+/** How long the cluster collects before it answers a fetch: the maximum delay of a message. */
 const fetchWaitMs = 100;
-/** How often a consumer of "all families" looks for new ones. */
+/** How often a consumer of all families checks for new ones. */
 const familiesEveryMs = 30_000;
-const againAfterMs = 1_000;
+const retryMs = 1_000;
 
 /** Kafka binding of CloudEvents, §3.2.3. */
 const attributePrefix = "ce_";
@@ -45,13 +45,13 @@ function rawMessage({ value, headers }: Received): RawMessage {
     if (name.startsWith(attributePrefix)) attributes[name.slice(attributePrefix.length)] = bytes?.toString("utf8") ?? "";
     if (name.toLowerCase() === "content-type") contentType = bytes?.toString("utf8");
   }
-  // A record without a value is a tombstone: empty, and no event.
+  // A record without a value is a tombstone: empty, and not an event.
   return { body: value ?? undefined, contentType, attributes };
 }
 
-/** One process's part in a group: reads its partitions, and commits an offset once all before it is settled. */
+/** One member of a consumer group: reads its partitions, and commits an offset once all earlier messages are settled. */
 export class KafkaConsumer {
-  readonly #parts: Parts;
+  readonly #dependencies: Dependencies;
   readonly #work: KeyedWork;
   readonly #wanted: (topic: string) => boolean;
   readonly #life: ConsumerLifecycle;
@@ -61,35 +61,35 @@ export class KafkaConsumer {
   #member: Member | undefined;
   #stream: Stream | undefined;
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    this.#work = new KeyedWork(parts.consumer, parts.retry, parts.logger);
-    this.#wanted = topicMatcher(parts.consumer.topics);
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+    this.#work = new KeyedWork(dependencies.consumer, dependencies.retry, dependencies.logger);
+    this.#wanted = topicMatcher(dependencies.consumer.topics);
     this.#life = new ConsumerLifecycle({
       run: () => this.#readAndLeave(),
-      everyMs: againAfterMs,
-      retry: { firstPauseMs: againAfterMs, longestPauseMs: againAfterMs },
+      everyMs: retryMs,
+      retry: { firstPauseMs: retryMs, longestPauseMs: retryMs },
       onFailure: (error) => {
-        if (!parts.refusals.note(this.#place, error))
-          parts.logger.warn({ err: error, consumer: parts.consumer.name }, "Kafka could not be read");
+        if (!dependencies.refusals.record(this.#refusalSubject, error))
+          dependencies.logger.warn({ err: error, consumer: dependencies.consumer.name }, "Kafka could not be read");
       },
     });
   }
 
-  get #place(): string {
-    return `consuming ${this.#parts.consumer.name}`;
+  get #refusalSubject(): string {
+    return `consuming ${this.#dependencies.consumer.name}`;
   }
 
   get ready(): Promise<void> {
     return this.#life.ready;
   }
 
-  /** Of the partitions that this member of the group reads. */
+  /** Counts messages of the partitions that this member reads. */
   async waiting(): Promise<number | undefined> {
     const member = this.#member;
     if (member === undefined || this.#stream === undefined) return undefined;
     const lags = await member.getLag({ topics: [...(member.assignments ?? [])].map(({ topic }) => topic) });
-    // -1 stands for a partition of another member.
+    // -1 means a partition of another member.
     return [...lags.values()].flat().reduce((sum, lag) => sum + Math.max(0, Number(lag)), 0);
   }
 
@@ -106,7 +106,7 @@ export class KafkaConsumer {
       .catch(() => {})
       .then(() => this.#leave())
       .then(() => closing.loopEnded);
-    await goodbye(left);
+    await closeInTime(left);
   }
 
   abandon(): void {
@@ -126,11 +126,11 @@ export class KafkaConsumer {
   }
 
   async #read(): Promise<void> {
-    const { connection, consumer, sessionMs, topics } = this.#parts;
-    const { named, open } = familiesOf(consumer);
-    await topics.ensure([...named, againTopicOf(consumer.name)]);
+    const { connection, consumer, sessionMs, topics } = this.#dependencies;
+    const { named, open } = namedFamilies(consumer);
+    await topics.ensure([...named, redriveTopicOf(consumer.name)]);
     const found = open ? await topics.familiesIn(consumer.exchange) : [];
-    const subscribed = [...new Set([...named, ...found, againTopicOf(consumer.name)])];
+    const subscribed = [...new Set([...named, ...found, redriveTopicOf(consumer.name)])];
     this.#partitions = new Map();
     const member: Member = new Consumer({
       ...connection,
@@ -143,9 +143,9 @@ export class KafkaConsumer {
     });
     this.#member = member;
     this.#stream = await member.consume({ topics: subscribed, mode: "committed", fallbackMode: "earliest" });
-    this.#parts.refusals.clear(this.#place);
+    this.#dependencies.refusals.clear(this.#refusalSubject);
     this.#life.markReady();
-    const looking = open ? setInterval(() => void this.#lookForFamilies(subscribed), familiesEveryMs) : undefined;
+    const timer = open ? setInterval(() => void this.#lookForFamilies(subscribed), familiesEveryMs) : undefined;
     try {
       for await (const message of this.#stream) {
         await this.#room();
@@ -153,17 +153,17 @@ export class KafkaConsumer {
         this.#take(message);
       }
     } finally {
-      clearInterval(looking);
+      clearInterval(timer);
     }
   }
 
   async #lookForFamilies(subscribed: readonly string[]): Promise<void> {
-    const found = await this.#parts.topics.familiesIn(this.#parts.consumer.exchange).catch(() => []);
+    const found = await this.#dependencies.topics.familiesIn(this.#dependencies.consumer.exchange).catch(() => []);
     if (found.some((topic) => !subscribed.includes(topic))) await this.#leave();
   }
 
   async #room(): Promise<void> {
-    const { inFlightMax = inFlightDefault } = this.#parts.consumer;
+    const { inFlightMax = inFlightDefault } = this.#dependencies.consumer;
     while (this.#inFlight >= inFlightMax && this.#life.isRunning) {
       this.#roomMade = Promise.withResolvers<void>();
       await this.#roomMade.promise;
@@ -171,20 +171,20 @@ export class KafkaConsumer {
   }
 
   #take(message: Received): void {
-    const { consumer, produce } = this.#parts;
+    const { consumer, produce } = this.#dependencies;
     const settled = this.#partitionOf(message).progress.take(message);
-    const isAgain = message.topic === againTopicOf(consumer.name);
+    const isRedriven = message.topic === redriveTopicOf(consumer.name);
     this.#inFlight += 1;
     const nothing = () => {};
     const delivery = {
       message: () => rawMessage(message),
       address: message.topic,
-      belongs: (topic: string) => (isAgain ? this.#wanted(topic) : kafkaTopicOf(consumer.exchange, topic) === message.topic),
-      returned: 0,
+      belongs: (topic: string) => (isRedriven ? this.#wanted(topic) : kafkaTopicOf(consumer.exchange, topic) === message.topic),
+      redeliveries: 0,
       done: nothing,
       release: nothing,
       deadLetter: async (letter: Parameters<typeof deadLetterRecord>[1]) => {
-        await this.#parts.topics.ensure([deadTopicOf(consumer.name)], [{ name: "cleanup.policy", value: "compact" }]);
+        await this.#dependencies.topics.ensure([deadTopicOf(consumer.name)], [{ name: "cleanup.policy", value: "compact" }]);
         await produce([deadLetterRecord(consumer.name, letter)]);
       },
     };
@@ -197,7 +197,7 @@ export class KafkaConsumer {
     });
   }
 
-  /** After the group's members have changed, a partition may be read again from its offset: then its progress begins again. */
+  /** After a rebalance, a partition may be read again from its committed offset: then its progress is reset. */
   #partitionOf({ topic, partition, offset }: Received): Partition {
     const key = `${topic}/${partition}`;
     const known = this.#partitions.get(key);
@@ -209,16 +209,16 @@ export class KafkaConsumer {
 
   #commitSoon(): void {
     this.#commit().catch((error) =>
-      this.#parts.logger.warn({ err: error, consumer: this.#parts.consumer.name }, "offsets could not be committed"),
+      this.#dependencies.logger.warn({ err: error, consumer: this.#dependencies.consumer.name }, "offsets could not be committed"),
     );
   }
 
   readonly #commit = coalesced(async () => {
     if (this.#life.isAbandoned) return;
-    const reached = [...this.#partitions.values()].map(({ progress }) => progress.advance()).filter((message) => message !== undefined);
-    if (reached.length === 0) return;
+    const settled = [...this.#partitions.values()].map(({ progress }) => progress.advance()).filter((message) => message !== undefined);
+    if (settled.length === 0) return;
     await this.#member?.commit({
-      offsets: reached.map(({ topic, partition, offset, leaderEpoch }) => ({
+      offsets: settled.map(({ topic, partition, offset, leaderEpoch }) => ({
         topic,
         partition,
         offset: offset + 1n,
@@ -231,10 +231,10 @@ export class KafkaConsumer {
     const member = this.#member;
     this.#member = undefined;
     this.#stream = undefined;
-    // A stream that is being destroyed cannot be closed, and the client then stays in the group; the second call finds none.
+    // Closing fails while the stream is being destroyed, and the client then stays in the group; the second call succeeds.
     await member
       ?.close(true)
-      .catch(() => member.close(true).catch((error) => this.#parts.logger.warn({ err: error }, "a group could not be left")));
+      .catch(() => member.close(true).catch((error) => this.#dependencies.logger.warn({ err: error }, "a group could not be left")));
   }
 }
 

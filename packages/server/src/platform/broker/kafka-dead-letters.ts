@@ -2,10 +2,10 @@ import { Consumer } from "@platformatic/kafka";
 import type { DeadLetter, DeadLetters } from "../dead-letters.ts";
 import { cloudEventType } from "./cloud-event.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
-import { againTopicOf, deadTopicOf, type KafkaRecord, type KafkaTopics, type Produce } from "./kafka-topics.ts";
+import { deadTopicOf, type KafkaRecord, type KafkaTopics, type Produce, redriveTopicOf } from "./kafka-topics.ts";
 import { unavailable } from "./unavailable.ts";
 
-/** What says that nothing is left of an id. */
+/** The value of a tombstone. */
 const nothing = "";
 
 export const deadLetterRecord = (consumer: string, letter: DeadLetter): KafkaRecord => ({
@@ -14,16 +14,16 @@ export const deadLetterRecord = (consumer: string, letter: DeadLetter): KafkaRec
   value: JSON.stringify(letter),
 });
 
-const goneRecord = (consumer: string, id: string): KafkaRecord => ({ topic: deadTopicOf(consumer), key: id, value: nothing });
+const tombstone = (consumer: string, id: string): KafkaRecord => ({ topic: deadTopicOf(consumer), key: id, value: nothing });
 
-interface Parts {
+interface Dependencies {
   readonly connection: KafkaConnection;
   readonly topics: KafkaTopics;
   readonly produce: Produce;
 }
 
-/** The dead letters of a consumer: the last value of each id in its compacted topic; an empty one says that it is gone. */
-export function kafkaDeadLetters({ connection, topics, produce }: Parts, consumer: string): DeadLetters {
+/** The dead letters of a consumer: the last value of each id in its compacted topic; an empty one is a tombstone. */
+export function kafkaDeadLetters({ connection, topics, produce }: Dependencies, consumer: string): DeadLetters {
   const all = (): Promise<readonly DeadLetter[]> =>
     unavailable(async () => {
       await topics.ensure([deadTopicOf(consumer)], [{ name: "cleanup.policy", value: "compact" }]);
@@ -32,10 +32,10 @@ export function kafkaDeadLetters({ connection, topics, produce }: Parts, consume
     });
   const again = (letter: DeadLetter): Promise<void> =>
     unavailable(async () => {
-      await topics.ensure([againTopicOf(consumer)]);
+      await topics.ensure([redriveTopicOf(consumer)]);
       const headers = { "content-type": cloudEventType };
-      await produce([{ topic: againTopicOf(consumer), key: letter.id, value: letter.body, headers }]);
-      await produce([goneRecord(consumer, letter.id)]);
+      await produce([{ topic: redriveTopicOf(consumer), key: letter.id, value: letter.body, headers }]);
+      await produce([tombstone(consumer, letter.id)]);
     });
   const find = async (id: string): Promise<DeadLetter | undefined> => (await all()).find((letter) => letter.id === id);
   return {
@@ -58,16 +58,16 @@ export function kafkaDeadLetters({ connection, topics, produce }: Parts, consume
     },
     async drop(id) {
       const letter = await find(id);
-      if (letter) await unavailable(() => produce([goneRecord(consumer, id)]));
+      if (letter) await unavailable(() => produce([tombstone(consumer, id)]));
       return letter !== undefined;
     },
   };
 }
 
-/** Of one fetch; a dead letter is seldom larger than some kilobytes. */
+/** Size limit of one fetch; a dead letter is rarely larger than a few kilobytes. */
 const fetchBytesMax = 8_388_608;
 
-/** Reads a topic from its beginning to the end that it has at the call, without joining a group: that takes seconds. */
+/** Reads a topic from its beginning to its end at the call, without joining a group, which would take seconds. */
 async function latestOf(connection: KafkaConnection, topic: string): Promise<readonly DeadLetter[]> {
   const reader = new Consumer({ ...connection, groupId: `${topic}.reader`, autocommit: false });
   try {
@@ -83,10 +83,10 @@ async function latestOf(connection: KafkaConnection, topic: string): Promise<rea
         const wanted = { partition, currentLeaderEpoch: -1, fetchOffset: offset, lastFetchedEpoch: -1, partitionMaxBytes: fetchBytesMax };
         const { responses } = await reader.fetch({ node: leader, topics: [{ topicId: found.id, partitions: [wanted] }], maxWaitTime: 100 });
         const batches = responses[0]?.partitions[0]?.records ?? [];
-        // Compaction and an end that moves may leave nothing to read before the end that was asked for.
+        // Compaction may leave no record before the end.
         if (batches.length === 0) break;
         for (const batch of batches) {
-          for (const { key, value } of batch.records) note(latest, String(key), value === null ? nothing : value.toString("utf8"));
+          for (const { key, value } of batch.records) apply(latest, String(key), value === null ? nothing : value.toString("utf8"));
           offset = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
         }
       }
@@ -97,7 +97,7 @@ async function latestOf(connection: KafkaConnection, topic: string): Promise<rea
   }
 }
 
-function note(latest: Map<string, string>, id: string, value: string): void {
+function apply(latest: Map<string, string>, id: string, value: string): void {
   if (value === nothing) latest.delete(id);
   else latest.set(id, value);
 }

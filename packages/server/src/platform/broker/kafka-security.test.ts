@@ -14,14 +14,14 @@ import { mockCluster, wireToMock } from "./conformance/kafka-mock.ts";
 import { kafkaBroker } from "./kafka.ts";
 
 /*
- * No broker of Kafka with TLS and SASL is at hand here, so the mock cluster of librdkafka stands for one, behind a wire that ends TLS
- * (node:tls) and lets pass only who proves its name (kafka-door.ts; its SCRAM is held to RFC 7677's example in scram-server.test.ts).
- * What is shown is what the product's clients send and refuse, each of them: admin, producer, consumer, reader of dead letters. What
- * is not shown is a broker's own configuration of it.
+ * Without a Kafka broker with TLS and SASL, these tests use the mock cluster of librdkafka behind a proxy that terminates TLS
+ * (node:tls) and forwards only authenticated clients (kafka-listener.ts; scram-server.test.ts checks its SCRAM against RFC 7677's example).
+ * They prove what each of the product's clients sends and rejects: admin, producer, consumer, reader of dead letters. They do
+ * not test a broker's own configuration.
  */
-const asked = process.env["TEST_BACKEND"] === "postgresql";
-const cluster = asked ? await mockCluster() : undefined;
-const certificate = asked ? selfSigned("IP:127.0.0.1") : undefined;
+const isRequested = process.env["TEST_BACKEND"] === "postgresql";
+const cluster = isRequested ? await mockCluster() : undefined;
+const certificate = isRequested ? selfSigned("IP:127.0.0.1") : undefined;
 const account = { username: "gatehouse", password: "s:cret,=@/? “ünïcode”" };
 const credentials = `${account.username}:${encodeURIComponent(account.password)}`;
 const confirmMs = 2_500;
@@ -66,7 +66,7 @@ if (cluster === undefined || certificate === undefined) {
       subject: "thing/1",
     });
 
-    /** Every kind of client has its part: topics are made, a message is published, consumed, dead-lettered, listed and redriven. */
+    /** Uses every kind of client: creates topics, and publishes, consumes, dead-letters, lists and redrives a message. */
     const worksWhole = async (broker: Broker): Promise<void> => {
       const exchange = `secured.${crypto.randomUUID().slice(0, 8)}`;
       const consumer = { name: `${exchange}.consumer`, exchange };
@@ -97,13 +97,13 @@ if (cluster === undefined || certificate === undefined) {
     };
 
     it.each<[SaslMechanism]>(saslMechanisms.map((mechanism) => [mechanism]))(
-      "is used whole over TLS by clients that prove their name with %s, and by nobody with another password, another user or none",
+      "accepts clients authenticated by %s over TLS, and rejects another password, another user or none",
       async (mechanism) => {
         const address = await wire({ certificate, rules: { mechanism, account } });
         await worksWhole(start(`kafkas://${credentials}@${address}?mechanism=${mechanism}`, certificate.cert));
         for (const wrong of [`${credentials}x@`, `x${credentials}@`, ""]) {
-          const asking = wrong === "" ? "" : `?mechanism=${mechanism}`;
-          const broker = start(`kafkas://${wrong}${address}${asking}`, certificate.cert);
+          const query = wrong === "" ? "" : `?mechanism=${mechanism}`;
+          const broker = start(`kafkas://${wrong}${address}${query}`, certificate.cert);
           await isRefused(broker);
           if (wrong !== "") expect(broker.refusal()).toMatch(/authentication/i);
         }
@@ -114,12 +114,12 @@ if (cluster === undefined || certificate === undefined) {
       60_000,
     );
 
-    it("is used over SASL without TLS where the mechanism keeps the password to itself", async () => {
+    it("accepts SASL without TLS if the mechanism does not send the password", async () => {
       const address = await wire({ rules: { mechanism: "SCRAM-SHA-512", account } });
       await worksWhole(start(`kafka://${credentials}@${address}`));
     }, 30_000);
 
-    it("is not spoken to where nobody who is trusted vouches for its certificate", async () => {
+    it("is rejected by clients if its certificate is of an untrusted authority", async () => {
       const address = await wire({ certificate });
       expect(await isRefused(start(`kafkas://${address}`))).toMatch(/self-signed certificate|SELF_SIGNED/);
       expect(await isRefused(start(`kafkas://${address}`, selfSigned("IP:127.0.0.1")?.cert))).toMatch(
@@ -127,20 +127,22 @@ if (cluster === undefined || certificate === undefined) {
       );
     }, 30_000);
 
-    it("is not spoken to where the certificate is of another name", async () => {
+    it("is rejected by clients if its certificate is for another name", async () => {
       const other = selfSigned("DNS:kafka.example") as NonNullable<typeof certificate>;
       const address = await wire({ certificate: other });
       expect(await isRefused(start(`kafkas://${address}`, other.cert))).toMatch(/altnames/);
     }, 30_000);
 
-    it("is not spoken to in the clear where TLS was asked for, nor the other way round", async () => {
+    it("is rejected by clients without TLS if TLS is configured, and vice versa", async () => {
       await isRefused(start(`kafkas://${await wire({})}`, certificate.cert));
       await isRefused(start(`kafka://${await wire({ certificate })}`));
     }, 30_000);
 
-    it("hands nothing to whom it does not trust: no password, and no message", async () => {
-      const heard: Buffer[] = [];
-      const listener = createServer({ ...certificate }, (socket) => socket.on("data", (bytes) => heard.push(bytes)).on("error", () => {}));
+    it("receives no password and no message from clients that do not trust it", async () => {
+      const received: Buffer[] = [];
+      const listener = createServer({ ...certificate }, (socket) =>
+        socket.on("data", (bytes) => received.push(bytes)).on("error", () => {}),
+      );
       listener.listen(0, "127.0.0.1");
       await once(listener, "listening");
       const address = `127.0.0.1:${(listener.address() as AddressInfo).port}`;
@@ -148,10 +150,10 @@ if (cluster === undefined || certificate === undefined) {
       await isRefused(start(`kafkas://${credentials}@${address}?mechanism=PLAIN`));
       await refused;
       listener.close();
-      expect(heard).toEqual([]);
+      expect(received).toEqual([]);
     }, 30_000);
 
-    it("has told the log no password", () => {
+    it("has no password in the log", () => {
       for (const said of ["events could not be published", "Kafka could not be read"]) expect(logged.join("")).toContain(said);
       for (const secret of [account.password, encodeURIComponent(account.password), "s:cret"]) {
         expect(logged.join("")).not.toContain(secret);

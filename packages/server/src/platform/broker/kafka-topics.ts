@@ -3,7 +3,7 @@ import type { BrokerConsumer } from "./broker.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
 import { refusalIn } from "./refusals.ts";
 
-/** A message as it lies in a topic. */
+/** A record of a topic. */
 export interface KafkaRecord {
   readonly topic: string;
   readonly key: string;
@@ -13,14 +13,14 @@ export interface KafkaRecord {
 
 export type Produce = (records: readonly KafkaRecord[]) => Promise<void>;
 
-/** One topic for each family of events, so that a subject's events lie in one partition: `iam.events.user`. */
+/** One topic per family of events, so that a subject's events are in one partition: `iam.events.user`. */
 export const kafkaTopicOf = (exchange: string, topic: string): string => `${exchange}.${topic.split(".")[0]}`;
 
-export const againTopicOf = (consumer: string): string => `${consumer}.again`;
+export const redriveTopicOf = (consumer: string): string => `${consumer}.again`;
 export const deadTopicOf = (consumer: string): string => `${consumer}.dead`;
 
-/** The families that a consumer's patterns name, and whether one of them stands for families that are not known yet. */
-export function familiesOf({ exchange, topics }: BrokerConsumer): { readonly named: readonly string[]; readonly open: boolean } {
+/** The families that a consumer's patterns name, and whether a wildcard also matches unknown families. */
+export function namedFamilies({ exchange, topics }: BrokerConsumer): { readonly named: readonly string[]; readonly open: boolean } {
   const first = topics.map((pattern) => pattern.split(".")[0] as string);
   const named = first.filter((word) => word !== "*" && word !== "#").map((word) => kafkaTopicOf(exchange, word));
   return { named: [...new Set(named)], open: first.some((word) => word === "*" || word === "#") };
@@ -35,7 +35,7 @@ export class KafkaTopics {
     this.#connection = connection;
   }
 
-  /** Makes the topics that are missing; a cluster that does not let clients do so makes them itself or has them. */
+  /** Creates missing topics. A cluster that does not allow this to clients creates them itself or has them. */
   async ensure(topics: readonly string[], configs: readonly { readonly name: string; readonly value: string }[] = []): Promise<void> {
     const missing = topics.filter((topic) => !this.#known.has(topic));
     if (missing.length === 0) return;
@@ -47,7 +47,7 @@ export class KafkaTopics {
       const text = JSON.stringify(error, ["message", "errors", "apiId", "code"]);
       if (!/TOPIC_ALREADY_EXISTS|Unsupported API|UNSUPPORTED_API|AUTHORIZATION_FAILED/i.test(text)) throw error;
       await admin.metadata({ topics: [...missing], autocreateTopics: true, forceUpdate: true }).catch(() => {
-        // What the cluster said first tells why the topics are not there.
+        // The first error explains why the topics are missing.
         throw error;
       });
     }
@@ -60,7 +60,7 @@ export class KafkaTopics {
     return topics.filter((topic) => topic.startsWith(`${exchange}.`));
   }
 
-  /** Which of the topics are there and may not be used, in the cluster's words. Makes none. */
+  /** Existing topics that may not be used, with the cluster's error texts. Creates none. */
   async refused(topics: readonly string[]): Promise<readonly string[]> {
     const findings: string[] = [];
     for (const topic of topics) {

@@ -8,8 +8,8 @@ import { kafkaBroker } from "./kafka.ts";
 
 const options = { retry: impatient, confirmMs: 2_500, sessionMs: 3_000 };
 const given = process.env["TEST_KAFKA_URL"];
-const asked = process.env["TEST_BACKEND"] === "postgresql";
-const mock = given === undefined && asked ? await kafkaMock() : undefined;
+const isRequested = process.env["TEST_BACKEND"] === "postgresql";
+const mock = given === undefined && isRequested ? await kafkaMock() : undefined;
 
 if (given !== undefined) {
   brokerConformance(

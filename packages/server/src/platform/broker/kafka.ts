@@ -4,8 +4,8 @@ import { parseKafkaAddress } from "../kafka/address.ts";
 import { policies } from "../resilience/policies.ts";
 import { within } from "../waiting.ts";
 import type { Broker, BrokerMessage } from "./broker.ts";
+import { closeInTime } from "./close-in-time.ts";
 import { cloudEventType, keyOf, topicOf } from "./cloud-event.ts";
-import { goodbye } from "./goodbye.ts";
 import { aliasesOf } from "./kafka-aliases.ts";
 import { type KafkaConnection, kafkaConnection } from "./kafka-connection.ts";
 import { KafkaConsumer } from "./kafka-consumer.ts";
@@ -18,25 +18,25 @@ import { unavailable } from "./unavailable.ts";
 export interface KafkaOptions {
   readonly retry?: RetryPolicy;
   readonly confirmMs?: number;
-  /** A member of a group that says nothing for so long is taken to be dead. */
+  /** How long a member of a group may be silent before it counts as dead. */
   readonly sessionMs?: number;
-  /** Also publishes what S0 names under its own topics (`beauth.user.created`). */
+  /** Also publishes to the alias topics (`beauth.user.created`). */
   readonly aliases?: boolean;
-  /** Certificates (PEM) of the authority that signs for the cluster, where Node does not trust it already. */
+  /** Certificates (PEM) of the cluster's authority, if Node does not trust it already. */
   readonly ca?: string | undefined;
 }
 
 const confirmMsDefault = policies["broker.publish"].timeLimitMs;
-/** Kafka's own default before 3.0, and what most clusters allow at the least is 6 seconds. */
+/** Kafka's own default before 3.0; most clusters allow at least 6 seconds. */
 const sessionMsDefault = 10_000;
-/** Of one request, as of a connection; the producer tries again within the time that confirms are waited for. */
+/** Time limit of one request, as of a connection; the producer retries within the time limit of a confirm. */
 const requestMs = policies["broker.connection"].timeLimitMs;
 
 export type KafkaProducer = Producer<string, string, string, string>;
 
 /**
- * Kafka: a topic for each family of events, the subject as key, so that a subject lies in one partition; an idempotent
- * producer that waits for all replicas in sync; a group for each consumer, whose offsets are committed after the handling.
+ * Kafka: a topic per family of events, the subject as key, so that a subject is in one partition; an idempotent
+ * producer that waits for all in-sync replicas; a group per consumer, whose offsets are committed after the handling.
  */
 export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions = {}): Broker {
   const { retry = defaultRetry, confirmMs = confirmMsDefault, sessionMs = sessionMsDefault, aliases = false, ca } = options;
@@ -46,7 +46,7 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
   const connection = kafkaConnection(address, Math.min(requestMs, confirmMs), ca);
   const topics = new KafkaTopics(connection);
   const refusals = new Refusals("Kafka", log);
-  const ask = (): Promise<void> =>
+  const ping = (): Promise<void> =>
     unavailable(() =>
       within(
         Math.min(requestMs, confirmMs),
@@ -71,7 +71,7 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
         }),
       );
     } catch (error) {
-      // An idempotent producer numbers its messages: after a failure the numbers begin again.
+      // An idempotent producer numbers its messages: after a failure a new producer restarts the numbers.
       if (producer === sending) producer = undefined;
       void sending.close(true).catch(() => {});
       throw error;
@@ -98,9 +98,9 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
       };
     },
     deadLetters: ({ name }) => kafkaDeadLetters({ connection, topics, produce }, name),
-    ping: ask,
-    // Topics are made family by family, as events come.
-    prepare: ask,
+    ping,
+    // Topics are created per family with the first event.
+    prepare: ping,
     refusal: () => refusals.sentence,
     inspect: ({ exchanges, consumers }) =>
       unavailable(async () => {
@@ -112,7 +112,7 @@ export function kafkaBroker(url: string, logger: Logger, options: KafkaOptions =
     async close() {
       if (abandoned) return;
       await Promise.all([...consumers].map((consumer) => consumer.close()));
-      await goodbye(Promise.all([producer?.close(true), topics.close()]));
+      await closeInTime(Promise.all([producer?.close(true), topics.close()]));
     },
     abandon() {
       abandoned = true;
@@ -129,7 +129,7 @@ function recordsOf({ exchange, event }: BrokerMessage, aliases: boolean): readon
   return [kafkaTopicOf(exchange, topic), ...also].map((of) => ({ ...record, topic: of }));
 }
 
-/** Without a number of its own (-1, KIP-360): the cluster gives one. */
+/** Without a producer id (-1, KIP-360): the cluster assigns one. */
 const newProducer = (connection: KafkaConnection): KafkaProducer =>
   new Producer({
     ...connection,

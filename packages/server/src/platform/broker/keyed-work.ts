@@ -12,23 +12,23 @@ import { type Envelope, keyOf, topicOf } from "./cloud-event.ts";
 import { isUuid, type RawMessage, type Reading, readMessage } from "./read-message.ts";
 import { topicMatcher } from "./topics.ts";
 
-/** A message in the hands of this process, as an adapter got it. */
+/** A message as delivered to an adapter. */
 export interface Delivery {
   message(): RawMessage;
-  /** Where the message lay, in the broker's terms: its routing key, subject or topic. */
+  /** The message's address in the broker: its routing key, subject or topic. */
   readonly address: string;
   /**
-   * Whether an event of this topic belongs there. The permissions of a broker are about addresses, so an event at another's is refused:
-   * who may publish subscriptions may not ask for a deletion.
+   * Whether an event of this topic may have this address. A broker's permissions are per address, so an event with a wrong address is refused:
+   * permission to publish subscriptions must not allow requesting a deletion.
    */
   belongs(topic: string): boolean;
-  /** How often it was handed over before and came back, where the broker counts it. */
-  readonly returned: number;
-  /** Tells the broker that it is handled. */
+  /** How often it was redelivered, if the broker counts it. */
+  readonly redeliveries: number;
+  /** Acknowledges the message. */
   done(): Promise<void> | void;
-  /** Keeps it as a dead letter; when this resolves, the broker may forget the message. */
+  /** Stores it as a dead letter; when this resolves, the broker may delete the message. */
   deadLetter(letter: DeadLetter): Promise<void>;
-  /** Gives it back unhandled. */
+  /** Returns it to the broker unhandled. */
   release(): Promise<void> | void;
 }
 
@@ -36,46 +36,46 @@ export interface RetryPolicy extends RetrySchedule {
   readonly attemptsMax: number;
 }
 
-/** Six tries within half a minute: longer than a restart of what the handler needs, shorter than a subject may be late. */
+/** Six attempts within half a minute: longer than a restart of a dependency, shorter than a subject may be delayed. */
 export const defaultRetry: RetryPolicy = { attemptsMax: 6, firstPauseMs: 1_000, longestPauseMs: 30_000 };
 export const inFlightDefault = 32;
-/** A message that came back so often has probably ended the processes that handled it. */
-const returnedMax = 20;
-/** Of a dead letter as JSON: Kafka and NATS take a million bytes by default, and one that they refuse would be tried for ever. */
+/** A message with more redeliveries has probably crashed the processes that handled it. */
+const redeliveriesMax = 20;
+/** Size limit of a dead letter as JSON: Kafka and NATS accept a million bytes by default, and a rejected one would be retried forever. */
 const letterBytesMax = 900_000;
-/** A character is six bytes at most as JSON has it. */
+/** A character has at most six bytes in JSON. */
 const bodyCharactersMax = 140_000;
-/** Types of events that a log names once; more would be a producer that makes types up. */
-const passedOverTypesMax = 100;
+/** Event types that are logged once each; more would mean a producer with generated types. */
+const skippedTypesMax = 100;
 
-/** Of a source's hash: enough to tell a few sources apart. */
+/** Digits of a source's hash: enough to distinguish a few sources. */
 const sourceHexDigits = 12;
 
-/** An id is one source's alone (CloudEvents 1.0, §3.1.1) unless it is a UUID: letters of two sources must not replace each other. */
+/** An id is unique per source only (CloudEvents 1.0, §3.1.1) unless it is a UUID: letters of two sources must not replace each other. */
 const letterIdOf = ({ id, source }: Envelope): string =>
   isUuid.test(id)
     ? id
     : `${id.slice(0, idCharactersMax)}-${createHash("sha256").update(`${source} ${id}`).digest("hex").slice(0, sourceHexDigits)}`;
-/** With the hash, still a short text of AMQP 0-9-1 (255 bytes), also where each character is four bytes. */
+/** With the hash, still a short string of AMQP 0-9-1 (255 bytes), even with four bytes per character. */
 const idCharactersMax = 60;
 
-/** A letter that every broker takes. One that was cut cannot be handled again, and says so. */
+/** Limits a letter to the size that every broker accepts. A truncated one says so, and cannot be redriven. */
 function bounded(letter: DeadLetter): DeadLetter {
   if (Buffer.byteLength(JSON.stringify(letter)) <= letterBytesMax) return letter;
-  const failure = `${letter.failure} (of ${letter.body.length} characters the first ${bodyCharactersMax} are kept)`;
+  const failure = `${letter.failure} (of ${letter.body.length} characters the first ${bodyCharactersMax} are stored)`;
   return { ...letter, body: letter.body.slice(0, bodyCharactersMax), failure };
 }
 
 /**
- * Hands messages to a consumer: those of one subject one after the other, others beside them. A message that fails is held
- * here, unacknowledged, until its next try, so that none of its subject overtakes it; a retry queue would let it be overtaken.
+ * Delivers messages to a consumer: sequentially per subject, concurrently across subjects. A failed message is held
+ * here, unacknowledged, until its next attempt, so that the order per subject is preserved; a retry queue would break it.
  */
 export class KeyedWork {
   readonly #consumer: BrokerConsumer;
   readonly #retry: RetryPolicy;
   readonly #logger: Logger;
   readonly #wanted: (topic: string) => boolean;
-  readonly #passedOver = new Set<string>();
+  readonly #skippedTypes = new Set<string>();
   readonly #tails = new Map<string, Promise<void>>();
   readonly #stopping = Promise.withResolvers<void>();
   #stopped = false;
@@ -87,7 +87,7 @@ export class KeyedWork {
     this.#logger = logger.child({ module: "broker" });
   }
 
-  /** Takes a message; resolves true when it is handled, passed over or dead-lettered, false when it was released. Never rejects. */
+  /** Takes a message; resolves true when it was handled, skipped or dead-lettered, false when it was released. Never rejects. */
   take(delivery: Delivery): Promise<boolean> {
     const reading = readMessage(delivery.message);
     const key = reading.event === undefined ? uuid() : keyOf(reading.event);
@@ -99,7 +99,7 @@ export class KeyedWork {
     return settled;
   }
 
-  /** Begins no other try, gives back what waits, and resolves when the handlers that run have ended. */
+  /** Starts no other attempt, releases waiting messages, and resolves when running handlers have ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#stopping.resolve();
@@ -115,14 +115,14 @@ export class KeyedWork {
       else return true;
       return outcome === "handled";
     } catch (error) {
-      // The broker did not hear of it and will hand the message over again.
+      // The broker did not receive it and will redeliver the message.
       this.#logger.warn({ err: error, consumer: this.#consumer.name }, "a message could not be settled");
       return false;
     }
   }
 
   async #handled(delivery: Delivery, reading: Reading): Promise<"handled" | "released" | DeadLetter> {
-    const { address, returned } = delivery;
+    const { address, redeliveries } = delivery;
     const { event, text } = reading;
     const topic = event === undefined ? address : topicOf(event.type);
     const letter = (attempts: number, error: unknown): DeadLetter =>
@@ -136,8 +136,8 @@ export class KeyedWork {
       });
     if (event === undefined) return letter(0, reading.refused);
     if (!delivery.belongs(topic)) return letter(0, `an event of the type ${event.type} does not belong on ${address}`);
-    if (!this.#wanted(topic)) return this.#passOver(event);
-    if (returned >= returnedMax) return letter(returned, "it was handed over again and again and never settled");
+    if (!this.#wanted(topic)) return this.#skip(event);
+    if (redeliveries >= redeliveriesMax) return letter(redeliveries, "it was redelivered repeatedly and never settled");
     for (let attempts = 0, pauses = 0; ; pauses += 1) {
       if (this.#stopped) return "released";
       try {
@@ -155,11 +155,11 @@ export class KeyedWork {
     }
   }
 
-  /** Of an event that lies where the consumer reads, and that it has not asked for; told once a type. */
-  #passOver({ type }: Envelope): "handled" {
-    this.#consumer.passedOver?.();
-    if (this.#passedOver.size < passedOverTypesMax && !this.#passedOver.has(type)) {
-      this.#passedOver.add(type);
+  /** Skips an event that matches no topic of the consumer; logged once per type. */
+  #skip({ type }: Envelope): "handled" {
+    this.#consumer.onSkipped?.();
+    if (this.#skippedTypes.size < skippedTypesMax && !this.#skippedTypes.has(type)) {
+      this.#skippedTypes.add(type);
       this.#logger.info({ consumer: this.#consumer.name, type }, "events of this type are passed over");
     }
     return "handled";

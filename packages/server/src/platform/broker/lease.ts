@@ -3,14 +3,14 @@ import { sql } from "kysely";
 import { type Database, everyTenant, type WriteHandle } from "../database/database.ts";
 import type { Position } from "../log/event.ts";
 
-/** What each table's places are in. */
+/** The stream of each table's positions. */
 const streamOf = { relays: "events", broker_consumers: "broker_messages" } as const;
 
-/** How long a holder that says nothing keeps its place: several heartbeats, and as long as a dead one delays events. */
+/** How long a silent holder keeps its lease: several heartbeats; a dead holder delays events this long. */
 const leaseSecondsDefault = 5;
 
 /**
- * A place in an ordered stream that one process at a time moves on. A row names the holder and how long its word counts;
+ * A position in an ordered stream that one process at a time advances, under a lease. A row names the holder and the end of its lease;
  * claims, renewals and moves are guarded updates, by the database's clock. No transaction stays open in between.
  */
 export class Lease {
@@ -27,12 +27,12 @@ export class Lease {
     this.#seconds = seconds;
   }
 
-  /** A third of the lease: a renewal may be lost and the next one is still in time. */
+  /** A third of the lease: if one renewal is lost, the next one is still in time. */
   get renewEveryMs(): number {
     return (this.#seconds * 1_000) / 3;
   }
 
-  /** Claims the place, or renews it; its position where this process holds it now, undefined where another does. */
+  /** Claims or renews the lease; returns the position if this process holds it now, undefined if another does. */
   claim(): Promise<Position | undefined> {
     return this.#write(async (tx) => {
       await sql`insert into ${sql.table(this.#table)} (name) values (${this.#name}) on conflict do nothing`.execute(tx);
@@ -45,8 +45,8 @@ export class Lease {
   }
 
   /**
-   * Moves the place on and renews it. False when it is another's by now, or `to` is not in the log: a failover may have lost what was
-   * read there, and the next events may have lower positions.
+   * Advances the position and renews the lease. False if another process holds it now, or `to` is not in the stream: a failover may have lost
+   * it, and the next events may have lower positions.
    */
   move(to: Position): Promise<boolean> {
     return this.#write(async (tx) => {
@@ -59,7 +59,7 @@ export class Lease {
     });
   }
 
-  /** Gives the place back, so that another need not wait for the lease to end. */
+  /** Releases the lease, so that another process need not wait for its end. */
   async release(): Promise<void> {
     await this.#write((tx) =>
       sql`update ${sql.table(this.#table)} set holder = null, lease_until = null where name = ${this.#name} and holder = ${this.holder}`.execute(

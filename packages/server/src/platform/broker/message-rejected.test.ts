@@ -4,7 +4,7 @@ import { isRejection, MessageRejected } from "./message-rejected.ts";
 import { refusalIn } from "./refusals.ts";
 import { unavailable } from "./unavailable.ts";
 
-/** As the clients of RabbitMQ, NATS and Kafka throw them. */
+/** Errors as thrown by the clients of RabbitMQ, NATS and Kafka. */
 const rejections = [
   Object.assign(new Error("BasicPublish: PRECONDITION_FAILED - message size 2000169 is larger than configured max size 1000000"), {
     code: "PRECONDITION_FAILED",
@@ -19,13 +19,13 @@ const others = [
   Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }),
 ];
 
-it.each(rejections)("tells that the broker rejects the message itself: %s", async (error) => {
+it.each(rejections)("an error is recognized as a rejection of the message: %s", async (error) => {
   expect(isRejection(error)).toBe(true);
   expect(refusalIn(error), "the broker takes other messages, and health says so").toBeUndefined();
   await expect(unavailable(() => Promise.reject(error))).rejects.toBeInstanceOf(MessageRejected);
 });
 
-it.each(others)("takes every other failure for a broker that cannot be asked now: %s", async (error) => {
+it.each(others)("any other error means that the broker is unavailable: %s", async (error) => {
   expect(isRejection(error)).toBe(false);
   await expect(unavailable(() => Promise.reject(error))).rejects.toBeInstanceOf(Unavailable);
 });

@@ -1,6 +1,6 @@
 /**
- * The broker does not take a message as it is, and would not take it later: it is larger than the broker allows, or fails the
- * broker's own validation. Of several that were published together, one of them at least.
+ * The broker permanently rejects a message: it is larger than the broker allows, or fails the
+ * broker's own validation. Of several messages that were published together, at least one is rejected.
  */
 export class MessageRejected extends Error {
   constructor(cause: unknown) {
@@ -15,7 +15,7 @@ const kafkaRejections = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "
 const jetStreamRejections = new Set([10054, 10097]);
 /** RabbitMQ closes the channel with PRECONDITION_FAILED and this text; the NATS client compares with the server's `max_payload`. */
 const rejectionText = /message size \d+ is larger than configured max size|max_payload size exceeded/;
-/** Errors that an error leads to; a client wraps the broker's error a few causes deep. */
+/** The maximum number of nested errors; a client wraps the broker's error a few causes deep. */
 const errorsMax = 50;
 
 /** Whether an error says that the broker rejects the message itself. */

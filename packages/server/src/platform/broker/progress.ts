@@ -1,8 +1,8 @@
-/** Which of the messages that were taken in order are settled without a gap: what lies before that need not come again. */
+/** Tracks up to which position messages, taken in order, are settled without a gap: earlier ones need no redelivery. */
 export class Progress<Position> {
   readonly #open: { readonly position: Position; settled: boolean }[] = [];
 
-  /** Notes that a message was taken; call the answer when it is settled. */
+  /** Records that a message was taken; call the returned function when it is settled. */
   take(position: Position): () => void {
     const entry = { position, settled: false };
     this.#open.push(entry);
@@ -11,7 +11,7 @@ export class Progress<Position> {
     };
   }
 
-  /** The last position without a gap before it, once; undefined when it has not moved. */
+  /** The last position without a gap before it; undefined if it has not moved since the last call. */
   advance(): Position | undefined {
     let last: Position | undefined;
     while (this.#open[0]?.settled) last = this.#open.shift()?.position;

@@ -8,27 +8,27 @@ import { unavailable } from "./unavailable.ts";
 export const deadQueueOf = (queue: string): string => `${queue}.dead`;
 
 /**
- * A look at the dead letters takes and gives back all of them, and RabbitMQ counts that as a delivery: from version 4 on a
- * quorum queue drops a message after twenty unless it is told another number. There is none for "never" that 3.x takes, too.
+ * Reading the dead letters gets and requeues all of them, and RabbitMQ counts each as a delivery: from version 4 on a
+ * quorum queue drops a message after twenty by default. No value for "never" is also accepted by 3.x.
  */
-const looksMax = 1_000_000;
+const deliveriesMax = 1_000_000;
 
-/** Held in memory while they are looked at. More than this need a person with RabbitMQ's own tools. */
+/** The limit of letters in memory. For more, use RabbitMQ's own tools. */
 const heldMax = 10_000;
 
-const lookMs = policies["broker.dead-letters"].timeLimitMs;
-/** A channel that is not closed in time is left to the connection's end. */
+const readMs = policies["broker.dead-letters"].timeLimitMs;
+/** A channel that does not close in time ends with its connection. */
 const closeMs = policies["broker.connection"].timeLimitMs;
 
-/** A quorum queue shows what was given back once its log has it: milliseconds later, and not waited for longer than a second. */
-const visibleLookMs = 10;
-const visibleLooksMax = 100;
+/** A quorum queue shows requeued messages after milliseconds; the wait is at most a second. */
+const visibleCheckMs = 10;
+const visibleChecksMax = 100;
 
 const declare = (channel: Channel, queue: string) =>
   channel.queueDeclare({
     queue: deadQueueOf(queue),
     durable: true,
-    arguments: { "x-queue-type": "quorum", "x-delivery-limit": looksMax },
+    arguments: { "x-queue-type": "quorum", "x-delivery-limit": deliveriesMax },
   });
 
 export function sendDeadLetter(connection: Connection, queue: string, letter: DeadLetter): Promise<void> {
@@ -48,9 +48,9 @@ export function rabbitmqDeadLetters(connection: Connection, queue: string, confi
     unavailable(() =>
       onChannel(connection, async (channel) => {
         await channel.confirmSelect();
-        const held = await within(lookMs, "RabbitMQ does not answer", takeAll(channel, queue));
+        const held = await within(readMs, "RabbitMQ does not answer", takeAll(channel, queue));
         const result = await work(held, channel);
-        await giveBack(channel, queue, held);
+        await requeue(channel, queue, held);
         return result;
       }),
     );
@@ -70,7 +70,7 @@ export function rabbitmqDeadLetters(connection: Connection, queue: string, confi
         const items = held.slice(from, from + limit).map(({ letter }) => letter);
         return { items, next: from + limit < held.length ? (items.at(-1)?.id ?? null) : null };
       }),
-    // Nothing is taken: what another looks at in this moment is not among them.
+    // No message is taken: those that another process is reading are not counted.
     count: () => unavailable(() => onChannel(connection, async (channel) => (await declare(channel, queue)).messageCount)),
     redrive: (id) =>
       holding(async (held, channel) => {
@@ -114,17 +114,17 @@ function settle(channel: Channel, held: Held): void {
   held.settled = true;
 }
 
-/** Puts back what was only looked at, and waits until the next look can see it. */
-async function giveBack(channel: Channel, queue: string, held: readonly Held[]): Promise<void> {
-  const kept = held.filter(({ settled }) => !settled);
-  for (const { message } of kept) channel.basicNack({ deliveryTag: message.deliveryTag, requeue: true });
-  for (let look = 0; look < visibleLooksMax; look += 1) {
-    if ((await declare(channel, queue)).messageCount >= kept.length) return;
-    await new Promise((resolve) => setTimeout(resolve, visibleLookMs));
+/** Requeues letters that were only read, and waits until they are visible again. */
+async function requeue(channel: Channel, queue: string, held: readonly Held[]): Promise<void> {
+  const unsettled = held.filter(({ settled }) => !settled);
+  for (const { message } of unsettled) channel.basicNack({ deliveryTag: message.deliveryTag, requeue: true });
+  for (let check = 0; check < visibleChecksMax; check += 1) {
+    if ((await declare(channel, queue)).messageCount >= unsettled.length) return;
+    await new Promise((resolve) => setTimeout(resolve, visibleCheckMs));
   }
 }
 
-/** What is held and not acknowledged goes back to its place when the channel closes. */
+/** Unacknowledged messages are requeued when the channel closes. */
 async function onChannel<T>(connection: Connection, work: (channel: Channel) => Promise<T>): Promise<T> {
   const channel = await connection.acquire();
   try {

@@ -3,13 +3,13 @@ import { within } from "../waiting.ts";
 import type { BrokerNeeds } from "./broker.ts";
 import { refusalIn } from "./refusals.ts";
 
-/** How exchanges and consumers' queues are declared. RabbitMQ refuses one that is there and was declared otherwise. */
+/** Declarations of exchanges and consumers' queues. RabbitMQ rejects one that exists with another declaration. */
 export const exchangeOf = (exchange: string) => ({ exchange, type: "topic", durable: true }) as const;
 export const queueOptions = { durable: true, arguments: { "x-queue-type": "quorum", "x-single-active-consumer": true } } as const;
 
 /**
- * Declares what is there already, which changes nothing and is refused where it was made otherwise or may not be used. What is not there
- * is only asked for: a start makes it.
+ * Declares existing exchanges and queues, which changes nothing, and is rejected if they have another declaration or may not be used. Missing
+ * ones are not created: a start does that.
  */
 export async function inspectRabbitmq(
   connection: Connection,
@@ -17,8 +17,8 @@ export async function inspectRabbitmq(
   ms: number,
 ): Promise<readonly string[]> {
   const findings: string[] = [];
-  const look = async (what: string, ask: (channel: Channel) => Promise<unknown>, declare: (channel: Channel) => Promise<unknown>) => {
-    if (!(await declared(connection, ask, ms))) return;
+  const check = async (what: string, query: (channel: Channel) => Promise<unknown>, declare: (channel: Channel) => Promise<unknown>) => {
+    if (!(await declared(connection, query, ms))) return;
     try {
       await onChannel(connection, declare, ms);
     } catch (error) {
@@ -28,14 +28,14 @@ export async function inspectRabbitmq(
     }
   };
   for (const exchange of new Set([...exchanges, ...consumers.map((consumer) => consumer.exchange)])) {
-    await look(
+    await check(
       `the exchange ${exchange}`,
       (channel) => channel.exchangeDeclare({ exchange, passive: true }),
       (channel) => channel.exchangeDeclare({ ...exchangeOf(exchange) }),
     );
   }
   for (const { name: queue } of consumers) {
-    await look(
+    await check(
       `the queue ${queue}`,
       (channel) => channel.queueDeclare({ queue, passive: true }),
       (channel) => channel.queueDeclare({ queue, ...queueOptions }),
@@ -44,9 +44,9 @@ export async function inspectRabbitmq(
   return findings;
 }
 
-async function declared(connection: Connection, ask: (channel: Channel) => Promise<unknown>, ms: number): Promise<boolean> {
+async function declared(connection: Connection, query: (channel: Channel) => Promise<unknown>, ms: number): Promise<boolean> {
   try {
-    await onChannel(connection, ask, ms);
+    await onChannel(connection, query, ms);
     return true;
   } catch (error) {
     if ((error as { readonly code?: string }).code === "NOT_FOUND") return false;
@@ -54,7 +54,7 @@ async function declared(connection: Connection, ask: (channel: Channel) => Promi
   }
 }
 
-/** One channel a question: a refusal closes it. */
+/** Uses one channel per call, because an error closes it. */
 function onChannel(connection: Connection, work: (channel: Channel) => Promise<unknown>, ms: number): Promise<void> {
   const worked = connection.acquire().then(async (channel) => {
     try {

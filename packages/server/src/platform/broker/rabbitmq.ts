@@ -4,8 +4,8 @@ import type { DeadLetter } from "../dead-letters.ts";
 import { policies } from "../resilience/policies.ts";
 import { within } from "../waiting.ts";
 import type { Broker, BrokerConsumer, BrokerMessage, BrokerSubscription } from "./broker.ts";
+import { closeInTime } from "./close-in-time.ts";
 import { cloudEventType, topicOf } from "./cloud-event.ts";
-import { goodbye } from "./goodbye.ts";
 import { defaultRetry, inFlightDefault, KeyedWork, type RetryPolicy } from "./keyed-work.ts";
 import { rabbitmqDeadLetters, sendDeadLetter } from "./rabbitmq-dead-letters.ts";
 import { exchangeOf, inspectRabbitmq, queueOptions } from "./rabbitmq-topology.ts";
@@ -16,23 +16,23 @@ import { unavailable } from "./unavailable.ts";
 
 export interface RabbitmqOptions {
   readonly retry?: RetryPolicy;
-  /** How long confirms are waited for. */
+  /** The time limit of a confirm. */
   readonly confirmMs?: number;
 }
 
 const { timeLimitMs: acquireMs, retries: reconnect } = policies["broker.connection"];
 const confirmMsDefault = policies["broker.publish"].timeLimitMs;
-/** A peer that says nothing for twice as long is given up, and another connection is made; RabbitMQ's minute is long for a login that waits. */
+/** The connection to a peer that is silent for twice as long is replaced; RabbitMQ's default of a minute is too long for a waiting sign-in. */
 const heartbeatSeconds = 10;
 const reconnectMs = { retryLow: reconnect.firstPauseMs, retryHigh: reconnect.longestPauseMs } as const;
 
 /**
- * RabbitMQ: a durable topic exchange for each name, the event's topic as routing key, a quorum queue for each
- * consumer with one active consumer, so that the order of a subject holds, and `<queue>.dead` beside it.
+ * RabbitMQ: a durable topic exchange per name, the event's topic as routing key, a quorum queue per
+ * consumer with a single active consumer, to preserve the order per subject, and `<queue>.dead` for dead letters.
  */
 export function rabbitmqBroker(url: string, logger: Logger, options: RabbitmqOptions = {}): Broker {
   const log = logger.child({ module: "broker" });
-  // Without Nagle's algorithm, which holds a message on its own back for 40 ms; the library already sends many in one write.
+  // Without Nagle's algorithm, which delays a single message by 40 ms; the library already batches writes.
   const connection = new Connection({
     url,
     acquireTimeout: acquireMs,
@@ -43,12 +43,12 @@ export function rabbitmqBroker(url: string, logger: Logger, options: RabbitmqOpt
   });
   const refusals = new Refusals("RabbitMQ", log);
   connection.on("error", (error) => {
-    if (!refusals.note("connection", error)) log.warn({ err: error }, "the connection to RabbitMQ reported an error");
+    if (!refusals.record("connection", error)) log.warn({ err: error }, "the connection to RabbitMQ reported an error");
   });
   connection.on("connection", () => refusals.clear("connection"));
   const confirmMs = options.confirmMs ?? confirmMsDefault;
   const publishing = new Publishing(connection, confirmMs, refusals);
-  const asking = new Asking(connection, Math.min(acquireMs, confirmMs));
+  const probe = new Probe(connection, Math.min(acquireMs, confirmMs));
   const subscriptions = new Set<BrokerSubscription>();
   let abandoned = false;
   return {
@@ -68,19 +68,19 @@ export function rabbitmqBroker(url: string, logger: Logger, options: RabbitmqOpt
       return subscription;
     },
     deadLetters: ({ name }) => rabbitmqDeadLetters(connection, name, confirmMs),
-    ping: () => unavailable(() => asking.ask()),
+    ping: () => unavailable(() => probe.ping()),
     prepare: (exchange) => publishing.prepare(exchange),
     refusal: () => refusals.sentence,
     inspect: (needs) => unavailable(() => inspectRabbitmq(connection, needs, confirmMs)),
     async close() {
       if (abandoned) return;
       await Promise.all([...subscriptions].map((subscription) => subscription.close()));
-      // A broker that is frozen says goodbye to nobody.
-      const closed = asking
+      // A frozen broker does not confirm the close.
+      const closed = probe
         .close()
         .then(() => publishing.close())
         .then(() => connection.close());
-      if (!(await goodbye(closed))) connection.unsafeDestroy();
+      if (!(await closeInTime(closed))) connection.unsafeDestroy();
     },
     abandon() {
       abandoned = true;
@@ -89,8 +89,8 @@ export function rabbitmqBroker(url: string, logger: Logger, options: RabbitmqOpt
   };
 }
 
-/** Asks for an exchange that every virtual host has and that takes no permission to ask for: one round trip, on a channel of its own. */
-class Asking {
+/** Checks the broker by a passive declaration of an exchange that every virtual host has and that needs no permission, on its own channel. */
+class Probe {
   readonly #connection: Connection;
   readonly #ms: number;
   #channel: Promise<Channel> | undefined;
@@ -100,15 +100,15 @@ class Asking {
     this.#ms = ms;
   }
 
-  async ask(): Promise<void> {
+  async ping(): Promise<void> {
     this.#channel ??= this.#connection.acquire();
     const opened = this.#channel;
     try {
-      const asked = opened.then((channel) => {
+      const answered = opened.then((channel) => {
         if (!channel.active) throw new Error("the channel is closed");
         return channel.exchangeDeclare({ exchange: "amq.topic", passive: true });
       });
-      await within(this.#ms, "RabbitMQ does not answer", asked);
+      await within(this.#ms, "RabbitMQ does not answer", answered);
     } catch (error) {
       if (this.#channel === opened) this.#channel = undefined;
       void opened.then((channel) => channel.close()).catch(() => {});
@@ -154,7 +154,7 @@ class Publishing {
         await within(this.#confirmMs, "RabbitMQ confirmed too late", worked);
       } catch (error) {
         if (this.#channel === opened) this.#channel = undefined;
-        // Not waited for: a broker that is away answers nothing, and what is closed confirms nothing.
+        // Not awaited: an unavailable broker does not answer, and a closed channel confirms nothing.
         void opened.then((channel) => channel.close()).catch(() => {});
         throw error;
       }
@@ -221,9 +221,9 @@ function subscribe(connection: Connection, consumer: BrokerConsumer, { retry, co
       await work.take({
         message: () => rawMessage(message),
         address: message.routingKey,
-        // By the queue's own name comes what is handed over again.
+        // Redriven messages have the queue's own name as routing key.
         belongs: (topic) => (message.routingKey === name ? wanted(topic) : topic === topicOf(message.routingKey)),
-        returned: Number(message.headers?.["x-delivery-count"] ?? 0),
+        redeliveries: Number(message.headers?.["x-delivery-count"] ?? 0),
         done: settle(ConsumerStatus.ACK),
         release: settle(ConsumerStatus.REQUEUE),
         deadLetter: async (letter: DeadLetter) => {
@@ -234,13 +234,13 @@ function subscribe(connection: Connection, consumer: BrokerConsumer, { retry, co
       return outcome;
     },
   );
-  const place = `consuming ${name}`;
+  const subject = `consuming ${name}`;
   received.on("ready", () => {
-    refusals.clear(place);
+    refusals.clear(subject);
     first.resolve();
   });
   received.on("error", (error) => {
-    if (!refusals.note(place, error)) logger.warn({ err: error, consumer: name }, "a consumer of RabbitMQ reported an error");
+    if (!refusals.record(subject, error)) logger.warn({ err: error, consumer: name }, "a consumer of RabbitMQ reported an error");
   });
   return {
     ready: () => first.promise,
@@ -249,12 +249,12 @@ function subscribe(connection: Connection, consumer: BrokerConsumer, { retry, co
       const stopped = work.stop();
       const closed = received.close();
       await stopped;
-      await goodbye(closed);
+      await closeInTime(closed);
     },
   };
 }
 
-/** AMQP binding of CloudEvents, §3.1.3: application properties, which AMQP 0-9-1 has as headers, by either prefix. */
+/** AMQP binding of CloudEvents, §3.1.3: application properties, which are headers in AMQP 0-9-1, with either prefix. */
 const attributeName = /^cloudEvents[:_]([a-z\d]+)$/;
 
 function rawMessage({ body, contentType, headers = {} }: AsyncMessage): RawMessage {
@@ -266,5 +266,5 @@ function rawMessage({ body, contentType, headers = {} }: AsyncMessage): RawMessa
   return { body, contentType, attributes };
 }
 
-/** AMQP 0-9-1 has a time in seconds. */
+/** Times in AMQP 0-9-1 are in seconds. */
 const timeOf = (seconds: number): string => new Date(seconds * 1_000).toISOString();

@@ -2,26 +2,26 @@ import { isUtf8 } from "node:buffer";
 import { jsonDepthMax, readJson, UnacceptableJson } from "../json.ts";
 import { type Envelope, issueOf } from "./cloud-event.ts";
 
-/** Half of what Kafka and NATS take by default: a dead letter has the message as text in JSON, where a quote is two characters. */
+/** Half of the default limit of Kafka and NATS: a dead letter has the message as a JSON string, in which a quote is two characters. */
 const bytesMax = 512 * 1024;
-/** What is shown of a longer one. */
+/** The length that is stored of a larger message. */
 const shownMax = 4_096;
 
-/** A message as an adapter received it, before anything has looked into it. */
+/** A message as received by an adapter, before parsing. */
 export interface RawMessage {
-  /** Bytes, or what the broker's client has already made of them by the content type: text, or a parsed JSON value. */
+  /** Bytes, or the value that the broker's client has decoded by the content type: text, or a parsed JSON value. */
   readonly body: unknown;
   readonly contentType?: string | undefined;
-  /** CloudEvents attributes beside the body (binary content mode), by their names without the binding's prefix. */
+  /** CloudEvents attributes outside of the body (binary content mode), by their names without the binding's prefix. */
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** Known by its form to be one event's alone, whoever made it. */
+/** An id of this form is globally unique, whatever its source. */
 export const isUuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /**
- * `text` is the message as it came; of a message in binary mode, its attributes and data in CloudEvents' JSON format. `id` is there
- * where a message that is no event says which one it was meant to be.
+ * `text` is the received message; for a message in binary mode, its attributes and data in CloudEvents' JSON format. `id` is set
+ * if an invalid event has a valid id.
  */
 export type Reading =
   | { readonly text: string; readonly event: Envelope; readonly refused?: undefined }
@@ -30,7 +30,7 @@ export type Reading =
 /**
  * Reads a message from any producer, in the structured or the binary content mode of the CloudEvents protocol bindings (Kafka
  * §3, AMQP §3, NATS §3). A structured event is also understood without its content type, as command-line tools send it. Never throws,
- * whatever `open` meets in the message.
+ * whatever the message contains.
  */
 export function readMessage(open: () => RawMessage): Reading {
   let text = "[it cannot be shown]";
@@ -84,7 +84,7 @@ function asEvent(text: string, value: unknown): Reading {
 
 const noEvent = (issue: string): string => `the message is no CloudEvent 1.0 in JSON: ${issue}`;
 
-/** The one place where the JSON of a message is parsed, within the bounds of a request's (json.ts). */
+/** Parses the JSON of a message with the limits of a request (json.ts). */
 function parse(text: string, body: unknown): { readonly value?: unknown; readonly refused?: string } {
   if (body instanceof Uint8Array && !isUtf8(body)) return { refused: "it is not UTF-8" };
   if (text === "") return { refused: "it is empty" };
@@ -95,13 +95,13 @@ function parse(text: string, body: unknown): { readonly value?: unknown; readonl
   }
 }
 
-/** CloudEvents' JSON format, 2.2: an attribute that is null is one that is not there. */
+/** CloudEvents' JSON format, 2.2: a null attribute is an absent one. */
 function withoutNulls(value: unknown): unknown {
   if (!isObject(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([name, member]) => member !== null || name === "data"));
 }
 
-/** CloudEvents' JSON format, 3.1.1: data may stand as bytes in base64, whatever they are. */
+/** CloudEvents' JSON format, 3.1.1: data of any type may be base64. */
 function withData(value: unknown): unknown {
   if (!isObject(value) || value["data"] !== undefined || typeof value["data_base64"] !== "string") return value;
   const bytes = Buffer.from(value["data_base64"], "base64");
@@ -109,10 +109,10 @@ function withData(value: unknown): unknown {
   return parsed.value === undefined ? value : { ...value, data: parsed.value };
 }
 
-/** RFC 6839 §3.1: a type that is JSON ends in `json`; data without a type is JSON (CloudEvents' JSON format, 3.1). */
+/** RFC 6839 §3.1: a JSON type ends in `json`; data without a type is JSON (CloudEvents' JSON format, 3.1). */
 const isJson = (mediaType: string): boolean => mediaType === "" || /^[\w.+-]+\/(?:[\w.-]+\+)?json$/.test(mediaType);
 
-/** Without NUL, which no text of PostgreSQL has: dead letters may lie there. */
+/** Replaces NUL, which PostgreSQL cannot store in a dead letter. */
 function textOf(body: unknown): string {
   if (body === undefined) return "";
   const bytes = body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : undefined;

@@ -42,7 +42,7 @@ afterEach(async () => {
 });
 const name = (): string => `refused.${randomBytes(5).toString("hex")}`;
 const errors = () => lines.filter(({ level }) => level === 50);
-/** One line that says it, however often it was tried; and nothing that is logged has the password. */
+/** Expects one log line for the refusal, whatever the number of attempts, and no password in the log. */
 const isToldOnce = (words: RegExp): void => {
   expect(errors().filter(({ msg }) => words.test(msg))).toHaveLength(1);
   expect(JSON.stringify(lines)).not.toContain(password);
@@ -56,13 +56,13 @@ describe("a refusal", () => {
     ["JetStream", error("subjects overlap", { name: "JetStreamApiError", code: 10_065, status: 400 }), "subjects overlap"],
     ["Kafka", error("no", { code: "PLT_KFK_PROTOCOL", apiId: "TOPIC_AUTHORIZATION_FAILED" }), "TOPIC_AUTHORIZATION_FAILED: no"],
     ["a certificate", error("self-signed certificate", { code: "DEPTH_ZERO_SELF_SIGNED_CERT" }), /self-signed/],
-  ])("of %s is found behind the error that it led to, and in a list of errors", (_what, refusal, words) => {
+  ])("of %s is found as the cause of another error, and in an aggregate error", (_what, refusal, words) => {
     const expected = typeof words === "string" ? words : expect.stringMatching(words);
     expect(refusalIn(new Unavailable("broker", refusal))).toEqual(expected);
     expect(refusalIn(new AggregateError([new Error("other"), refusal]))).toEqual(expected);
   });
 
-  it("is not what a broker that is away says", () => {
+  it("is not an error of an unavailable broker", () => {
     for (const away of [
       error("connect ECONNREFUSED", { code: "ECONNREFUSED" }),
       error("stream not found", { name: "JetStreamApiError", status: 404 }),
@@ -72,7 +72,7 @@ describe("a refusal", () => {
     }
   });
 
-  it("is told without secrets and addresses, once, and told when it is over", async () => {
+  it("is logged once without secrets and addresses, and its end is logged", async () => {
     const refusals = new Refusals("a broker", logger);
     const refused = () => Promise.reject(error(`amqp://user:${password}@10.1.2.3:5672 says no`, { code: "NOT_ALLOWED" }));
     for (let time = 0; time < 3; time += 1) await expect(refusals.at("publishing", refused)).rejects.toThrow();
@@ -97,7 +97,7 @@ withRabbitmq("RabbitMQ that refuses (skipped where RabbitMQ does not answer)", (
     }
   };
 
-  it("says so of a wrong password, in its own words", async () => {
+  it("reports a wrong password with its own error text", async () => {
     const url = new URL(services.rabbitmq);
     url.password = password;
     const broker = opened(rabbitmqBroker(url.href, logger, options));
@@ -107,7 +107,7 @@ withRabbitmq("RabbitMQ that refuses (skipped where RabbitMQ does not answer)", (
     isToldOnce(/ACCESS_REFUSED/);
   });
 
-  it("says so of an exchange of another type, before anything is published, and serves once that is gone", async () => {
+  it("reports an exchange of another type before anything is published, and works once that is deleted", async () => {
     const exchange = name();
     await onChannel((connection) => connection.exchangeDeclare({ exchange, type: "direct", durable: true }));
     const broker = opened(rabbitmqBroker(services.rabbitmq, logger, options));
@@ -124,13 +124,13 @@ withRabbitmq("RabbitMQ that refuses (skipped where RabbitMQ does not answer)", (
     await onChannel((connection) => connection.exchangeDelete({ exchange }));
   });
 
-  it("says so of a name that it keeps for itself, as of a permission that is missing", async () => {
+  it("reports a reserved name like a missing permission", async () => {
     const broker = opened(rabbitmqBroker(services.rabbitmq, logger, options));
     await expect(broker.prepare("amq.gatehouse")).rejects.toThrow(Unavailable);
     expect(broker.refusal()).toMatch(/publishing: ACCESS_REFUSED/);
   });
 
-  it("says so of a consumer's queue that was made otherwise", async () => {
+  it("reports a consumer's queue with another declaration", async () => {
     const [queue, exchange] = [name(), name()];
     await onChannel((connection) => connection.queueDeclare({ queue, durable: true }));
     const broker = opened(rabbitmqBroker(services.rabbitmq, logger, options));
@@ -147,7 +147,7 @@ withRabbitmq("RabbitMQ that refuses (skipped where RabbitMQ does not answer)", (
 
 const withNats = (await listens("nats")) ? describe : describe.skip;
 withNats("JetStream that refuses (skipped where NATS does not answer)", () => {
-  it("says so of a wrong password, goes on trying, and serves once it is let in", async () => {
+  it("reports a wrong password, retries, and works once the login is accepted", async () => {
     const [port, folder] = [await freePort(), mkdtempSync(join(tmpdir(), "gatehouse-nats-"))];
     const serve = async (right: string) => {
       const arguments_ = ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", folder, "--user", "gate", "--pass", right];
@@ -180,7 +180,7 @@ withNats("JetStream that refuses (skipped where NATS does not answer)", () => {
     }
   });
 
-  it("says so of a stream that keeps other subjects, and of subjects that another stream has", async () => {
+  it("reports a stream with other subjects, and subjects of another stream", async () => {
     const nats = await connect({ servers: new URL(services.nats).host });
     const { streams } = await jetstreamManager(nats);
     const [other, taken] = [name(), name()];

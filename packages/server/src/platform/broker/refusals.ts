@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { maskText } from "../telemetry/masking.ts";
 import { isRejection } from "./message-rejected.ts";
 
-/** Thrown by an adapter that sees itself that its broker cannot serve as it is. */
+/** Thrown by an adapter that detects that its broker is unusable in its current state. */
 export class Refused extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
@@ -10,7 +10,7 @@ export class Refused extends Error {
   }
 }
 
-/** What a broker says no with: RabbitMQ's reply codes, NATS' and Kafka's names of errors, and a certificate that we do not trust. */
+/** Errors by which a broker refuses: RabbitMQ's reply codes, error names of NATS and Kafka, and untrusted certificates. */
 const names = new Set([
   "Refused",
   "ACCESS_REFUSED",
@@ -31,18 +31,18 @@ const names = new Set([
   "INVALID_CONFIG",
 ]);
 const patterns = /_AUTHORIZATION_FAILED$|^ERR_TLS_|^CERT_|^DEPTH_ZERO_|^SELF_SIGNED_|^UNABLE_TO_(GET|VERIFY)_/;
-/** The statuses of JetStream's API that say no: bad request, and forbidden. */
+/** The statuses of JetStream's API for refusals: bad request, unauthorized and forbidden. */
 const jetStreamRefuses = new Set([400, 401, 403]);
-/** What RabbitMQ's client says before the broker's reply code and text: the call that was refused. */
-const clientsWords = /^.*?(?=[A-Z]+_[A-Z]+ - )/;
-/** Errors that an error leads to; a broker's own word is at most a few causes deep. */
+/** The prefix that RabbitMQ's client adds to the broker's reply code and text: the refused call. */
+const clientPrefix = /^.*?(?=[A-Z]+_[A-Z]+ - )/;
+/** The maximum number of nested errors; a broker's own error is a few causes deep. */
 const errorsMax = 50;
-/** Where the broker is, which health does not tell. */
+/** The broker's address, which health responses must not reveal. */
 const address = /\b(?:\d{1,3}(?:\.\d{1,3}){3}|localhost)(?::\d+)?\b|\[[\da-f:]+\](?::\d+)?/gi;
 
 /**
- * The words in which a broker refused, masked; undefined where it is away, or something else went wrong. That it rejects one message says
- * nothing about the next ones: health would stay DOWN until another event is published.
+ * The masked error text of a broker's refusal; undefined if it is unavailable, or for other errors. A rejection of one message says
+ * nothing about the next ones: as a refusal, it would keep health DOWN until another event is published.
  */
 export function refusalIn(error: unknown): string | undefined {
   if (isRejection(error)) return undefined;
@@ -59,17 +59,17 @@ export function refusalIn(error: unknown): string | undefined {
     };
     const ids = [name, code, apiId].filter((id) => typeof id === "string");
     if (ids.some((id) => names.has(id) || patterns.test(id)) || (name === "JetStreamApiError" && jetStreamRefuses.has(status as number))) {
-      const message = one.message.replace(clientsWords, "");
-      const said = typeof serverErrorMessage === "string" && serverErrorMessage !== "" ? `${message} (${serverErrorMessage})` : message;
-      const id = [apiId, code].find((each) => typeof each === "string" && !each.startsWith("PLT_") && !said.includes(each));
-      return maskText(id === undefined ? said : `${id}: ${said}`).replace(address, "[address]");
+      const message = one.message.replace(clientPrefix, "");
+      const text = typeof serverErrorMessage === "string" && serverErrorMessage !== "" ? `${message} (${serverErrorMessage})` : message;
+      const id = [apiId, code].find((each) => typeof each === "string" && !each.startsWith("PLT_") && !text.includes(each));
+      return maskText(id === undefined ? text : `${id}: ${text}`).replace(address, "[address]");
     }
     open.push(cause, ...((one as Partial<AggregateError>).errors ?? []));
   }
   return undefined;
 }
 
-/** What a broker refuses now, by place, as far as this process has met it. Each is told to the log once, until it is over. */
+/** What a broker refuses now, by subject (such as `publishing`), as observed by this process. Each is logged once until it ends. */
 export class Refusals {
   readonly #broker: string;
   readonly #logger: Logger;
@@ -80,35 +80,35 @@ export class Refusals {
     this.#logger = logger;
   }
 
-  /** True where `error` is a refusal; it is noted and told then. */
-  note(place: string, error: unknown): boolean {
+  /** Records and logs `error` if it is a refusal; true then. */
+  record(subject: string, error: unknown): boolean {
     const words = refusalIn(error);
     if (words === undefined) return false;
-    if (this.#words.get(place) !== words) {
-      this.#words.set(place, words);
-      this.#logger.error({ broker: this.#broker, place, refusal: words }, `the broker refuses: ${place}: ${words}`);
+    if (this.#words.get(subject) !== words) {
+      this.#words.set(subject, words);
+      this.#logger.error({ broker: this.#broker, place: subject, refusal: words }, `the broker refuses: ${subject}: ${words}`);
     }
     return true;
   }
 
-  clear(place: string): void {
-    if (this.#words.delete(place)) this.#logger.info({ broker: this.#broker, place }, "the broker no longer refuses");
+  clear(subject: string): void {
+    if (this.#words.delete(subject)) this.#logger.info({ broker: this.#broker, place: subject }, "the broker no longer refuses");
   }
 
-  /** Runs what is done at a place, and notes how it ends. */
-  async at<T>(place: string, work: () => Promise<T>): Promise<T> {
+  /** Runs work on a subject, and records whether it was refused. */
+  async at<T>(subject: string, work: () => Promise<T>): Promise<T> {
     try {
       const result = await work();
-      this.clear(place);
+      this.clear(subject);
       return result;
     } catch (error) {
-      this.note(place, error);
+      this.record(subject, error);
       throw error;
     }
   }
 
-  /** One sentence; undefined where nothing is refused. */
+  /** All refusals in one sentence; undefined if there are none. */
   get sentence(): string | undefined {
-    return this.#words.size === 0 ? undefined : [...this.#words].map(([place, words]) => `${place}: ${words}`).join("; ");
+    return this.#words.size === 0 ? undefined : [...this.#words].map(([subject, words]) => `${subject}: ${words}`).join("; ");
   }
 }

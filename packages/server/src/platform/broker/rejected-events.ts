@@ -9,14 +9,14 @@ import { MessageRejected } from "./message-rejected.ts";
 /** The consumer under whose name events that the broker rejected are dead letters. */
 export const relayConsumer = "relay";
 
-/** Events that are published again in one go; the next look takes the rest. */
+/** Events that are published again per run; the next run takes the rest. */
 const redrivenMax = 20;
 
-/** A rejected event as its dead letter shows it. Its data stays in the log: it is large, and may be personal. */
-const describe = ({ id, type, subject, organizationId, occurredAt }: LoggedEvent): string =>
+/** The body of a rejected event's dead letter. The event's data stays in the log, because it is large and may be personal. */
+const summaryOf = ({ id, type, subject, organizationId, occurredAt }: LoggedEvent): string =>
   JSON.stringify({ id, type, subject, organizationId, occurredAt });
 
-/** The relay's dead letters: events that the broker rejects as they are. The events behind them are published meanwhile. */
+/** The relay's dead letters: events that the broker rejects permanently. Later events are published meanwhile. */
 export class RejectedEvents {
   readonly #database: Database;
   readonly #logger: Logger;
@@ -27,8 +27,8 @@ export class RejectedEvents {
   }
 
   /**
-   * Publishes events in order. Where the broker rejects one of them, halves the list until that one is alone, and dead-letters it:
-   * the broker does not say which one it was, and a connection that it closes loses the rest. Rejects when the broker is away.
+   * Publishes events in order. If the broker rejects one of them, halves the list until that one is alone, and dead-letters it:
+   * the broker does not report which one it was, and closing the connection loses the rest. Rejects when the broker is unavailable.
    */
   async publish(events: readonly LoggedEvent[], send: (events: readonly LoggedEvent[]) => Promise<void>): Promise<void> {
     const [first] = events;
@@ -44,7 +44,7 @@ export class RejectedEvents {
     }
   }
 
-  /** Publishes what an operator redrives. An event that the log no longer keeps is dropped, and named in the process's log. */
+  /** Publishes events that an operator has redriven. An event that is no longer in the log is dropped, and its id is logged. */
   async redrive(send: (events: readonly LoggedEvent[]) => Promise<void>): Promise<void> {
     const ids = await this.#database.transact(everyTenant, (tx) => redrivenRecords(tx, relayConsumer, redrivenMax));
     for (const id of ids) {
@@ -63,7 +63,7 @@ export class RejectedEvents {
 
   async #deadLetter(event: LoggedEvent, error: MessageRejected): Promise<void> {
     this.#logger.error({ event: event.id, type: event.type, err: error }, "the broker rejects an event; it is a dead letter now");
-    const letter = { id: event.id, topic: event.type, body: describe(event), error };
+    const letter = { id: event.id, topic: event.type, body: summaryOf(event), error };
     await this.#database.transact(everyTenant, (tx) => deadLetterRecords(tx, relayConsumer, [letter]));
   }
 }

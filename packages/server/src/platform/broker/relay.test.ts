@@ -10,6 +10,7 @@ import { sql } from "kysely";
 import { Connection } from "rabbitmq-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Database, everyTenant } from "../database/database.ts";
+import { rowsOf } from "../database/rows.ts";
 import { deadLetterRecords, deadLetterSteps } from "../dead-letters.ts";
 import { appendIn, appendTo, newEvent } from "../log/conformance/events.ts";
 import { logSteps } from "../log/log.ts";
@@ -20,14 +21,14 @@ import { databaseBroker } from "./database-broker.ts";
 import { jetstreamBroker } from "./jetstream.ts";
 import { rabbitmqBroker } from "./rabbitmq.ts";
 import { rejectedEvents } from "./rejected-events.ts";
-import { Relay, type RelayParts, relayStatus } from "./relay.ts";
+import { Relay, type RelayDependencies, relayStatus } from "./relay.ts";
 import { brokerSteps } from "./schema-steps.ts";
 
 const steps = [...logSteps, ...brokerSteps, ...deadLetterSteps];
 const url = process.env["TEST_RABBITMQ_URL"] ?? "amqp://guest:guest@127.0.0.1:5672";
 const source = "https://id.example.com";
 
-/** A log, a broker and who listens to it. */
+/** A log, a broker and its consumer. */
 function scene(database: () => Database, start: () => Broker, listener: () => Broker) {
   let exchange = "";
   let came: CloudEvent[] = [];
@@ -38,7 +39,7 @@ function scene(database: () => Database, start: () => Broker, listener: () => Br
   beforeEach(async () => {
     exchange = `contract.relay-${randomBytes(5).toString("hex")}`;
     came = [];
-    // Each test begins with an empty log and no place in it.
+    // Each test begins with an empty log and no position.
     await database().transact(everyTenant, async (tx) => {
       await sql`delete from relays`.execute(tx);
       await sql`delete from events`.execute(tx);
@@ -61,10 +62,10 @@ function scene(database: () => Database, start: () => Broker, listener: () => Br
       return exchange;
     },
     /** A relay of another process. */
-    relay(more: Partial<RelayParts> = {}): Relay {
+    relay(more: Partial<RelayDependencies> = {}): Relay {
       const broker = start();
       brokers.push(broker);
-      const parts = {
+      const dependencies = {
         database: database(),
         broker,
         source,
@@ -75,7 +76,7 @@ function scene(database: () => Database, start: () => Broker, listener: () => Br
         leaseSeconds: 1,
         firstPauseMs: 20,
       };
-      const relay = new Relay({ ...parts, leaves: (type) => !type.startsWith("internal."), ...more });
+      const relay = new Relay({ ...dependencies, leaves: (type) => !type.startsWith("internal."), ...more });
       relays.push(relay);
       relay.start();
       return relay;
@@ -88,7 +89,7 @@ function scene(database: () => Database, start: () => Broker, listener: () => Br
       return events.map(({ id }) => id);
     },
     status: () => database().read(everyTenant, relayStatus),
-    /** Who repeats is told by the id: what is left is in order for each subject. */
+    /** Duplicates have the same id; without them, events are in order per subject. */
     expectInOrder(ids: readonly string[]): void {
       const first = came.filter((event, index) => came.findIndex(({ id }) => id === event.id) === index);
       expect(first.map(({ id }) => id).toSorted()).toEqual([...ids].toSorted());
@@ -114,7 +115,7 @@ describe("the relay", () => {
     () => databaseBroker(fresh.database, silent),
   );
 
-  it("publishes the log as CloudEvents, in order, without what is internal", async () => {
+  it("publishes the log as CloudEvents, in order, without internal events", async () => {
     const event = newEvent({ type: "thing.happened.v2", organizationId: "0198a000-0000-7000-8000-0000000000aa" });
     await appendTo(fresh.database, [newEvent({ type: "internal.moved.v1" }), event]);
     const more = await on.append(20);
@@ -132,7 +133,7 @@ describe("the relay", () => {
     await eventually(() => on.status()).toMatchObject({ held: true, lagEvents: 0, lagSeconds: 0 });
   });
 
-  it("publishes nothing where nothing was appended, and is known by nobody before it ran", async () => {
+  it("publishes nothing from an empty log, and has no status before it ran", async () => {
     expect(await on.status()).toBeUndefined();
     const relay = on.relay();
     await eventually(() => on.status()).toMatchObject({ held: true, lagEvents: 0, movedAt: null });
@@ -141,7 +142,7 @@ describe("the relay", () => {
     expect(await on.status()).toMatchObject({ held: false, holder: null });
   });
 
-  it("is woken by what is appended", async () => {
+  it("is woken by an append", async () => {
     const relay = on.relay();
     await eventually(() => on.status()).toMatchObject({ held: true });
     const ids = await on.append(1);
@@ -149,7 +150,7 @@ describe("the relay", () => {
     await eventually(() => on.came.map(({ id }) => id)).toEqual(ids);
   });
 
-  it("goes on where the one before it stopped, and publishes nothing twice that was confirmed", async () => {
+  it("resumes where the previous relay stopped, and publishes no confirmed event twice", async () => {
     const before = await on.append(10);
     const first = on.relay();
     await eventually(() => on.came).toHaveLength(10);
@@ -160,7 +161,7 @@ describe("the relay", () => {
     on.expectInOrder([...before, ...after]);
   });
 
-  it("says how much waits and how long while the broker takes nothing", async () => {
+  it("reports the number and age of waiting events while the broker is unavailable", async () => {
     const broker: Broker = { ...databaseBroker(fresh.database, silent), publish: () => Promise.reject(new Error("away")) };
     await on.append(9);
     on.relay({ broker });
@@ -173,7 +174,7 @@ describe("the relay", () => {
 });
 
 // The NATS server allows messages of 1 MB by default.
-describe.skipIf(!(await listens("nats")))("the relay, with a broker that limits the size of a message", () => {
+describe.skipIf(!(await listens("nats")))("the relay with a broker that limits the size of a message", () => {
   let fresh: Fresh;
   beforeAll(async () => {
     fresh = await freshPglite(steps);
@@ -189,7 +190,7 @@ describe.skipIf(!(await listens("nats")))("the relay, with a broker that limits 
   const letters = () => rejectedEvents(fresh.database);
   const tooLarge = () => newEvent({ type: "thing.happened.v1", subject: "thing/0", data: { text: "x".repeat(1_200_000) } });
 
-  it("dead-letters what the broker rejects, and publishes what is before and behind it, in order", async () => {
+  it("dead-letters an event that the broker rejects, and publishes earlier and later events in order", async () => {
     const before = await on.append(5);
     const [large, larger] = [tooLarge(), tooLarge()];
     await appendTo(fresh.database, [large, larger]);
@@ -208,15 +209,15 @@ describe.skipIf(!(await listens("nats")))("the relay, with a broker that limits 
   });
 
   it("publishes a redriven event, and dead-letters it again while the broker still rejects it", async () => {
-    // Of a type that this relay does not publish by itself, so that it arrives by being redriven.
+    // A type that this relay does not publish by itself, so that the event arrives only by redriving.
     const small = newEvent({ type: "internal.happened.v1", subject: "thing/9" });
     await appendTo(fresh.database, [small]);
     const { items } = await letters().list({ limit: 10 });
     const large = items[0]?.id as string;
     await fresh.database.transact(everyTenant, async (tx) => {
-      // As after a broker that allowed less at the time.
+      // As after a broker with a lower limit.
       await deadLetterRecords(tx, "relay", [{ id: small.id, topic: small.type, body: "{}", error: new Error("too large") }]);
-      // What the test before has left is in the log again.
+      // The previous test's event is in the log again.
       await appendIn(tx, { ...tooLarge(), id: large });
     });
     const relay = on.relay();
@@ -230,8 +231,8 @@ describe.skipIf(!(await listens("nats")))("the relay, with a broker that limits 
 
 const answers = await listens("rabbitmq");
 
-// Two processes, open transactions and a network that fails: not to be had on one embedded connection.
-describeOnPostgresql(answers ? "on a server, with RabbitMQ" : "with RabbitMQ (skipped: nothing answers)", () => {
+// Two processes, open transactions and network failures need several connections, which embedded storage does not have.
+describeOnPostgresql(answers ? "the relay on PostgreSQL with RabbitMQ" : "the relay with RabbitMQ (skipped: nothing answers)", () => {
   if (!answers) return it.skip("needs TEST_RABBITMQ_URL");
   let fresh: Fresh;
   let wire: Wire;
@@ -256,13 +257,13 @@ describeOnPostgresql(answers ? "on a server, with RabbitMQ" : "with RabbitMQ (sk
   );
   beforeEach(() => void exchanges.add(on.exchange));
 
-  it("is done by one of two, and by the other once that one has died", async () => {
+  it("runs in one of two processes, and in the other once that one has died", async () => {
     const [one, two] = [on.relay(), on.relay()];
     const first = await on.append(30);
     await eventually(() => distinct(on.came)).toBe(30);
     expect(on.came).toHaveLength(30);
     const { holder } = (await on.status()) as { holder: string };
-    // Whichever holds it: both are stopped without a word, and a third finds the place.
+    // Either may hold the lease: both are abandoned, and a third takes it over.
     one.abandon();
     two.abandon();
     const rest = await on.append(30, 3, 30);
@@ -272,7 +273,7 @@ describeOnPostgresql(answers ? "on a server, with RabbitMQ" : "with RabbitMQ (sk
     expect((await on.status())?.holder).not.toBe(holder);
   });
 
-  it("does not move a place that another process has taken", async () => {
+  it("does not advance a position whose lease another process holds", async () => {
     on.relay();
     await on.append(5);
     await eventually(() => on.came).toHaveLength(5);
@@ -280,20 +281,16 @@ describeOnPostgresql(answers ? "on a server, with RabbitMQ" : "with RabbitMQ (sk
     await fresh.database.transact(everyTenant, (tx) =>
       sql`update relays set holder = ${thief}, lease_until = now() + interval '1 hour'`.execute(tx),
     );
-    const before = await fresh.database.read(everyTenant, (db) =>
-      sql`select transaction::text, sequence::text from relays`.execute(db as never),
-    );
+    const position = () => fresh.database.read(everyTenant, (db) => rowsOf(db, sql`select transaction::text, sequence::text from relays`));
+    const before = await position();
     await on.append(5, 3, 5);
-    // A second relay finds the place held, too; what each has looked at is over once it has claimed in vain.
+    // A second relay also finds the lease held; each has finished its run once it has claimed in vain.
     const late = on.relay();
     await late.close();
-    const after = await fresh.database.read(everyTenant, (db) =>
-      sql`select transaction::text, sequence::text from relays`.execute(db as never),
-    );
-    expect(after.rows).toEqual(before.rows);
+    expect(await position()).toEqual(before);
   });
 
-  it("keeps events while the broker is away and drains them in order when it is back", async () => {
+  it("leaves events in the log during a broker outage, and publishes them in order afterwards", async () => {
     on.relay();
     const before = await on.append(20);
     await eventually(() => distinct(on.came)).toBe(20);
@@ -306,7 +303,7 @@ describeOnPostgresql(answers ? "on a server, with RabbitMQ" : "with RabbitMQ (sk
     await eventually(() => on.status()).toMatchObject({ lagEvents: 0 });
   });
 
-  it("loses nothing and keeps the order when processes die in the middle of a batch, again and again", async () => {
+  it("loses nothing and preserves the order when processes repeatedly die in the middle of a batch", async () => {
     const ids: string[] = [];
     const appending = (async () => {
       for (let round = 0; round < 10; round += 1) ids.push(...(await on.append(15, 4, round * 15)));

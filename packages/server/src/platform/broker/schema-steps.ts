@@ -4,7 +4,7 @@ import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 export const brokerSteps: readonly SchemaStep[] = [
   {
     name: "0065_broker_relays",
-    why: "how far the log has been published, and which process publishes it",
+    why: "the position up to which the log has been published, and which process publishes it",
     async up(db) {
       await sql`create table relays (
         name text primary key,
@@ -19,7 +19,7 @@ export const brokerSteps: readonly SchemaStep[] = [
   },
   {
     name: "0066_broker_inbox",
-    why: "what has come from outside and is handled: a row is written in the transaction of the effect",
+    why: "ids of received messages that are handled: a row is written in the transaction of the effect",
     async up(db) {
       await sql`create table inbox_messages (
         consumer text not null,
@@ -33,7 +33,7 @@ export const brokerSteps: readonly SchemaStep[] = [
   },
   {
     name: "0067_broker_in_process",
-    why: "the broker of an installation that has none: messages, how far their consumers are, what these could not handle",
+    why: "the broker of an installation without one: messages, their consumers' positions, and dead letters",
     async up(db) {
       await sql`create table broker_messages (
         sequence bigint generated always as identity primary key,

@@ -1,7 +1,7 @@
 import { Unavailable } from "../database/driver-errors.ts";
 import { isRejection, MessageRejected } from "./message-rejected.ts";
 
-/** Any failure of a broker means that it cannot be asked now, except where it rejects the message itself. The cause stays in the log. */
+/** Turns any error of a broker into `Unavailable`, unless the broker rejects the message itself. The cause is only logged. */
 export const unavailable = <T>(work: () => Promise<T>): Promise<T> =>
   work().catch((error) => {
     if (error instanceof Unavailable || error instanceof MessageRejected) throw error;

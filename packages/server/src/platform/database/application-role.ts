@@ -4,21 +4,21 @@ import { isOurs } from "./requirements.ts";
 import { applicationRole } from "./scoped.ts";
 import { quotedName } from "./session.ts";
 
-/** Makes the role that a bypassing login steps down to, and the login its member. A login that is held by row-level security needs none. */
+/** Creates the role that a bypassing login steps down to, and makes the login its member. A login under row-level security needs none. */
 export async function createApplicationRole(db: Kysely<AnyTables>): Promise<void> {
   const { rows } = await sql<{ bypasses: boolean; superuser: boolean }>`
     select rolsuper or rolbypassrls as bypasses, rolsuper as superuser from pg_roles where rolname = current_user`.execute(db);
   if (!rows[0]?.bypasses) return;
-  // Roles belong to the whole cluster: another database's start may make it at the same moment.
+  // Roles belong to the whole cluster: another database's start may create it concurrently.
   await sql`do $$ begin
     if not exists (select from pg_roles where rolname = ${sql.lit(applicationRole)}) then
       create role ${sql.id(applicationRole)} nologin noinherit nobypassrls;
     end if;
   exception when duplicate_object or unique_violation then null;
   end $$`.execute(db);
-  // A superuser becomes any role; another login becomes those that it is a member of.
+  // A superuser may set any role; another login only roles that it is a member of.
   if (!rows[0].superuser) await joinApplicationRole(db);
-  await whereApplicationRole(db, `grant usage on schema ${quotedName(await currentSchema(db))} to ${applicationRole}`);
+  await ifApplicationRole(db, `grant usage on schema ${quotedName(await currentSchema(db))} to ${applicationRole}`);
 }
 
 async function joinApplicationRole(db: Kysely<AnyTables>): Promise<void> {
@@ -30,19 +30,19 @@ async function joinApplicationRole(db: Kysely<AnyTables>): Promise<void> {
   end $$`.execute(db);
 }
 
-/** The schema that the product's tables are made in. */
+/** The schema in which the product's tables are created. */
 export async function currentSchema(db: Kysely<AnyTables>): Promise<string> {
   const { rows } = await sql<{ name: string | null }>`select current_schema() as name`.execute(db);
   return rows[0]?.name ?? "public";
 }
 
 /**
- * Gives the application's role what the steps give it, where it was made after them: a login that only starts the server is its member.
- * `withheld` names the rights on a table that the role never has.
+ * Grants the application role what the schema steps grant, if the role was created after them.
+ * `withheld` lists privileges on a table that the role never gets.
  */
 export async function grantApplication(db: Kysely<AnyTables>, withheld: Readonly<Record<string, string>>): Promise<void> {
   const schema = await currentSchema(db);
-  await whereApplicationRole(db, `grant usage on schema ${quotedName(schema)} to ${applicationRole}`);
+  await ifApplicationRole(db, `grant usage on schema ${quotedName(schema)} to ${applicationRole}`);
   const { rows } = await sql<{ name: string; granted: boolean }>`
     select c.relname as name, exists (select from aclexplode(c.relacl) acl join pg_roles r on r.oid = acl.grantee
         where r.rolname = ${applicationRole}) as granted
@@ -50,18 +50,18 @@ export async function grantApplication(db: Kysely<AnyTables>, withheld: Readonly
     where s.nspname = ${schema} and c.relkind in ('r', 'p') and ${isOurs} order by 1`.execute(db);
   for (const { name } of rows.filter(({ granted }) => !granted)) {
     const table = `${quotedName(schema)}.${quotedName(name)}`;
-    // The steps are read at each start, and written by migrations alone.
+    // The schema steps are read at each start, and written only by migrations.
     const rights = name.startsWith("schema_") ? "select" : "select, insert, update, delete";
-    await whereApplicationRole(db, `grant ${rights} on ${table} to ${applicationRole}`);
-    if (withheld[name] !== undefined) await whereApplicationRole(db, `revoke ${withheld[name]} on ${table} from ${applicationRole}`);
+    await ifApplicationRole(db, `grant ${rights} on ${table} to ${applicationRole}`);
+    if (withheld[name] !== undefined) await ifApplicationRole(db, `revoke ${withheld[name]} on ${table} from ${applicationRole}`);
   }
 }
 
 /**
- * Runs a statement where the application role exists: on a login that needs none there is nothing to grant.
- * One at a time: of two grants on one object at the same moment PostgreSQL refuses the second ("tuple concurrently updated").
+ * Runs a statement if the application role exists; a login that needs no such role has nothing to grant.
+ * Serialized, because PostgreSQL rejects concurrent grants on one object ("tuple concurrently updated").
  */
-export async function whereApplicationRole(db: Kysely<AnyTables>, statement: string): Promise<void> {
+export async function ifApplicationRole(db: Kysely<AnyTables>, statement: string): Promise<void> {
   await sql`do $$ begin
     perform pg_advisory_xact_lock(hashtext('gatehouse grants'));
     if exists (select from pg_roles where rolname = ${sql.lit(applicationRole)}) then ${sql.raw(statement)}; end if;

@@ -2,12 +2,12 @@ import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rm
 import { join } from "node:path";
 import { StartRefused } from "../start-refused.ts";
 
-/** Where PostgreSQL's files lie in a data directory. */
+/** The folder of PostgreSQL's files in a data directory. */
 export const clusterFolder = (dataDir: string): string => join(dataDir, "postgres");
-/** Folders of first starts that did not come to their end. */
+/** Folders of first starts that were interrupted. */
 const unfinishedPrefix = "postgres.new.";
 
-/** The files of embedded storage cannot be used as they are. The message names the page that tells how to go back to a backup. */
+/** The files of embedded storage are damaged. The message names the page that explains how to restore a backup. */
 export class DamagedDataDirectory extends StartRefused {
   constructor(dataDir: string, problem: string, cause?: unknown) {
     super(
@@ -19,7 +19,7 @@ export class DamagedDataDirectory extends StartRefused {
   }
 }
 
-/** Writes and removes a file: rights alone do not tell whether a file system takes writes. */
+/** Checks by writing and removing a file: permissions alone do not show whether a file system is writable. */
 export function refuseUnusableFolder(dataDir: string): void {
   const file = join(dataDir, `.write-check.${process.pid}`);
   try {
@@ -39,11 +39,11 @@ export function refuseUnusableFolder(dataDir: string): void {
   }
 }
 
-/** Whether PostgreSQL's files are there. Throws {@link DamagedDataDirectory} for a folder that is not a whole cluster. */
+/** Whether PostgreSQL's files exist. Throws {@link DamagedDataDirectory} for an incomplete cluster. */
 export function hasCluster(dataDir: string): boolean {
   const folder = clusterFolder(dataDir);
   if (!existsSync(folder) || readdirSync(folder).length === 0) return false;
-  // Without this file PGlite would take the folder for a new one, and lay an empty cluster out over what is there.
+  // Without these files PGlite would treat the folder as new, and initialize an empty cluster over the existing files.
   for (const file of ["PG_VERSION", "global/pg_control"]) {
     if (!existsSync(join(folder, file))) throw new DamagedDataDirectory(dataDir, `postgres/${file} is missing`);
   }
@@ -51,18 +51,18 @@ export function hasCluster(dataDir: string): boolean {
 }
 
 /**
- * Has `layOut` make a new cluster in a folder beside, writes it through to the disk and gives it its name: a start that is
- * killed meanwhile leaves a folder that the next one removes.
+ * Creates a new cluster by `layOut` in a temporary folder, syncs it to the disk and renames it. A start that is
+ * killed meanwhile leaves a folder that the next start removes.
  */
 export async function makeCluster(dataDir: string, layOut: (folder: string) => Promise<void>): Promise<void> {
-  const beside = join(dataDir, `${unfinishedPrefix}${process.pid}`);
-  await layOut(beside);
-  syncTree(beside);
-  renameSync(beside, clusterFolder(dataDir));
+  const temporary = join(dataDir, `${unfinishedPrefix}${process.pid}`);
+  await layOut(temporary);
+  syncTree(temporary);
+  renameSync(temporary, clusterFolder(dataDir));
   syncFile(dataDir);
 }
 
-/** Removes what first starts have left. The caller holds the data directory. */
+/** Removes the folders of interrupted first starts. The caller must have locked the data directory. */
 export function removeUnfinished(dataDir: string): void {
   for (const name of readdirSync(dataDir).filter((name) => name.startsWith(unfinishedPrefix))) {
     rmSync(join(dataDir, name), { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { DatabaseClock } from "./database-clock.ts";
 
 const dayMs = 86_400_000;
 
-it("tells the database's time, whatever the machine's clock says", async () => {
+it("the database clock returns the database's time, whatever the machine's clock is", async () => {
   const { database, close } = await freshPglite([]);
   const clock = await DatabaseClock.open(database, { machine: () => Date.now() + 800 * dayMs });
   try {
@@ -17,7 +17,7 @@ it("tells the database's time, whatever the machine's clock says", async () => {
   }
 });
 
-it("reports each measurement", async () => {
+it("the database clock reports each measurement", async () => {
   const { database, close } = await freshPglite([]);
   const skews: number[] = [];
   const clock = await DatabaseClock.open(database, { machine: () => Date.now() - 3_600_000, onMeasured: (skew) => skews.push(skew) });
@@ -31,9 +31,9 @@ it("reports each measurement", async () => {
   }
 });
 
-// A server's clock runs on while nobody asks it, and its connection can be lost.
-describeOnPostgresql("beside a server", () => {
-  it("keeps the time while the database is away", async () => {
+// Only a server's connection can be lost.
+describeOnPostgresql("the clock of a database server", () => {
+  it("advances while the database is unavailable", async () => {
     const { database, close } = await freshPostgresql([]);
     const clock = await DatabaseClock.open(database);
     clock.close();

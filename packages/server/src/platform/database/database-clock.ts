@@ -4,20 +4,20 @@ import { policies } from "../resilience/policies.ts";
 import { within } from "../waiting.ts";
 import { type Database, everyTenant } from "./database.ts";
 
-/** A clock that is wrong by more is not a slow one: its machine has no time service. */
+/** Beyond this skew, a machine must lack time synchronization. */
 export const clockSkewMaxMs = 120_000;
-/** How often the database is asked. A quartz crystal drifts by less than a millisecond in that time. */
+/** How often the database's time is measured. A quartz clock drifts by less than a millisecond in this interval. */
 const measureEveryMs = 5_000;
 
 /**
- * The time of the database, so that what is removed, expired or accepted does not depend on the clock of the process that decides it.
- * Between two measurements the process's monotonic clock runs on, also while the database is away.
+ * The time of the database, so that removal, expiry and acceptance do not depend on the clock of a process.
+ * Between measurements, and while the database is away, it advances by the process's monotonic clock.
  */
 export class DatabaseClock implements Clock {
   readonly #database: Database;
   readonly #machine: () => number;
   readonly #onMeasured: (skewMs: number) => void;
-  /** What the database said, and when that was on the monotonic clock. */
+  /** The database's time, and the monotonic time of its measurement. */
   #measured = { at: 0, monotonic: 0 };
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -28,14 +28,14 @@ export class DatabaseClock implements Clock {
     this.#onMeasured = onMeasured;
   }
 
-  /** Asks once, so that the first time that is read is the database's. Rejects with Unavailable where the database does not answer. */
+  /** Measures once before it resolves. Rejects with Unavailable if the database does not answer. */
   static async open(
     database: Database,
     options: { readonly machine?: () => number; readonly onMeasured?: (skewMs: number) => void } = {},
   ): Promise<DatabaseClock> {
     const clock = new DatabaseClock(database, options.machine ?? Date.now, options.onMeasured ?? (() => {}));
     await clock.measure();
-    clock.#again();
+    clock.#measureLater();
     return clock;
   }
 
@@ -49,17 +49,17 @@ export class DatabaseClock implements Clock {
   }
 
   async measure(): Promise<void> {
-    const asked = performance.now();
+    const sentAt = performance.now();
     const { rows } = await within(
       policies["postgresql.primary"].timeLimitMs,
-      "the database did not tell its time",
+      "the database did not return its time",
       this.#database.transact(everyTenant, (tx) =>
         sql<{ ms: string }>`select (extract(epoch from clock_timestamp()) * 1000)::text as ms`.execute(tx),
       ),
     );
-    const answered = performance.now();
-    // The database looked at its clock at some time between; a slow answer is therefore wrong by half of its duration at most.
-    this.#measured = { at: Number((rows[0] as { ms: string }).ms), monotonic: (asked + answered) / 2 };
+    const receivedAt = performance.now();
+    // The database read its clock at some time between, so the error is at most half of the round trip.
+    this.#measured = { at: Number((rows[0] as { ms: string }).ms), monotonic: (sentAt + receivedAt) / 2 };
     this.#onMeasured(this.skewMs);
   }
 
@@ -68,14 +68,14 @@ export class DatabaseClock implements Clock {
     clearTimeout(this.#timer);
   }
 
-  #again(): void {
+  #measureLater(): void {
     if (this.#closed) return;
-    // While the database is away, the last measurement stands.
+    // While the database is away, the last measurement remains valid.
     this.#timer = setTimeout(
       () =>
         void this.measure()
           .catch(() => {})
-          .then(() => this.#again()),
+          .then(() => this.#measureLater()),
       measureEveryMs,
     ).unref();
   }

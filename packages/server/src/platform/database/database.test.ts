@@ -4,8 +4,8 @@ import { databaseConformance, databaseContractSteps } from "./conformance/databa
 
 databaseConformance("PGlite", () => freshPglite(databaseContractSteps));
 
-// Several connections, a real network and two kinds of login: what one embedded connection cannot prove.
-describeOnPostgresql("on a server", () => {
+// Needs several connections, a real network and two kinds of login, which embedded storage does not have.
+describeOnPostgresql("the database port on PostgreSQL", () => {
   databaseConformance("PostgreSQL, a superuser that steps down", () => freshPostgresql(databaseContractSteps, "superuser"));
   databaseConformance("PostgreSQL, a superuser that steps down, one connection", () =>
     freshPostgresql(databaseContractSteps, "superuser", 1),

@@ -2,19 +2,19 @@ import { type ExecProtocolOptions, type ExecProtocolOptionsStream, PGlite, type 
 import { Unavailable } from "../unavailable.ts";
 import type { DiskReserve } from "./disk-reserve.ts";
 
-/** First bytes of messages that begin a statement: Query and Parse (PostgreSQL, "Message Formats"). */
+/** Type bytes of messages that begin a statement: Query and Parse (PostgreSQL, "Message Formats"). */
 const beginsStatement: ReadonlySet<number> = new Set([0x51, 0x50]);
 
 /**
- * PGlite, guarded against what ends it. Below the disk's reserve PostgreSQL is read-only: a write fails with 25006 before it
- * touches the disk, reads go on, and writes are taken again once there is room. Where PostgreSQL ends all the same (PANIC),
- * every call is rejected from then on; PGlite itself would call the ended program again and again, and block its thread.
+ * PGlite, protected against a full disk and a crash. Below the disk reserve PostgreSQL is read-only: a write fails with 25006 before it
+ * touches the disk, reads continue, and writes work again once there is space. If PostgreSQL ends nevertheless (PANIC),
+ * every later call is rejected; PGlite itself would call the ended program repeatedly, and block its thread.
  */
 export class EmbeddedPostgres extends PGlite {
   /** Resolves with the reason when PostgreSQL has ended: only a new process can open its files again. */
   readonly lost: Promise<Error>;
   readonly #reserve: DiskReserve | undefined;
-  readonly #tellLost: (reason: Error) => void;
+  readonly #resolveLost: (reason: Error) => void;
   #ended: Unavailable | undefined;
   #isGuarded = false;
   #isReadOnly = false;
@@ -23,7 +23,7 @@ export class EmbeddedPostgres extends PGlite {
     super(options);
     const { promise, resolve } = Promise.withResolvers<Error>();
     this.lost = promise;
-    this.#tellLost = resolve;
+    this.#resolveLost = resolve;
     this.#reserve = reserve;
   }
 
@@ -33,23 +33,23 @@ export class EmbeddedPostgres extends PGlite {
 
   override execProtocolRawSync(message: Uint8Array): Uint8Array {
     if (this.#ended) throw this.#ended;
-    this.#noticeEnd();
+    this.#detectEnd();
     return super.execProtocolRawSync(message);
   }
 
   override async execProtocol(message: Uint8Array, options?: ExecProtocolOptions) {
-    await this.#holdReserve(message);
+    await this.#enforceReserve(message);
     return super.execProtocol(message, options);
   }
 
   override async execProtocolStream(message: Uint8Array, options?: ExecProtocolOptionsStream) {
-    await this.#holdReserve(message);
+    await this.#enforceReserve(message);
     return super.execProtocolStream(message, options);
   }
 
   /**
-   * Kysely begins a transaction by this and waits for `work` to be called, for ever where BEGIN fails (kysely, pglite-driver). So it is
-   * called in any case, and in a program that has ended its first statement fails.
+   * Kysely begins a transaction by this method and waits for the call of `work`, forever if BEGIN fails (kysely, pglite-driver). So `work` is
+   * called in any case, and its first statement fails if the program has ended.
    */
   override async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     let hasBegun = false;
@@ -65,34 +65,34 @@ export class EmbeddedPostgres extends PGlite {
     }
   }
 
-  /** Nothing is left to close in a program that has ended; its files are recovered at the next start. */
+  /** A program that has ended cannot be closed; its files are recovered at the next start. */
   override async close(): Promise<void> {
     if (!this.#ended) await super.close();
   }
 
-  /** Called with PGlite's lock held, so that nothing comes between the setting and the statement. */
-  async #holdReserve(message: Uint8Array): Promise<void> {
+  /** Called while PGlite's lock is held, so that no other statement runs between the setting and the statement. */
+  async #enforceReserve(message: Uint8Array): Promise<void> {
     if (!this.#reserve || !this.ready || this.#ended || !beginsStatement.has(message[0] as number)) return;
     const isShort = this.#reserve.isShort();
     if (isShort !== this.#isReadOnly) {
       await this.#set(`default_transaction_read_only = ${isShort ? "on" : "off"}`);
       this.#isReadOnly = isShort;
     }
-    // A transaction that began while there was room, or that was begun as one that writes.
+    // A transaction that began while there was space, or as read write.
     if (isShort && this.isInTransaction()) await this.#set("transaction_read_only = on");
   }
 
-  /** In a transaction that has failed already the setting is refused, and nothing can be written either. */
+  /** In a failed transaction the setting is rejected, but no write is possible either. */
   async #set(assignment: string): Promise<void> {
     await super.execProtocolStream(queryMessage(`set ${assignment}`), { throwOnError: false, syncToFs: false });
   }
 
-  /** PGlite calls the main loop until its input is consumed, whatever it throws. A program that has ended never consumes it. */
-  #noticeEnd(): void {
+  /** Makes PGlite stop when the program has ended: it calls the main loop until the input is consumed, which then never happens. */
+  #detectEnd(): void {
     if (this.#isGuarded) return;
     this.#isGuarded = true;
     const program = this.Module;
-    // The status by which PostgreSQL leaves a statement that failed and goes on. PGlite keeps it private.
+    // The exit status of a failed statement after which PostgreSQL continues. It is private in PGlite.
     const jump: unknown = Reflect.get(this, "POSTGRES_MAIN_LONGJMP");
     const [runOnce, restoreStack] = [program._PostgresMainLoopOnce, program.stackRestore];
     program._PostgresMainLoopOnce = () => {
@@ -111,7 +111,7 @@ export class EmbeddedPostgres extends PGlite {
 
   #end(cause: unknown): void {
     this.#ended = new Unavailable("database", cause);
-    this.#tellLost(new Error("the embedded PostgreSQL has ended; its files are recovered at the next start", { cause }));
+    this.#resolveLost(new Error("the embedded PostgreSQL has ended; its files are recovered at the next start", { cause }));
   }
 }
 

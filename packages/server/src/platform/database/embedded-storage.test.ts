@@ -11,8 +11,9 @@ import { Unavailable } from "./driver-errors.ts";
 import { createApplicationRole } from "./migrations.ts";
 import { observeWrites } from "./observed-writes.ts";
 import { type EmbeddedDatabase, openPglite } from "./pglite.ts";
+import { rowsOf } from "./rows.ts";
 
-// Each lays out a cluster on the disk, which on a machine with other work takes its time.
+// Each test initializes a cluster on the disk, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let template: string;
@@ -27,10 +28,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 const cluster = (...path: string[]) => join(dataDir, "postgres", ...path);
-/** As a backup is restored. */
+/** Copies a data directory, as a restore of a backup does. */
 const filled = () => cpSync(template, dataDir, { recursive: true });
 
-/** A cluster with rows in it, closed as a server closes it. */
+/** A cluster with rows, closed like a server closes it. */
 async function makeFilled(folder: string): Promise<void> {
   const database = await openPglite(folder);
   await createApplicationRole(database.owner);
@@ -42,13 +43,13 @@ async function makeFilled(folder: string): Promise<void> {
 
 const count = (database: EmbeddedDatabase) =>
   database.read(everyTenant, async (db) => {
-    const { rows } = await sql<{ count: number }>`select count(*)::int as count from notes`.execute(db as never);
+    const rows = await rowsOf(db, sql<{ count: number }>`select count(*)::int as count from notes`);
     return rows[0]?.count;
   });
 const write = (database: EmbeddedDatabase) => database.transact(everyTenant, (tx) => sql`insert into notes values ('more')`.execute(tx));
 
 describe("a first start", () => {
-  it("that is killed while it lays the files out leaves what the next one removes", async () => {
+  it("that is killed during initialization leaves files that the next start removes", async () => {
     const script = `const { openPglite } = await import(${JSON.stringify(new URL("pglite.ts", import.meta.url).href)});
       await openPglite(${JSON.stringify(dataDir)});`;
     const seen = Promise.withResolvers<void>();
@@ -66,7 +67,7 @@ describe("a first start", () => {
     await database.close();
   });
 
-  it("is refused where the disk has no room for it, before anything is made", async () => {
+  it("is rejected before any file is created if the disk has too little space", async () => {
     const reserve: DiskReserve = { bytes: mebibyte, freeBytes: () => 40 * mebibyte, isShort: () => false };
     await expect(openPglite(dataDir, { reserve })).rejects.toMatchObject({
       exitCode: 69,
@@ -76,7 +77,7 @@ describe("a first start", () => {
   });
 });
 
-describe("files that are not as they were closed", () => {
+describe("cluster files that changed since the last close", () => {
   const largest = () => {
     const files = readdirSync(cluster("base"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     return files.map((entry) => join(entry.parentPath, entry.name)).sort((one, other) => statSync(other).size - statSync(one).size)[0];
@@ -87,11 +88,11 @@ describe("files that are not as they were closed", () => {
     ["the write-ahead log deleted", () => rmSync(cluster("pg_wal"), { recursive: true }), /postgres\/pg_wal\/.* is missing/],
     ["pg_control cut short", () => truncateSync(cluster("global", "pg_control"), 100), /pg_control was cut short/],
     ["pg_control deleted", () => rmSync(cluster("global", "pg_control")), /pg_control is missing/],
-    // PGlite would lay an empty cluster out over the folder.
+    // PGlite would initialize an empty cluster in the folder.
     ["PG_VERSION deleted", () => rmSync(cluster("PG_VERSION")), /PG_VERSION is missing/],
   ];
 
-  it.each(damages)("are refused, and named: %s", async (_what, damage, message) => {
+  it.each(damages)("are rejected by name: %s", async (_what, damage, message) => {
     filled();
     damage();
     const before = readdirSync(cluster(), { recursive: true }).sort();
@@ -101,14 +102,14 @@ describe("files that are not as they were closed", () => {
     expect(readdirSync(cluster(), { recursive: true }).sort()).toEqual(before);
   });
 
-  it("are refused by PostgreSQL itself after a kill, when nothing was written down about them", async () => {
+  it("are rejected by PostgreSQL itself after a kill, when there is no manifest", async () => {
     filled();
     rmSync(cluster("gatehouse.files.json"));
     for (const segment of readdirSync(cluster("pg_wal")).filter((name) => /^[0-9A-F]{24}$/.test(name))) rmSync(cluster("pg_wal", segment));
     await expect(openPglite(dataDir)).rejects.toMatchObject({ name: "DamagedDataDirectory", message: /PostgreSQL cannot open postgres\// });
   });
 
-  it("that have only grown, or were restored with their own list, open", async () => {
+  it("are accepted if they have only grown, or were restored with their own manifest", async () => {
     filled();
     writeFileSync(cluster("base", "another"), "x");
     const database = await openPglite(dataDir);
@@ -118,7 +119,7 @@ describe("files that are not as they were closed", () => {
 });
 
 describe("a disk that runs full", () => {
-  it("refuses writes below the reserve, goes on reading, and writes again when there is room", async () => {
+  it("makes the database read-only below the reserve, and writable again when there is space", async () => {
     filled();
     let free = 100 * mebibyte;
     const bytes = 64 * mebibyte;
@@ -130,7 +131,7 @@ describe("a disk that runs full", () => {
 
     free = 5 * mebibyte;
     await expect(write(database)).rejects.toBeInstanceOf(Unavailable);
-    // Statements that bring no transaction of their own, as the job queue's.
+    // Statements outside of transactions, like the job queue's.
     await expect(database.pglite.query("insert into notes values ('x')")).rejects.toMatchObject({ code: "25006" });
     await expect(database.pglite.exec("begin; insert into notes values ('x'); commit")).rejects.toMatchObject({ code: "25006" });
     await database.pglite.query("rollback");
@@ -145,7 +146,7 @@ describe("a disk that runs full", () => {
     await database.close();
   });
 
-  it("ends a transaction that was begun while there was room, and keeps what it is told to only if it is committed", async () => {
+  it("fails a transaction that began while there was space, and commits none of it", async () => {
     filled();
     let isShort = false;
     const reserve: DiskReserve = { bytes: 0, freeBytes: () => mebibyte * 100, isShort: () => isShort };
@@ -166,7 +167,7 @@ describe("a disk that runs full", () => {
     await database.close();
   });
 
-  it("refuses an opening with a sentence", async () => {
+  it("makes opening fail with a message", async () => {
     filled();
     await expect(openPglite(dataDir, { reserve: Number.MAX_SAFE_INTEGER })).rejects.toMatchObject({
       exitCode: 69,
@@ -174,7 +175,7 @@ describe("a disk that runs full", () => {
     });
   });
 
-  it("has a reserve of 64 MiB, or of a quarter where the disk is small", () => {
+  it("is avoided by a reserve of 64 MiB, or of a quarter of a small disk", () => {
     const { bytes } = diskReserve(tmpdir());
     expect(bytes).toBeGreaterThan(0);
     expect(bytes).toBeLessThanOrEqual(64 * mebibyte);
@@ -183,13 +184,13 @@ describe("a disk that runs full", () => {
   });
 });
 
-/** As a disk that refuses a write in the middle of one: PostgreSQL ends itself (PANIC). */
+/** As on a disk that fails in the middle of a write: PostgreSQL ends itself (PANIC). */
 describe("an embedded PostgreSQL that has ended", () => {
-  it("rejects every call instead of calling it for ever, says so, and is recovered by the next process", async () => {
+  it("rejects every call instead of looping forever, reports it, and is recovered by the next process", async () => {
     filled();
     const database = await openPglite(dataDir);
     await write(database);
-    // A write-ahead log that cannot be written.
+    // Makes the write-ahead log unwritable.
     const [log, aside] = [cluster("pg_wal"), join(dataDir, "pg_wal")];
     renameSync(log, aside);
     writeFileSync(log, "no folder");

@@ -23,7 +23,7 @@ describe("the server behind DATABASE_URL", () => {
     "PostgreSQL 17.2 on aarch64-apple-darwin24.2.0, compiled by Apple clang version 16.0.0 (clang-1600.0.26.6), 64-bit",
     "PostgreSQL 16.6 on x86_64-pc-linux-musl, compiled by gcc (Alpine 14.2.0) 14.2.0, 64-bit",
     "PostgreSQL 16.4 (EnterpriseDB Advanced Server 16.4.1) on x86_64-pc-linux-gnu, compiled by gcc, 64-bit",
-  ])("is taken where it is a PostgreSQL: %s", (version) => {
+  ])("is accepted if it is PostgreSQL: %s", (version) => {
     expect(refusalOfEngine({ ...postgresql, version })).toBeUndefined();
   });
 
@@ -34,23 +34,23 @@ describe("the server behind DATABASE_URL", () => {
     ["Amazon Redshift", "PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2, Redshift 1.0.63282"],
     ["Greenplum", "PostgreSQL 12.12 (Greenplum Database 7.1.0 build commit:e7c2b1f1) on x86_64-pc-linux-gnu"],
     ["Materialize", "PostgreSQL 9.5 on x86_64-unknown-linux-gnu (Materialize v0.127.1)"],
-  ])("is refused by name: %s", (name, version) => {
+  ])("is rejected by name: %s", (name, version) => {
     expect(refusalOfEngine({ ...postgresql, version, versionNumber: 150_002 })).toContain(`names a ${name} ("`);
   });
 
-  it("is refused by name where it is an Aurora DSQL, which calls itself PostgreSQL", () => {
+  it("is rejected by name if it is Aurora DSQL, which calls itself PostgreSQL", () => {
     const dsql = { ...postgresql, version: "PostgreSQL 16", versionNumber: 160_000, hasPlpgsql: false, hasDsqlJobs: true };
     expect(refusalOfEngine(dsql)).toContain("Amazon Aurora DSQL");
   });
 
-  it("is refused where nothing tells its name and it has no transaction ids", () => {
+  it("is rejected if its name is unknown and it has no transaction ids", () => {
     expect(refusalOfEngine({ ...postgresql, version: "PostgreSQL 16.0 (Somebody's)", hasTransactionIds: false })).toContain(
-      "no PostgreSQL",
+      "not PostgreSQL",
     );
     expect(refusalOfEngine({ ...postgresql, version: "MySQL 8.0" })).toContain("no PostgreSQL");
   });
 
-  it("is refused where it is too old, is a standby, or has distributed the product's tables", () => {
+  it("is rejected if it is too old, is a standby, or has distributed the product's tables", () => {
     expect(refusalOfEngine({ ...postgresql, version: "PostgreSQL 14.12 on x86_64", versionNumber: 140_012 })).toContain("15 or newer");
     expect(refusalOfEngine({ ...postgresql, inRecovery: true })).toContain("DATABASE_READ_URL");
     expect(refusalOfEngine({ ...postgresql, distributedTables: ["events"] })).toContain("(events)");
@@ -67,7 +67,7 @@ const refusal = (url: string): Promise<string> =>
     },
   );
 
-/** A server that speaks as much of PostgreSQL's protocol as one question takes: it answers with its version, and knows nothing else. */
+/** A server with a minimal subset of PostgreSQL's protocol: it answers with its version, and fails every other query. */
 async function lookAlike(version: string): Promise<{ readonly url: string; close(): Promise<void> }> {
   const message = (type: string, ...parts: readonly Buffer[]): Buffer => {
     const body = Buffer.concat(parts);
@@ -86,14 +86,14 @@ async function lookAlike(version: string): Promise<{ readonly url: string; close
   const column = [text("version"), number(0, 4), number(0, 2), number(25, 4), number(-1, 2), number(-1, 4), number(0, 2)];
   const row = [number(1, 2), number(Buffer.byteLength(version), 4), Buffer.from(version)];
   const answer = [message("T", number(1, 2), ...column), message("D", ...row), message("C", text("SELECT 1"))];
-  const fault = message("E", text("SERROR"), text("C42883"), text("Munknown function"), Buffer.from([0]));
+  const failure = message("E", text("SERROR"), text("C42883"), text("Munknown function"), Buffer.from([0]));
   const server = createServer((socket) => {
     let begun = false;
     socket.on("error", () => {});
     socket.on("data", (data) => {
       if (!begun) socket.write(Buffer.concat([message("R", number(0, 4)), ready]));
       else if (data.includes("select version()")) socket.write(Buffer.concat([...answer, ready]));
-      else if (data[0] === "Q".charCodeAt(0)) socket.write(Buffer.concat([fault, ready]));
+      else if (data[0] === "Q".charCodeAt(0)) socket.write(Buffer.concat([failure, ready]));
       begun = true;
     });
   });
@@ -108,8 +108,8 @@ async function lookAlike(version: string): Promise<{ readonly url: string; close
 describe("a server that speaks PostgreSQL's protocol", () => {
   it.each([
     ["names a CockroachDB", "CockroachDB CCL v23.1.11 (x86_64-pc-linux-gnu, built 2023/09/27)"],
-    ["no PostgreSQL", "PostgreSQL 16.0 of somebody's own"],
-  ])("is refused before it is asked for anything that it may not know: %s", async (words, version) => {
+    ["not PostgreSQL", "PostgreSQL 16.0 of somebody's own"],
+  ])("is rejected by its version before any other query: %s", async (words, version) => {
     const server = await lookAlike(version);
     try {
       expect(await refusal(server.url)).toContain(words);
@@ -119,8 +119,8 @@ describe("a server that speaks PostgreSQL's protocol", () => {
   });
 });
 
-// What a real server answers about itself; the embedded one is always the same.
-describeOnPostgresql("a server of one's own", () => {
+// Facts of a real server; those of the embedded one never change.
+describeOnPostgresql("a PostgreSQL server", () => {
   if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could start", () => {});
   const toClose: { close(): Promise<void> }[] = [];
   afterEach(async () => {
@@ -132,7 +132,7 @@ describeOnPostgresql("a server of one's own", () => {
     return server;
   };
 
-  it("is taken as a primary and refused as a standby", { timeout: 120_000 }, async () => {
+  it("is accepted as a primary and rejected as a standby", { timeout: 120_000 }, async () => {
     const primary = await started();
     const standby = await primary.standby();
     toClose.push(standby);
@@ -140,7 +140,7 @@ describeOnPostgresql("a server of one's own", () => {
     expect(await refusal(standby.url)).toContain("names a standby");
   });
 
-  it("is refused where Citus has distributed a table, by what Citus keeps of it, and taken where it has distributed none", {
+  it("is rejected if Citus has distributed a table, and accepted otherwise", {
     timeout: 120_000,
   }, async () => {
     const server = await started();

@@ -3,23 +3,23 @@ import { policies } from "../resilience/policies.ts";
 import { StartRefused } from "../start-refused.ts";
 import { translated } from "./driver-errors.ts";
 
-/** What tells a PostgreSQL from a server that speaks its protocol. */
+/** What distinguishes PostgreSQL from other servers with its protocol. */
 export interface Engine {
   /** What `version()` answers. */
   readonly version: string;
   /** `server_version_num`. */
   readonly versionNumber: number;
   readonly inRecovery: boolean;
-  /** Whether transaction ids and snapshots can be asked for: the log is ordered by them. */
+  /** Whether the functions for transaction ids and snapshots exist, by which the log is ordered. */
   readonly hasTransactionIds: boolean;
   readonly hasPlpgsql: boolean;
   /** A table that Aurora DSQL has in every database. */
   readonly hasDsqlJobs: boolean;
-  /** Tables of the product that Citus has distributed over several servers: a transaction id of one says nothing of another. */
+  /** Tables of the product that Citus has distributed over several servers, whose transaction ids are independent. */
   readonly distributedTables: readonly string[];
 }
 
-/** Servers that answer `version()` with a name of their own. Their transactions have no order that the log could follow. */
+/** Servers with their own name in `version()`. Their transactions have no order that the log could use. */
 const otherEngines: readonly (readonly [RegExp, string])[] = [
   [/CockroachDB/i, "CockroachDB"],
   [/-YB-|Yugabyte/i, "YugabyteDB"],
@@ -35,37 +35,37 @@ const otherEngines: readonly (readonly [RegExp, string])[] = [
   [/DSQL/i, "Amazon Aurora DSQL"],
 ];
 
-/** PostgreSQL 15 brought `unique nulls not distinct`, which the schema uses. */
+/** PostgreSQL 15 introduced `unique nulls not distinct`, which the schema uses. */
 const oldestVersion = 150_000;
 
 const nameOf = (version: string): string | undefined => otherEngines.find(([pattern]) => pattern.test(version))?.[1];
 const needed = "Gatehouse needs PostgreSQL 15 or newer, because it orders its log by PostgreSQL's transaction ids.";
 
-/** Why the product does not run on it, in a sentence for the operator; undefined where it does. */
+/** Why the product does not run on this server, as a sentence for the operator; undefined if it does. */
 export function refusalOfEngine(engine: Engine): string | undefined {
   const { version, versionNumber, inRecovery, hasTransactionIds, hasPlpgsql, hasDsqlJobs, distributedTables } = engine;
   const name = nameOf(version) ?? (hasDsqlJobs && !hasPlpgsql ? "Amazon Aurora DSQL" : undefined);
   if (name !== undefined) return `DATABASE_URL names a ${name} ("${version}"). ${needed}`;
   if (!/^PostgreSQL \d/.test(version) || !hasTransactionIds || !hasPlpgsql) {
-    return `DATABASE_URL names a server that is no PostgreSQL ("${version}"). ${needed}`;
+    return `DATABASE_URL names a server that is not PostgreSQL ("${version}"). ${needed}`;
   }
   if (versionNumber < oldestVersion) return `DATABASE_URL names a "${version}". ${needed}`;
   if (distributedTables.length > 0) {
     return `Citus has distributed tables of the product (${distributedTables.join(", ")}). Run undistribute_table() on each. ${needed}`;
   }
-  if (inRecovery) return "DATABASE_URL names a standby, which takes no writes. Name the primary; a replica is named by DATABASE_READ_URL.";
+  if (inRecovery) return "DATABASE_URL names a standby, which accepts no writes. Name the primary; DATABASE_READ_URL names a replica.";
   return undefined;
 }
 
-/** Throws {@link StartRefused} where the server at `url` is not what the product runs on. */
+/** Throws {@link StartRefused} if the product does not run on the server at `url`. */
 export async function refuseOtherEngine(url: string, schema: string): Promise<void> {
   const refusal = refusalOfEngine(await readEngine(url, schema));
   if (refusal !== undefined) throw new StartRefused(refusal);
 }
 
 /**
- * On a plain connection of its own: the product's transactions begin with settings that a server of another kind, or a standby, refuses
- * with words of its own. Reads the version alone first, because the rest is in catalogs that such a server may not have.
+ * Uses a separate plain connection: another kind of server, or a standby, rejects the settings of the product's transactions
+ * with an unrelated error. Reads the version first, because other servers may lack the catalogs for the rest.
  */
 export const readEngine = (url: string, schema: string): Promise<Engine> =>
   translated(async () => {
@@ -111,7 +111,7 @@ async function engineBehind(client: pg.Client, schema: string): Promise<Engine> 
     const tables = citus ? (await client.query<{ name: string }>(distributed, [schema])).rows : [];
     return { version, ...found, distributedTables: tables.map(({ name }) => name) };
   } catch (error) {
-    // Class 42 and 0A: what was asked for is not known there. Anything else says nothing of the server's kind.
+    // Classes 42 and 0A: the server does not know the catalogs. Other errors do not show the server's kind.
     if (!/^(42|0A)/.test(String((error as { readonly code?: string }).code))) throw error;
     return unknown;
   }

@@ -1,14 +1,14 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
-/** Lies in the cluster's folder, so that a copy or a backup has the one that belongs to it. */
+/** In the cluster's folder, so that a copy or a backup includes its own manifest. */
 const manifestName = "gatehouse.files.json";
-/** PostgreSQL makes and removes these by itself. */
-const passing = /^(pg_stat|pg_stat_tmp|base\/pgsql_tmp)\/|^postmaster\.(pid|opts)$|^gatehouse\.files/;
+/** PostgreSQL creates and removes these files by itself. */
+const transient = /^(pg_stat|pg_stat_tmp|base\/pgsql_tmp)\/|^postmaster\.(pid|opts)$|^gatehouse\.files/;
 
 /**
- * Writes down which files the closed cluster has, and how long each is. PostgreSQL takes a table whose file was cut short for
- * a small table, and one whose file is gone for an empty one; by this list the next start tells.
+ * Records the files of the closed cluster and their sizes. PostgreSQL would read a truncated table file as
+ * a smaller table and a missing one as an empty table; the next start detects both by this list.
  */
 export function writeManifest(folder: string): void {
   const next = join(folder, `${manifestName}.next`);
@@ -16,12 +16,12 @@ export function writeManifest(folder: string): void {
     writeFileSync(next, JSON.stringify(Object.fromEntries(sizesOf(folder))));
     renameSync(next, join(folder, manifestName));
   } catch {
-    // As on a full disk. Without a list nothing is compared.
+    // For example on a full disk. Without a list nothing is compared.
     rmSync(next, { force: true });
   }
 }
 
-/** The first file that is missing or shorter than at the last close; undefined where all are there, or nothing is known. */
+/** The first file that is missing or shorter than at the last close; undefined if there is none, or no manifest. */
 export function damagedFile(folder: string): string | undefined {
   const known = readManifest(folder);
   if (known === undefined) return undefined;
@@ -34,7 +34,7 @@ export function damagedFile(folder: string): string | undefined {
   return undefined;
 }
 
-/** While the cluster is open its files change, and the list is of no use. */
+/** Removes the manifest: while the cluster is open, its files change. */
 export const removeManifest = (folder: string): void => rmSync(join(folder, manifestName), { force: true });
 
 function readManifest(folder: string): Readonly<Record<string, number>> | undefined {
@@ -52,5 +52,5 @@ function sizesOf(folder: string): [string, number][] {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .map((path): [string, number] => [relative(folder, path).replaceAll("\\", "/"), statSync(path).size])
-    .filter(([path]) => !passing.test(path));
+    .filter(([path]) => !transient.test(path));
 }

@@ -5,8 +5,8 @@ import type { Database } from "./database.ts";
 import { ReplicaBehind } from "./replica-reads.ts";
 
 /**
- * A database whose transactions are measured, and are spans of the trace that they belong to. What asks by itself (the
- * heartbeat of the log, a consumer's look) belongs to none and begins none: there are a hundred such a second.
+ * A database whose transactions are measured, and are spans of their trace. Periodic transactions (the
+ * log's heartbeat, a consumer's poll) have no trace and begin none: there are a hundred per second.
  */
 export function instrumentedDatabase(database: Database, { metrics, tracer }: Instrumentation): Database {
   for (const outcome of ["committed", "failed"]) {
@@ -26,7 +26,7 @@ export function instrumentedDatabase(database: Database, { metrics, tracer }: In
   const { replica } = database;
   return {
     kind: database.kind,
-    // Its calls are counted where they are guarded (replica-reads.ts).
+    // Its calls are counted by their guard (replica-reads.ts).
     replica: replica && { ...replica, read: (scope, need, work) => observed("read", () => replica.read(scope, need, work)) },
     owner: database.owner,
     connections: database.connections,
@@ -51,7 +51,7 @@ function measured<T>(metrics: Metrics, access: string, work: () => Promise<T>): 
       return value;
     },
     (error) => {
-      // A refusal of ours takes the transaction back, too, and says nothing of the database.
+      // An operation's own error also rolls back, and is not a database failure.
       const isRefusal =
         error instanceof ReplicaBehind || (error as { readonly definition?: unknown } | undefined)?.definition !== undefined;
       ended(isRefusal ? "refused" : "failed");

@@ -3,10 +3,10 @@ import type { WriteHandle } from "./database.ts";
 import { isCanceledStatement, isTransient, isUnavailable } from "./driver-errors.ts";
 
 /**
- * Whether an error may be a record's own fault. A database that is away, a conflict, and a statement that a busy server has
- * canceled are not: the same record may pass a moment later.
+ * Whether an error may be caused by a record itself. An unavailable database, a conflict, and a statement that a busy server has
+ * canceled are not: the same record may succeed later.
  */
-export const mayBeTheRecords = (error: unknown): boolean => !isUnavailable(error) && !isTransient(error) && !isCanceledStatement(error);
+export const isRecordError = (error: unknown): boolean => !isUnavailable(error) && !isTransient(error) && !isCanceledStatement(error);
 
 export interface FailedItem<Item> {
   readonly item: Item;
@@ -34,8 +34,8 @@ export async function inSavepoint<Result>(tx: WriteHandle, work: () => Promise<R
 
 /**
  * Runs `work` on all items at once. When that fails, halves the batch until each failing item is alone, so that one bad
- * item costs two savepoints per halving and the others are done. Items keep their order. Rejects with what is no item's
- * failure ({@link mayBeTheRecords}).
+ * item costs two savepoints per halving and the others are done. Items keep their order. Rejects with errors that are not
+ * caused by an item ({@link isRecordError}).
  */
 export async function isolateFailures<Item, Result>(
   tx: WriteHandle,
@@ -46,7 +46,7 @@ export async function isolateFailures<Item, Result>(
   try {
     return { done: await inSavepoint(tx, () => work(items)), failed: [] };
   } catch (error) {
-    if (!mayBeTheRecords(error)) throw error;
+    if (!isRecordError(error)) throw error;
     if (items.length === 1) return { done: [], failed: [{ item: items[0] as Item, error }] };
     const middle = Math.ceil(items.length / 2);
     const left = await isolateFailures(tx, items.slice(0, middle), work);

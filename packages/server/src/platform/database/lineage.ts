@@ -1,13 +1,13 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables, Lineage, ReadHandle } from "./database.ts";
 
-/** A text that two lineages share only where they are the same. */
+/** A text that is unique per lineage. */
 export const textOfLineage = ({ system, database, timeline }: Lineage): string => `${system}/${database}/${timeline}`;
 
 const oid = sql`(select oid::text from pg_database where datname = current_database())`;
-// The name of a segment of the log begins with its timeline. Known at once after a promotion, the control file's is not.
+// The name of a log segment begins with its timeline, which is current at once after a promotion, unlike the control file.
 const ownTimeline = sql`('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int`;
-// Of a standby the control file says at least how far it has come, and later than the standby itself knows.
+// For a standby, the control file has the timeline that it has replayed, with a delay.
 const replayedTimeline = sql`greatest((select timeline_id from pg_control_checkpoint()),
   (select min_recovery_end_timeline from pg_control_recovery()))`;
 
@@ -16,7 +16,7 @@ const withControlFile = sql<Lineage>`select (select system_identifier::text from
 const withoutControlFile = sql<Lineage>`select '' as system, ${oid} as database,
   case when pg_is_in_recovery() then 0 else ${ownTimeline} end as timeline`;
 
-/** Some hosted PostgreSQL keep the control file from their customers' logins. A privilege is checked when a statement begins. */
+/** Some hosted PostgreSQL services do not let customers read the control file. Privileges are checked when a statement begins. */
 async function mayReadControlFile(db: Kysely<AnyTables>): Promise<boolean> {
   const { rows } = await sql<{ may: boolean }>`select has_function_privilege('pg_control_system()', 'execute')
     and has_function_privilege('pg_control_checkpoint()', 'execute') and has_function_privilege('pg_control_recovery()', 'execute') as may`.execute(
@@ -28,7 +28,7 @@ async function mayReadControlFile(db: Kysely<AnyTables>): Promise<boolean> {
 /** Reads the lineage of the server behind a handle. */
 export type LineageReader = (db: ReadHandle | Kysely<AnyTables>) => Promise<Lineage>;
 
-/** Remembers what the login may read. */
+/** Caches whether the login may read the control file. */
 export function lineageReader(): LineageReader {
   let statement: typeof withControlFile | undefined;
   return async (handle) => {

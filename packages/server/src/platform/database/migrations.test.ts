@@ -3,10 +3,10 @@ import { eventually } from "@gatehouse/testing/eventually.ts";
 import { sql } from "kysely";
 import { afterEach, beforeAll, expect, it } from "vitest";
 import { migrationsConformance } from "./conformance/migrations-conformance.ts";
-import { createApplicationRole, migrate, type SchemaStep, sharedTable, whereApplicationRole } from "./migrations.ts";
+import { createApplicationRole, ifApplicationRole, migrate, type SchemaStep, sharedTable } from "./migrations.ts";
 import { openPglite } from "./pglite.ts";
 
-// Creating an embedded database takes two seconds, opening a copy a third of one.
+// Creating an embedded database takes two seconds, opening a copy a third of a second.
 let image: Blob | undefined;
 beforeAll(async () => {
   const database = await openPglite("memory");
@@ -16,8 +16,8 @@ beforeAll(async () => {
 
 migrationsConformance("PGlite", () => freshPglite([], image));
 
-// Two processes that start at the same moment need two connections.
-describeOnPostgresql("on a server", () => {
+// Two processes that start concurrently need two connections.
+describeOnPostgresql("migrations on PostgreSQL", () => {
   migrationsConformance("PostgreSQL, a superuser that steps down", () => freshPostgresql([]));
   migrationsConformance("PostgreSQL, a plain login that owns the database", () => freshPostgresql([], "plain"));
 
@@ -40,7 +40,7 @@ describeOnPostgresql("on a server", () => {
     }));
 
   it.each([false, true])(
-    "takes each step once when several processes start on an empty database at the same moment (breaking: %s)",
+    "apply each step once when several processes start concurrently on an empty database (breaking: %s)",
     async (breaking) => {
       fresh = await freshPostgresql([]);
       const { another } = fresh;
@@ -57,7 +57,7 @@ describeOnPostgresql("on a server", () => {
     },
   );
 
-  it("lets an older and a newer release that start at the same moment both come up when the newer only adds", async () => {
+  it("let an older and a newer additive release that start concurrently both start", async () => {
     for (let round = 0; round < 5; round += 1) {
       fresh = await freshPostgresql([]);
       const { another } = fresh;
@@ -72,7 +72,7 @@ describeOnPostgresql("on a server", () => {
     fresh = undefined;
   });
 
-  it("waits for the process that migrates, and then finds nothing left to do", async () => {
+  it("wait for a process that migrates, and then find no pending step", async () => {
     fresh = await freshPostgresql([]);
     const [inside, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let taken = 0;
@@ -103,7 +103,7 @@ describeOnPostgresql("on a server", () => {
     expect(taken).toBe(1);
   });
 
-  it("grants to the application from several processes at the same moment", async () => {
+  it("grant privileges to the application from several processes concurrently", async () => {
     fresh = await freshPostgresql([]);
     const { another, database } = fresh;
     await sql`create table granted (id integer)`.execute(database.owner);
@@ -111,13 +111,13 @@ describeOnPostgresql("on a server", () => {
       Promise.all(
         Array.from({ length: 8 }, async () => {
           const { owner } = another(2);
-          for (let round = 0; round < 10; round += 1) await whereApplicationRole(owner, "grant select on granted to gatehouse_app");
+          for (let round = 0; round < 10; round += 1) await ifApplicationRole(owner, "grant select on granted to gatehouse_app");
         }),
       ),
     ).resolves.toHaveLength(8);
   });
 
-  it("makes the application's role once, whichever databases of the server start at the same moment", async () => {
+  it("create the application role once when several databases of the server start concurrently", async () => {
     const databases = await Promise.all(Array.from({ length: 4 }, () => freshPostgresql([])));
     try {
       await expect(

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import { StartRefused } from "../start-refused.ts";
-import { currentSchema, whereApplicationRole } from "./application-role.ts";
+import { currentSchema, ifApplicationRole } from "./application-role.ts";
 import type { AnyTables } from "./database.ts";
 import { applicationRole } from "./scoped.ts";
 
-export { createApplicationRole, whereApplicationRole } from "./application-role.ts";
+export { createApplicationRole, ifApplicationRole } from "./application-role.ts";
 
 /**
  * One forward step of the schema. Immutable once released, one purpose, additive where it can be;
@@ -33,20 +33,20 @@ export interface MigrationReport {
   readonly alreadyCurrent: boolean;
 }
 
-/** The key of Kysely's own lock, which older releases take for a session: theirs and ours keep each other waiting. */
+/** The key of Kysely's own lock, which older releases take per session: both locks exclude each other. */
 const migrationLock = sql.lit(3_853_314_791_062_309_107n);
 
 /**
- * Brings the schema to the newest step, and changes nothing where it is there: then a login without rights to change it will do.
- * Two processes may call it at once: a lock for the transaction lets one work while the other waits, also behind a pooler that gives
- * each transaction another connection. A database that a newer, breaking release has migrated is refused.
+ * Migrates the schema to the newest step. Changes nothing if it is current, so a login without the right to change it suffices then.
+ * Two processes may call it concurrently: a transaction lock serializes them, also behind a pooler that assigns
+ * each transaction another connection. Rejects a database that was migrated by a newer breaking release.
  */
 export async function migrate(db: Kysely<AnyTables>, steps: readonly SchemaStep[]): Promise<MigrationReport> {
   await refuseNewerBreakingSchema(db, steps);
   if ((await pendingSteps(db, steps)).length === 0) return { applied: [], alreadyCurrent: true };
   return db.transaction().execute(async (tx) => {
     await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(tx);
-    // Another process may have taken steps meanwhile.
+    // Another process may have applied steps meanwhile.
     await refuseNewerBreakingSchema(tx, steps);
     const unknown = await unknownSteps(tx, steps);
     const migrator = new Migrator({
@@ -65,19 +65,19 @@ export async function migrate(db: Kysely<AnyTables>, steps: readonly SchemaStep[
   });
 }
 
-/** The steps that a database has not taken yet. */
+/** The steps that have not been applied to a database yet. */
 export async function pendingSteps(db: Kysely<AnyTables>, steps: readonly SchemaStep[]): Promise<readonly string[]> {
-  const taken = new Set(await takenSteps(db));
-  return steps.map((step) => step.name).filter((name) => !taken.has(name));
+  const applied = new Set(await appliedSteps(db));
+  return steps.map((step) => step.name).filter((name) => !applied.has(name));
 }
 
-async function takenSteps(db: Kysely<AnyTables>): Promise<readonly string[]> {
+async function appliedSteps(db: Kysely<AnyTables>): Promise<readonly string[]> {
   if (!(await isPresent(db, "schema_steps"))) return [];
   const { rows } = await sql<{ name: string }>`select name from schema_steps order by name`.execute(db);
   return rows.map((row) => row.name);
 }
 
-/** Reads the catalogue by the statement's snapshot: `to_regclass` would ask a cache that a transaction which waited has not renewed. */
+/** Reads the catalog by the statement's snapshot: `to_regclass` would read a cache that is stale after a wait for the lock. */
 async function isPresent(db: Kysely<AnyTables>, table: string): Promise<boolean> {
   const { rows } = await sql<{ present: boolean }>`
     select exists (select from pg_tables where schemaname = current_schema() and tablename = ${table}) as present`.execute(db);
@@ -92,43 +92,43 @@ async function refuseNewerBreakingSchema(db: Kysely<AnyTables>, steps: readonly 
   if (unknown.length > 0) throw new NewerSchema(unknown);
 }
 
-/** Kysely refuses a database with a step that it is not told of; a newer additive one is told of as a no-op. */
+/** Kysely rejects a database with an unknown step, so newer additive steps are passed to it as no-ops. */
 async function unknownSteps(db: Kysely<AnyTables>, steps: readonly SchemaStep[]): Promise<readonly SchemaStep[]> {
   const known = new Set(steps.map((step) => step.name));
-  const newer = (await takenSteps(db)).filter((name) => !known.has(name));
-  return newer.map((name) => ({ name, why: "taken by a newer release", up: async () => {} }));
+  const newer = (await appliedSteps(db)).filter((name) => !known.has(name));
+  return newer.map((name) => ({ name, why: "applied by a newer release", up: async () => {} }));
 }
 
 const asMigrations = (steps: readonly SchemaStep[]): Record<string, Migration> =>
-  Object.fromEntries(steps.map((step) => [step.name, { up: (db: Kysely<AnyTables>) => take(db, step) }]));
+  Object.fromEntries(steps.map((step) => [step.name, { up: (db: Kysely<AnyTables>) => apply(db, step) }]));
 
-async function take(db: Kysely<AnyTables>, step: SchemaStep): Promise<void> {
-  // A step serves every tenant; a login that is held by row-level security would otherwise fill in no row.
+async function apply(db: Kysely<AnyTables>, step: SchemaStep): Promise<void> {
+  // A step changes every tenant's rows; a login under row-level security would otherwise see none.
   await sql`select set_config('app.tenant', '*', true)`.execute(db);
   await step.up(db);
   if (!step.breaking) return;
-  // With the step itself, so that no crash leaves a broken schema that an older binary does not know as one.
+  // In the step's transaction, so that no crash leaves a breaking schema that an older binary would accept.
   await sql`create table if not exists schema_breaking (name text primary key)`.execute(db);
   await sql`insert into schema_breaking (name) values (${step.name}) on conflict do nothing`.execute(db);
 }
 
-/** How a table's rows are told apart by tenant. */
+/** How a table's rows are assigned to tenants. */
 export interface TenantRule {
-  /** The column with the organization's id; a NULL in it marks a row of the internal scope. */
+  /** The column with the organization's id; NULL for a row of the internal scope. */
   readonly tenant: string;
   /**
-   * The column with the person that the row belongs to, where that person may see it in any tenant. To change it, the
-   * call acts in the row's tenant or for the person alone, or the row is of no tenant.
+   * The column with the person that the row belongs to, if that person may see it in any tenant. To change it, the
+   * call must act in the row's tenant or for the person alone, or the row must have no tenant.
    */
   readonly owner?: string;
-  /** Only ever added to: whatever the scope, a row of no tenant may be appended, and is not seen by it. */
+  /** Append-only: any scope may append a row without a tenant, but does not see it. */
   readonly journal?: boolean;
 }
 
 /**
- * Which rows the transaction's tenant may see. A `case`, because the planner takes half of the rows for visible then, whatever the
- * tenant: it takes an `or` of the three for one row in a hundred, and with that estimate reads whole tables where a limit and an index
- * would do. No form of it uses an index: the statement's own predicate does (tenant-predicate.ts).
+ * Which rows the transaction's tenant may see. For a `case`, the planner estimates that half of the rows are visible, whatever the
+ * tenant. For an `or` of the three it estimates one row in a hundred, and then scans whole tables where a limit and an index
+ * would suffice. No form of it uses an index: the statement's own predicate does (tenant-predicate.ts).
  */
 const tenantQualifier = (tenant: string) => {
   const column = sql.ref(tenant);
@@ -137,11 +137,11 @@ const tenantQualifier = (tenant: string) => {
     end`;
 };
 
-/** The schema's step for tables of an earlier release, whose policy was an `or`. */
+/** The schema step for tables of an earlier release, whose policy was an `or`. */
 export const tenantPolicySteps: readonly SchemaStep[] = [
   {
     name: "0140_platform_tenant_policies",
-    why: "the planner's estimate of what a tenant's policy lets through: decision 0033",
+    why: "better planner estimates for tenant policies: decision 0033",
     async up(db) {
       const { rows } = await sql<{ table: string }>`select tablename as table from pg_policies
         where policyname = 'tenant' and schemaname = current_schema() order by tablename`.execute(db);
@@ -154,8 +154,8 @@ export const tenantPolicySteps: readonly SchemaStep[] = [
 ];
 
 /**
- * Puts a tenant table under row-level security, forced so that the table's owner is held too.
- * The settings are read in sub-selects, so that each is evaluated once a statement.
+ * Puts a tenant table under row-level security, forced so that it also applies to the table's owner.
+ * The settings are read in sub-selects, so that each is evaluated once per statement.
  */
 export async function tenantTable(db: Kysely<AnyTables>, table: string, rule: TenantRule): Promise<void> {
   const column = sql.ref(rule.tenant);
@@ -165,7 +165,7 @@ export async function tenantTable(db: Kysely<AnyTables>, table: string, rule: Te
   await sql`create policy tenant on ${on} using (${tenantQualifier(rule.tenant)})`.execute(db);
   if (rule.owner) {
     const own = sql`${sql.ref(rule.owner)} = (select nullif(current_setting('app.user', true), '')::uuid)`;
-    // Seen everywhere, but ownership alone carries no write from one tenant into another.
+    // Visible in every tenant, but ownership alone does not allow a write from one tenant into another.
     const ownHere = sql`${own} and (${column} is null or (select current_setting('app.tenant', true)) = 'none')`;
     await sql`create policy own_rows on ${on} for select using (${own})`.execute(db);
     await sql`create policy own_insert on ${on} for insert with check (${ownHere})`.execute(db);
@@ -176,11 +176,11 @@ export async function tenantTable(db: Kysely<AnyTables>, table: string, rule: Te
   await grantToApplication(db, table);
 }
 
-/** A table of no tenant. Its name and the reason belong into `tablesOfNoTenant` when it has a tenant's column. */
+/** A table without tenants. If it has a tenant column, add its name and the reason to `tablesOfNoTenant`. */
 export async function sharedTable(db: Kysely<AnyTables>, table: string): Promise<void> {
   await grantToApplication(db, table);
 }
 
 async function grantToApplication(db: Kysely<AnyTables>, table: string): Promise<void> {
-  await whereApplicationRole(db, `grant select, insert, update, delete on ${table} to ${applicationRole}`);
+  await ifApplicationRole(db, `grant select, insert, update, delete on ${table} to ${applicationRole}`);
 }

@@ -9,17 +9,18 @@ import { type Database, everyTenant } from "./database.ts";
 import { Unavailable } from "./driver-errors.ts";
 import { observeWrites } from "./observed-writes.ts";
 import { openPostgresql } from "./postgresql.ts";
+import { rowsOf } from "./rows.ts";
 
-// Clusters are made and restarted here, which on a machine with other work takes its time.
+// These tests create and restart clusters, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
 const write = (database: Database) => database.transact(everyTenant, (tx) => sql`select pg_current_xact_id()`.execute(tx));
-/** PostgreSQL's own error, by its code. */
+/** A PostgreSQL error with this code. */
 const fail = (database: Database, code: string) =>
   database.transact(everyTenant, (tx) => sql`do ${sql.lit(`begin raise exception using errcode = '${code}'; end`)}`.execute(tx));
 
 const suite = (open: typeof freshPglite) => {
-  it("says that the disk is full after a write has met it, until one is taken", async () => {
+  it("reports a full disk after a failed write, until a write succeeds", async () => {
     const fresh = await open([]);
     const { database, writes } = observeWrites(fresh.database);
     expect(await writes.refusal()).toBeUndefined();
@@ -32,7 +33,7 @@ const suite = (open: typeof freshPglite) => {
     await fresh.close();
   });
 
-  it("believes such a write for ten seconds: where calls go elsewhere no other one comes", async () => {
+  it("reports the reason of a failed write for ten seconds, because no other write may follow", async () => {
     const fresh = await open([]);
     const { database, writes } = observeWrites(fresh.database);
     await expect(fail(database, "53100")).rejects.toBeInstanceOf(Unavailable);
@@ -43,7 +44,7 @@ const suite = (open: typeof freshPglite) => {
     await fresh.close();
   });
 
-  it("says that the database does not answer where it is closed", async () => {
+  it("reports that a closed database does not answer", async () => {
     const fresh = await open([]);
     const { writes } = observeWrites(fresh.database);
     await fresh.close();
@@ -51,12 +52,12 @@ const suite = (open: typeof freshPglite) => {
   });
 };
 
-describe("whether writes are taken: PGlite", () => suite(freshPglite));
-describeOnPostgresql("whether writes are taken: PostgreSQL", () => {
+describe("observed writes: PGlite", () => suite(freshPglite));
+describeOnPostgresql("observed writes: PostgreSQL", () => {
   suite((steps) => freshPostgresql(steps));
 
-  // Needs a cluster of its own: a server becomes a standby as a whole.
-  it.skipIf(postgresqlPrograms() === undefined)("a primary that has become a standby refuses writes and goes on reading", async () => {
+  // Needs a separate cluster, because a whole server becomes a standby.
+  it.skipIf(postgresqlPrograms() === undefined)("a primary that has become a standby is reported, and still serves reads", async () => {
     const server = await startPostgresql();
     const folder = await asAdministrator(async (client) => (await client.query("show data_directory")).rows[0].data_directory, server.url);
     const signal = join(folder, "standby.signal");
@@ -72,7 +73,7 @@ describeOnPostgresql("whether writes are taken: PostgreSQL", () => {
     await server.start();
     await expect.poll(() => writes.refusal(), { timeout: 30_000 }).toMatch(/standby|read-only/);
     await expect(database.transact(everyTenant, (tx) => sql`create table x (y int)`.execute(tx))).rejects.toBeInstanceOf(Unavailable);
-    expect(await database.read(everyTenant, (db) => sql`select 1 as one`.execute(db as never))).toMatchObject({ rows: [{ one: 1 }] });
+    expect(await database.read(everyTenant, (db) => rowsOf(db, sql`select 1 as one`))).toEqual([{ one: 1 }]);
 
     await server.crash();
     rmSync(signal);

@@ -7,11 +7,12 @@ import { everyTenant } from "./database.ts";
 import { isUnavailable, Unavailable } from "./driver-errors.ts";
 import { createApplicationRole, migrate, type SchemaStep, sharedTable } from "./migrations.ts";
 import { openPglite } from "./pglite.ts";
+import { rowsOf } from "./rows.ts";
 
 const steps: readonly SchemaStep[] = [
   {
     name: "0001_contract_notes",
-    why: "something to keep",
+    why: "rows that must survive a restart",
     async up(db) {
       await sql`create table notes (body text not null)`.execute(db);
       await sharedTable(db, "notes");
@@ -26,7 +27,7 @@ describe("the embedded database", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("keeps in its data directory, for its owner's eyes only, what was committed before it was closed", async () => {
+  it("persists committed rows in its data directory, readable by its owner only", async () => {
     const dataDir = join(folder, "data");
     const first = await openPglite(dataDir);
     await createApplicationRole(first.owner);
@@ -37,7 +38,7 @@ describe("the embedded database", () => {
 
     const second = await openPglite(dataDir);
     expect(await migrate(second.owner, steps)).toEqual({ applied: [], alreadyCurrent: true });
-    const { rows } = await second.read(everyTenant, (db) => sql`select body from notes`.execute(db as never));
+    const rows = await second.read(everyTenant, (db) => rowsOf(db, sql`select body from notes`));
     expect(rows).toEqual([{ body: "kept" }]);
     await second.close();
   });
@@ -70,6 +71,6 @@ it.each([
   ["a programmer's mistake", new TypeError("x is not a function"), false],
   ["something thrown that is no error", "text", false],
   ["nothing", undefined, false],
-])("tells whether the database cannot answer now: %s", (_what, error, expected) => {
+])("an error is classified as unavailable or not: %s", (_what, error, expected) => {
   expect(isUnavailable(error)).toBe(expected);
 });

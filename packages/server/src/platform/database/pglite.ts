@@ -19,7 +19,7 @@ export interface EmbeddedDatabase extends Database {
 export interface EmbeddedOptions {
   /** A dump to begin from. */
   readonly image?: Blob | undefined;
-  /** What must stay free on the disk, in bytes; by default as {@link diskReserve} has it. */
+  /** What must stay free on the disk, in bytes; by default that of {@link diskReserve}. */
   readonly reserve?: number | DiskReserve | undefined;
 }
 
@@ -27,8 +27,8 @@ export interface EmbeddedOptions {
 const newClusterBytes = 48 * mebibyte;
 
 /**
- * Opens the embedded PostgreSQL below `dataDir`, or in memory for `memory`. It does no fsync: it survives a kill of the process,
- * not a power cut. The caller holds the directory (`lockDataDir`). Throws `StartRefused` where the files or the disk cannot be used.
+ * Opens the embedded PostgreSQL below `dataDir`, or in memory for `memory`. Without fsync: data survives a kill of the process,
+ * not a power failure. The caller has locked the directory (`lockDataDir`). Throws `StartRefused` if the files or the disk are unusable.
  */
 export async function openPglite(dataDir: string, { image, reserve: given }: EmbeddedOptions = {}): Promise<EmbeddedDatabase> {
   if (dataDir === "memory") {
@@ -71,13 +71,13 @@ async function openCluster(dataDir: string, reserve: DiskReserve): Promise<Embed
 }
 
 async function embedded(pglite: EmbeddedPostgres, reserve?: DiskReserve, closed?: () => void): Promise<EmbeddedDatabase> {
-  // Its one session: what the data directory's database may have been given does not count.
+  // Overrides settings of the database in the data directory for the only session.
   const settings = Object.entries(fixedSettings).map(([name, value]) => `set ${name} = '${value}';`);
   await pglite.exec(settings.join(" "));
   const kysely = new Kysely<AnyTables>({ dialect: new PGliteDialect({ pglite }) });
   const close = async () => {
     await kysely.destroy();
-    // Kysely closes what it has used.
+    // Kysely closes PGlite only if it has used it.
     if (!pglite.closed) await pglite.close();
     if (!pglite.hasEnded) closed?.();
   };

@@ -2,15 +2,15 @@ import pg from "pg";
 import { policies } from "../resilience/policies.ts";
 import { translated } from "./driver-errors.ts";
 
-/** What lies behind an address. */
+/** The server behind an address. */
 export interface Destination {
   /**
-   * Whether a pooler (PgBouncer, Odyssey, PgCat and their kind) stands before the server. It answers a connection with a cancellation
-   * key of its own, whose process is not the one that the server names; so what needs one session (LISTEN) is not to be asked there.
+   * Whether a pooler (such as PgBouncer, Odyssey or PgCat) is in front of the server. It answers a connection with its own cancellation
+   * key, whose process id differs from the server's. Commands that need a session (LISTEN) do not work through it.
    */
   readonly pooled: boolean;
-  /** The login and the database: equal for two addresses that lead to the same. */
-  readonly place: string;
+  /** Identifies the login and the database: equal for two addresses of the same database. */
+  readonly identity: string;
 }
 
 export const destinationOf = (url: string): Promise<Destination> =>
@@ -20,12 +20,12 @@ export const destinationOf = (url: string): Promise<Destination> =>
     client.on("error", () => {});
     try {
       await client.connect();
-      const { rows } = await client.query<{ pid: number; place: string }>(
+      const { rows } = await client.query<{ pid: number; identity: string }>(
         `select pg_backend_pid() as pid,
-          concat_ws(' ', session_user, current_database(), (select oid from pg_database where datname = current_database())) as place`,
+          concat_ws(' ', session_user, current_database(), (select oid from pg_database where datname = current_database())) as identity`,
       );
-      const { pid, place } = rows[0] as { pid: number; place: string };
-      return { pooled: pid !== (client as unknown as { readonly processID: number }).processID, place };
+      const { pid, identity } = rows[0] as { pid: number; identity: string };
+      return { pooled: pid !== (client as unknown as { readonly processID: number }).processID, identity };
     } finally {
       await client.end().catch(() => {});
     }

@@ -8,11 +8,12 @@ import { type Database, everyTenant } from "./database.ts";
 import { isTransient, Unavailable } from "./driver-errors.ts";
 import { type SchemaStep, sharedTable } from "./migrations.ts";
 import { openPostgresql } from "./postgresql.ts";
+import { rowsOf } from "./rows.ts";
 
 const steps: readonly SchemaStep[] = [
   {
     name: "0001_contract_counters",
-    why: "rows that transactions lock",
+    why: "rows for locks",
     async up(db) {
       await sql`create table counters (name text primary key, count integer not null default 0)`.execute(db);
       await sql`insert into counters (name) values ('left'), ('right')`.execute(db);
@@ -23,8 +24,8 @@ const steps: readonly SchemaStep[] = [
 
 const add = (name: string) => sql`update counters set count = count + 1 where name = ${name}`;
 
-// Networks that break and locks that wait exist on a real server only.
-describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
+// Only a real server has network failures and lock waits.
+describeOnPostgresql("an adapter for a PostgreSQL that is temporarily unavailable", () => {
   let fresh: Fresh;
   const toClose: { close(): Promise<void> }[] = [];
 
@@ -54,7 +55,7 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     return Object.fromEntries(rows.map((row) => [row.name, row.count]));
   };
 
-  it("tells of calls that wait for a connection only where none lies ready", async () => {
+  it("counts calls as waiting only if no connection is idle", async () => {
     const database = open(fresh.url as string);
     const slow = () => database.owner.connection().execute((db) => sql`select pg_sleep(0.3)`.execute(db));
     const waiting = (): number => database.connections().find(({ pool }) => pool === "owner")?.waiting ?? -1;
@@ -62,7 +63,7 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     await Promise.all([first, second]);
     const { idle, max } = database.connections().find(({ pool }) => pool === "owner") ?? { idle: 0, max: 0 };
     const calls = Array.from({ length: idle }, slow);
-    // A scrape of the metrics asks the database in the same turn of the event loop in which it reads the pool.
+    // A metrics scrape queries the database in the same event-loop turn in which it reads the pool.
     for (let step = 0; step < 100; step += 1) {
       await Promise.resolve();
       expect(waiting()).toBe(0);
@@ -73,7 +74,7 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     expect(waiting()).toBe(0);
   });
 
-  it("is unavailable, for every kind of call, where nothing listens; the cause stays inside", async () => {
+  it("rejects every kind of call with Unavailable if no server listens, without the cause in the message", async () => {
     const database = open("postgres://postgres@127.0.0.1:1/nowhere");
     for (const call of [database.ping(), database.read(everyTenant, async () => {}), database.transact(everyTenant, async () => {})]) {
       const error = await call.catch((reason) => reason);
@@ -83,7 +84,7 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     }
   });
 
-  it("answers again, without being opened anew, once a server that was away at the first call is there", async () => {
+  it("works without being reopened once a server becomes available that was not at the first call", async () => {
     const line = await wire();
     await line.cut();
     const database = open(line.url);
@@ -92,7 +93,7 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     await expect(database.read(everyTenant, async () => "here")).resolves.toBe("here");
   });
 
-  it("rolls back and is unavailable when the connection breaks between two statements; the process and the next call live on", async () => {
+  it("rolls back and throws Unavailable when the connection breaks between two statements; the next call works", async () => {
     const line = await wire();
     const database = open(line.url);
     const before = await counts();
@@ -106,7 +107,7 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     expect(await counts()).toEqual(before);
   });
 
-  it("is unavailable when the connection breaks under a statement that runs", async () => {
+  it("throws Unavailable when the connection breaks during a statement", async () => {
     const line = await wire();
     const database = open(line.url);
     const held = await holdTransaction(database);
@@ -122,11 +123,11 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     await line.cut();
     await expect(statement).rejects.toThrow();
     await expect(held.commit()).rejects.toBeInstanceOf(Unavailable);
-    // The server notices a dead client at its next answer; this one sleeps for long.
+    // The server detects a dead client at its next answer, and this statement sleeps for long.
     await sql`select pg_terminate_backend(${pid})`.execute(fresh.database.owner);
   });
 
-  it("is unavailable when the server ends the connection, as it does at a shutdown", async () => {
+  it("throws Unavailable when the server ends the connection, as at a shutdown", async () => {
     const database = open(fresh.url as string);
     const held = await holdTransaction(database);
     const { pid } = await held.run(
@@ -138,23 +139,23 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     await expect(database.ping()).resolves.toBeUndefined();
   });
 
-  it("replaces connections that broke while they were idle, and tells of them", async () => {
+  it("replaces connections that broke while idle, and reports them", async () => {
     const line = await wire();
-    const told: Error[] = [];
-    const database = open(line.url, { onIdleError: (error) => told.push(error) });
+    const reported: Error[] = [];
+    const database = open(line.url, { onIdleError: (error) => reported.push(error) });
     await Promise.all([database.ping(), database.ping()]);
     await line.cut();
-    await eventually(() => told.length).toBeGreaterThan(0);
+    await eventually(() => reported.length).toBeGreaterThan(0);
     await line.mend();
     await expect(Promise.all([database.ping(), database.ping(), database.ping()])).resolves.toHaveLength(3);
   });
 
-  it("gives up on a server that is frozen, hands the connection to nobody else, and answers when it thaws", async () => {
+  it("times out on a frozen server, does not reuse the connection, and works again afterwards", async () => {
     const line = await wire();
     const database = open(line.url, { poolSize: 1, statementTimeoutMs: 100 });
     await database.ping();
     line.hold();
-    // The client's own limit: the statement's, and two seconds for an answer that is on its way.
+    // The client's own limit: the statement's time limit and two seconds.
     await expect(database.read(everyTenant, async () => {})).rejects.toBeInstanceOf(Unavailable);
     line.release();
     await eventually(() =>
@@ -166,7 +167,7 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     await expect(database.read(everyTenant, async () => "right")).resolves.toBe("right");
   }, 20_000);
 
-  it("is unavailable to a call that finds no free connection in time", async () => {
+  it("throws Unavailable if no connection is free in time", async () => {
     const database = open(fresh.url as string, { poolSize: 1 });
     await database.ping();
     const held = await holdTransaction(database);
@@ -175,7 +176,7 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     await expect(database.ping()).resolves.toBeUndefined();
   });
 
-  it("is unavailable after it was closed, and closing waits for what runs", async () => {
+  it("throws Unavailable after it was closed, and closing waits for running calls", async () => {
     const database = openPostgresql({ url: fresh.url as string, poolSize: 1 });
     const before = await counts();
     const held = await holdTransaction(database);
@@ -187,14 +188,14 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     expect((await counts())["left"]).toBe((before["left"] ?? 0) + 1);
   });
 
-  it("ends a statement of the application that takes too long, and does not hurry the owner's", async () => {
+  it("cancels slow statements of the application, and not the owner's", async () => {
     const database = open(fresh.url as string, { statementTimeoutMs: 50 });
     await expect(database.transact(everyTenant, (tx) => sql`select pg_sleep(5)`.execute(tx))).rejects.toMatchObject({ code: "57014" });
     const { rows } = await sql<{ limit: string }>`select current_setting('statement_timeout') as limit`.execute(database.owner);
     expect(rows).toEqual([{ limit: "0" }]);
   });
 
-  it("says of a COMMIT that had no answer that nobody knows, and of nothing else", async () => {
+  it("throws OutcomeUnknown only for a COMMIT without an answer", async () => {
     const line = await wire();
     const database = open(line.url, { statementTimeoutMs: 100 });
     const before = (await counts())["left"] ?? 0;
@@ -203,7 +204,7 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     line.hold();
     await expect(held.commit()).rejects.toBeInstanceOf(OutcomeUnknown);
     line.release();
-    // It came to the server before the connection ended: that is why nobody may call it undone.
+    // It reached the server before the connection ended, so it may have been committed.
     await eventually(async () => (await counts())["left"]).toBe(before + 1);
     const other = await holdTransaction(database);
     line.hold();
@@ -214,7 +215,7 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     expect((await counts())["left"]).toBe(before + 1);
   }, 20_000);
 
-  it("tells a deadlock from other failures: the same work may pass when it is begun anew", async () => {
+  it("classifies a deadlock as transient, because a retry may succeed", async () => {
     const database = open(fresh.url as string);
     const [one, other] = [await holdTransaction(database), await holdTransaction(database)];
     await one.run((tx) => add("left").execute(tx));
@@ -227,14 +228,14 @@ describeOnPostgresql("a PostgreSQL that goes away and comes back", () => {
     expect(isTransient(new Error("anything else"))).toBe(false);
   });
 
-  it("reads and writes on the primary, also where there is a replica, which is asked only by who knows what it lacks", async () => {
-    // A second database stands in for the replica: what is read tells which of the two was asked.
+  it("reads and writes on the primary, and uses a replica only in calls that state what it must have replayed", async () => {
+    // A second database acts as the replica, so that results show which of the two was used.
     const replica = await freshPostgresql(steps);
     toClose.push(replica);
     const database = openPostgresql({ url: fresh.url as string, readUrl: replica.url, poolSize: 1 });
     toClose.push(database);
     const name = "select current_database() as name";
-    const { rows: read } = await database.read(everyTenant, (db) => sql<{ name: string }>`${sql.raw(name)}`.execute(db as never));
+    const read = await database.read(everyTenant, (db) => rowsOf(db, sql<{ name: string }>`${sql.raw(name)}`));
     const { rows: written } = await database.transact(everyTenant, (tx) => sql<{ name: string }>`${sql.raw(name)}`.execute(tx));
     expect(database.replica).toBeDefined();
     expect(fresh.database.replica).toBeUndefined();

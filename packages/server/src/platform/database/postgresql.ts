@@ -6,30 +6,30 @@ import { scopedDatabase } from "./scoped.ts";
 import type { SessionRules } from "./session.ts";
 import { type SettledPool, settledPool } from "./settled-pool.ts";
 
-/** Where the product's tables are unless DATABASE_SCHEMA names another schema. */
+/** The schema of the product's tables unless DATABASE_SCHEMA names another. */
 export const defaultSchema = "public";
 
 export interface PostgresqlOptions {
   readonly url: string;
-  /** A read replica for queries; the primary when absent. */
+  /** A read replica for queries; the primary by default. */
   readonly readUrl?: string | undefined;
-  /** The same database without a pooler, for the owner's connections; `url` when absent. */
+  /** The same database without a pooler, for the owner's connections; `url` by default. */
   readonly directUrl?: string | undefined;
   readonly poolSize?: number;
-  /** Where the product's tables are; {@link defaultSchema} when absent. */
+  /** The schema of the product's tables; {@link defaultSchema} by default. */
   readonly schema?: string | undefined;
-  /** How long a statement of the application may take; {@link statementTimeoutMs} when absent. */
+  /** Time limit of the application's statements; {@link statementTimeoutMs} by default. */
   readonly statementTimeoutMs?: number;
-  /** How long a statement of the owner's connections may take; as long as it likes when absent. */
+  /** Time limit of statements on the owner's connections; none by default. */
   readonly ownerTimeoutMs?: number;
-  /** Told of a connection that broke while it was idle; the pool replaces it by itself. */
+  /** Called when an idle connection broke; the pool replaces it by itself. */
   readonly onIdleError?: (error: Error) => void;
 }
 
 const statementTimeoutMs = policies["postgresql.primary"].timeLimitMs;
-/** How much later the client gives up by itself: a server that is frozen, or cut off, ends no statement. */
+/** How much later the client itself times out: a frozen or unreachable server does not cancel statements. */
 const answerGraceMs = 2_000;
-/** An open transaction holds the log's horizon back for everybody, so a forgotten one is ended. */
+/** An open transaction holds the log's horizon back for all readers, so an abandoned one is ended. */
 const idleInTransactionTimeoutMs = 10_000;
 const connectTimeoutMs = policies["postgresql.connection"].timeLimitMs;
 /** Migrations and the doctor work one after the other. */
@@ -42,7 +42,7 @@ export function openPostgresql(options: PostgresqlOptions): Database {
   const limits = { schema, statementTimeoutMs: timeoutMs, idleInTransactionMs: idleInTransactionTimeoutMs };
   const writing = pool(options.url, application, options);
   const reading = options.readUrl && options.readUrl !== options.url ? pool(options.readUrl, application, options) : writing;
-  // A step of the schema may take minutes on a large table, so the owner's connections have no time limit.
+  // A schema step may take minutes on a large table, so the owner's connections have no time limit.
   const ownerMs = options.ownerTimeoutMs ?? 0;
   const owning = pool(
     options.directUrl ?? options.url,
@@ -67,13 +67,13 @@ const stateOf = (name: PoolState["pool"], { options, totalCount, idleCount, wait
   max: options.max,
   used: totalCount - idleCount,
   idle: idleCount,
-  // A call that a connection lies ready for stands in the pool's queue until the next turn of the event loop, and does not wait.
+  // A call that can use an idle connection is in the pool's queue until the next turn of the event loop, and does not wait.
   waiting: Math.max(0, waitingCount - idleCount),
 });
 
 const kyselyOf = (connections: SettledPool) => new Kysely<AnyTables>({ dialect: new MigratingDialect({ pool: connections }) });
 
-/** The migrations take their lock themselves, for a transaction (migrations.ts): Kysely's own needs a session. */
+/** Migrations take their own transaction lock (migrations.ts), because Kysely's lock needs a session. */
 class MigratingDialect extends PostgresDialect {
   override createAdapter(): PostgresAdapter {
     return new (class extends PostgresAdapter {
@@ -91,7 +91,7 @@ export interface SmallPoolOptions extends Pick<SessionRules, "schema"> {
   readonly onIdleError: (error: Error) => void;
 }
 
-/** A pool for a library that brings its own statements; they run under the settings of all others. */
+/** A pool for a library with its own statements; they run under the same settings as all others. */
 export function openSmallPool({ url, max, applicationName, timeLimitMs, schema, onIdleError }: SmallPoolOptions): SettledPool {
   const connections = pool(
     url,
@@ -110,8 +110,8 @@ function pool(connectionString: string, limits: pg.PoolConfig, options: Postgres
     ...limits,
   });
   created.on("error", (error) => options.onIdleError?.(error));
-  // A connection that breaks between two statements of a transaction says so as an event, which would end the
-  // process if nobody listened; the transaction's next statement fails with it.
+  // A connection that breaks between two statements of a transaction emits an error event, which would end the
+  // process without a listener. The transaction's next statement fails with the error.
   created.on("connect", (client) => client.on("error", () => {}));
   return created;
 }

@@ -3,18 +3,18 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { Database, ReadHandle, ReplicaNeed, Scope } from "./database.ts";
 import { isCanceledStatement } from "./driver-errors.ts";
 
-/** The replica has not replayed what the read has to include, or follows another database. */
+/** The replica has not replayed what the read must include, or follows another database. */
 export class ReplicaBehind extends Error {
   constructor(because: string) {
-    super(`the replica is not asked: ${because}`);
+    super(`the replica is not used: ${because}`);
     this.name = "ReplicaBehind";
   }
 }
 
-/** Runs a read on the replica where that may answer it, else on the primary. */
+/** Runs a read on the replica if that may answer it, otherwise on the primary. */
 export type ReplicaReads = <T>(scope: Scope, work: (db: ReadHandle) => Promise<T>) => Promise<T>;
 
-export interface ReplicaReadsParts {
+export interface ReplicaReadsDependencies {
   readonly database: Pick<Database, "read" | "replica">;
   readonly need: () => ReplicaNeed;
   readonly resilience: Resilience;
@@ -22,12 +22,12 @@ export interface ReplicaReadsParts {
 }
 
 /**
- * Reads for which the replica is a help and never a condition. A replica that does not answer, or that is behind, is passed over:
- * the primary answers. What fails on the replica is asked of the primary too, whatever the error is: the row that a read did not find
- * may not have been replayed yet, and the replica may have ended the statement because of a replayed change. So no caller receives
- * 401, 404 or 503 on the word of a replica. `work` may run twice and must only read.
+ * Reads from the replica with the primary as a fallback. If the replica does not answer or is behind,
+ * the primary answers. A read that fails on the replica is repeated on the primary, whatever the error is: a row that was not found
+ * may not have been replayed yet, and the replica may have canceled the statement because of a replayed change. So no caller receives
+ * 401, 404 or 503 because of a replica. `work` may run twice and must only read.
  */
-export function replicaReads({ database, need, resilience, metrics }: ReplicaReadsParts): ReplicaReads {
+export function replicaReads({ database, need, resilience, metrics }: ReplicaReadsDependencies): ReplicaReads {
   const { replica } = database;
   if (replica === undefined) return (scope, work) => database.read(scope, work);
   for (const outcome of ["answered", "behind", "unavailable", "failed"]) metrics.replicaReads.inc({ outcome }, 0);
@@ -39,11 +39,11 @@ export function replicaReads({ database, need, resilience, metrics }: ReplicaRea
     };
     let begun: { readonly answer: Promise<T> };
     try {
-      // The time limit is on the way to the first row only: from there on the statement's own limit holds.
+      // The time limit covers only the time until `work` begins: after that the statement's own limit applies.
       begun = await guard((signal) => {
         const { promise, resolve, reject } = Promise.withResolvers<typeof begun>();
         const answer = replica.read(scope, need(), (db) => {
-          // The primary is answering already.
+          // The primary already answers.
           signal.throwIfAborted();
           resolve({ answer });
           return work(db);
@@ -59,7 +59,7 @@ export function replicaReads({ database, need, resilience, metrics }: ReplicaRea
       metrics.replicaReads.inc({ outcome: "answered" });
       return result;
     } catch (error) {
-      // A statement that is too slow for the replica would hold up the primary as long.
+      // A statement that is too slow for the replica would be as slow on the primary.
       if (isCanceledStatement(error)) throw error;
       return onPrimary("failed");
     }

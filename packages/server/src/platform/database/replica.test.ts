@@ -15,18 +15,19 @@ import { type Database, everyTenant, type ReadHandle } from "./database.ts";
 import { createApplicationRole, migrate } from "./migrations.ts";
 import { openPostgresql } from "./postgresql.ts";
 import { type ReplicaReads, replicaReads } from "./replica-reads.ts";
+import { rowsOf } from "./rows.ts";
 
 const port = async (db: ReadHandle): Promise<number> => {
-  const { rows } = await sql<{ port: number }>`select inet_server_port() as port`.execute(db as never);
+  const rows = await rowsOf(db, sql<{ port: number }>`select inet_server_port() as port`);
   return (rows[0] as { port: number }).port;
 };
 const has = async (db: ReadHandle, id: string): Promise<boolean> =>
-  (await sql`select from events where id = ${id}`.execute(db as never)).rows.length === 1;
+  (await rowsOf(db, sql`select from events where id = ${id}`)).length === 1;
 
 class NotFound extends Error {}
 
-// Replication is between two servers, so the embedded database has none.
-describeOnPostgresql("reads that a replica may answer", () => {
+// Replication needs two servers, so the embedded database has none.
+describeOnPostgresql("reads with a replica", () => {
   if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could start", () => {});
   let primary: OwnPostgresql;
   let standby: OwnStandby;
@@ -40,7 +41,7 @@ describeOnPostgresql("reads that a replica may answer", () => {
     replicaReads({ database: given, need: () => follower.replicaNeed, resilience: createResilience(metrics), metrics });
   const outcomes = async (): Promise<Readonly<Record<string, number>>> =>
     Object.fromEntries((await metrics.replicaReads.get()).values.map(({ labels, value }) => [labels.outcome, value]));
-  /** Past the port, whose transactions may write: a standby refuses them. */
+  /** Bypasses the port, because a standby rejects its read-write transactions. */
   const onStandby = async (statement: string) => (await asAdministrator((client) => client.query(statement), standby.url)).rows[0];
   const paused = async <T>(work: () => Promise<T>): Promise<T> => {
     await onStandby("select pg_wal_replay_pause()");
@@ -73,12 +74,12 @@ describeOnPostgresql("reads that a replica may answer", () => {
     await primary?.close();
   }, 60_000);
 
-  it("are answered by a replica that keeps up", async () => {
+  it("are answered by a replica without lag", async () => {
     await eventually(() => read(everyTenant, port)).toBe(standby.port);
     expect((await outcomes())["answered"]).toBeGreaterThan(0);
   });
 
-  it("find what this process has written, also where the replica has not replayed it", async () => {
+  it("find this process's own writes even if the replica has not replayed them", async () => {
     await paused(async () => {
       const event = newEvent({});
       follower.announce([event], await appendTo(database, [event]), new Date());
@@ -88,7 +89,7 @@ describeOnPostgresql("reads that a replica may answer", () => {
     await eventually(() => read(everyTenant, port)).toBe(standby.port);
   });
 
-  it("find what another process has just written: what is not found on the replica is asked of the primary", async () => {
+  it("find another process's recent write, because a miss on the replica is repeated on the primary", async () => {
     await eventually(() => read(everyTenant, port)).toBe(standby.port);
     await paused(async () => {
       const event = newEvent({});
@@ -106,7 +107,7 @@ describeOnPostgresql("reads that a replica may answer", () => {
     });
   });
 
-  it("are never older than the revocation bound, and are the replica's again once it has replayed", async () => {
+  it("are never older than the revocation bound, and use the replica again once it has replayed", async () => {
     await paused(async () => {
       const event = newEvent({});
       await appendTo(database, [event]);
@@ -117,7 +118,7 @@ describeOnPostgresql("reads that a replica may answer", () => {
     await eventually(() => database.replica?.ping(follower.replicaBound).then(() => "answers", String)).toBe("answers");
   });
 
-  it("are the primary's while the replica is cut off, and the replica is asked seldom then", async () => {
+  it("use the primary while the replica is disconnected, and try the replica rarely", async () => {
     await wire.cut();
     const before = (await outcomes())["unavailable"] ?? 0;
     for (let round = 0; round < 5; round += 1) expect(await read(everyTenant, port)).toBe(primary.port);
@@ -127,7 +128,7 @@ describeOnPostgresql("reads that a replica may answer", () => {
     await expect.poll(() => read(everyTenant, port), { timeout: 20_000 }).toBe(standby.port);
   });
 
-  it("are the primary's within a second while the replica is frozen", async () => {
+  it("use the primary within a second while the replica is frozen", async () => {
     await eventually(() => read(everyTenant, port)).toBe(standby.port);
     wire.hold();
     const stopwatch = startStopwatch();
@@ -137,22 +138,22 @@ describeOnPostgresql("reads that a replica may answer", () => {
     await expect.poll(() => read(everyTenant, port), { timeout: 20_000 }).toBe(standby.port);
   });
 
-  it("do not repeat on the primary a statement that was too slow for the replica", async () => {
+  it("are not repeated on the primary if they were too slow for the replica", async () => {
     const impatient = openPostgresql({ url: primary.url, readUrl: standby.url, poolSize: 1, statementTimeoutMs: 300 });
-    const asked: number[] = [];
+    const ports: number[] = [];
     const slow = readsOf(impatient)(everyTenant, async (db) => {
-      asked.push(await port(db));
-      await sql`select pg_sleep(5)`.execute(db as never);
+      ports.push(await port(db));
+      await rowsOf(db, sql`select pg_sleep(5)`);
     });
     await expect(slow).rejects.toThrow("statement timeout");
-    expect(asked).toEqual([standby.port]);
+    expect(ports).toEqual([standby.port]);
     await impatient.close();
   });
 
-  describe("from a server that is no replica of the database", () => {
-    it("are the primary's", async () => {
+  describe("with a server that is not a replica of the database", () => {
+    it("use the primary", async () => {
       const nonMember = await startPostgresql();
-      // Its horizon lies far beyond: nothing but the lineage tells the two apart.
+      // Its horizon is far ahead, so only the lineage distinguishes the two.
       const elsewhere = openPostgresql({ url: nonMember.url, poolSize: 1 });
       await createApplicationRole(elsewhere.owner);
       await spendTransactions(nonMember.url, 3_000);

@@ -3,15 +3,15 @@ import type { AnyTables } from "./database.ts";
 import { applicationRole } from "./scoped.ts";
 import { quotedName } from "./session.ts";
 
-/** Something that a start needs of the database and does not find. */
+/** A requirement of a start that the database does not meet. */
 export interface Unmet {
   /** What is missing, without a full stop. */
   readonly what: string;
-  /** What mends it: a statement for who may run it, or a setting. */
+  /** The remedy: a statement for a privileged login, or a setting. */
   readonly remedy: string;
 }
 
-/** What the server, the database and the login are, as far as a start depends on it. */
+/** Facts about the server, the database and the login on which a start depends. */
 export interface LoginFacts {
   readonly login: string;
   readonly version: number;
@@ -19,30 +19,30 @@ export interface LoginFacts {
   readonly standby: boolean;
   readonly replicationRole: string;
   readonly superuser: boolean;
-  /** Whether row-level security does not hold the login itself. */
+  /** Whether the login itself bypasses row-level security. */
   readonly bypasses: boolean;
   readonly mayCreateRoles: boolean;
   readonly hasApplicationRole: boolean;
-  /** Whether transactions of this login can step down to the application's role. */
+  /** Whether transactions of this login can step down to the application role. */
   readonly maySetRole: boolean;
   /** Whether it can make itself a member of that role. */
   readonly mayJoinRole: boolean;
   readonly schemaPresent: boolean;
   readonly mayUseSchema: boolean;
-  /** Whether it may change every table of ours that is there, and make others. */
+  /** Whether it may change every existing table of the product, and create others. */
   readonly mayChangeSchema: boolean;
   readonly mayReadSteps: boolean;
 }
 
-/** The oldest release that the product is tested on. */
+/** The oldest PostgreSQL release that the product is tested on. */
 const versionMin = 150_000;
-/** From this release on, membership in a role and the right to become it are two things. */
+/** From this release on, membership in a role and the right to set it are separate. */
 const setOptionSince = 160_000;
 
 export async function loginFacts(db: Kysely<AnyTables>, schema: string): Promise<LoginFacts> {
   const { rows: servers } = await sql<{ version: number }>`select current_setting('server_version_num')::int as version`.execute(db);
   const version = servers[0]?.version ?? 0;
-  const asked = sql.lit(version >= setOptionSince ? "set" : "member");
+  const privilege = sql.lit(version >= setOptionSince ? "set" : "member");
   const may = (right: string) => sql`exists (select from role where pg_has_role(role.oid, ${sql.lit(right)}))`;
   const joins = version >= setOptionSince ? may("member with admin option") : sql`(me.rolcreaterole or ${may("member with admin option")})`;
   const { rows } = await sql<LoginFacts>`
@@ -54,7 +54,7 @@ export async function loginFacts(db: Kysely<AnyTables>, schema: string): Promise
       pg_is_in_recovery() as standby, current_setting('session_replication_role') as "replicationRole",
       me.rolsuper as superuser, me.rolsuper or me.rolbypassrls as bypasses, me.rolsuper or me.rolcreaterole as "mayCreateRoles",
       exists (select from role) as "hasApplicationRole",
-      me.rolsuper or exists (select from role where pg_has_role(role.oid, ${asked})) as "maySetRole",
+      me.rolsuper or exists (select from role where pg_has_role(role.oid, ${privilege})) as "maySetRole",
       me.rolsuper or ${joins} as "mayJoinRole",
       exists (select from home) as "schemaPresent",
       exists (select from home where has_schema_privilege(home.oid, 'usage')) as "mayUseSchema",
@@ -65,7 +65,7 @@ export async function loginFacts(db: Kysely<AnyTables>, schema: string): Promise
   return rows[0] as LoginFacts;
 }
 
-/** What of the server and the database cannot be mended by rights. */
+/** Unmet requirements that no privilege can fix. */
 export function unmetByServer({ version, encoding, standby, replicationRole, login }: LoginFacts): readonly Unmet[] {
   return [
     ...(version >= versionMin ? [] : [{ what: "the server is older than PostgreSQL 15", remedy: "bring it to 15 or later" }]),
@@ -74,19 +74,19 @@ export function unmetByServer({ version, encoding, standby, replicationRole, log
       : [
           { what: `the database's encoding is ${encoding}`, remedy: "make one with: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0" },
         ]),
-    ...(standby ? [{ what: "the server is a standby, which takes no writes", remedy: "name the primary" }] : []),
+    ...(standby ? [{ what: "the server is a standby, which accepts no writes", remedy: "name the primary" }] : []),
     ...(replicationRole === "origin"
       ? []
       : [
           {
-            what: `session_replication_role is ${replicationRole}, under which no foreign key and no trigger holds`,
+            what: `session_replication_role is ${replicationRole}, which disables foreign keys and triggers`,
             remedy: `ALTER ROLE ${quotedName(login)} RESET session_replication_role (or the same for the database)`,
           },
         ]),
   ];
 }
 
-/** What the login lacks before anything is asked of the schema. */
+/** Unmet requirements on the login, checked before the schema is read. */
 export function unmetByLogin(facts: LoginFacts, schema: string): readonly Unmet[] {
   const login = quotedName(facts.login);
   const unmet: Unmet[] = [];
@@ -98,7 +98,7 @@ export function unmetByLogin(facts: LoginFacts, schema: string): readonly Unmet[
   }
   if (!facts.schemaPresent) {
     unmet.push({
-      what: `the schema ${quotedName(schema)} (DATABASE_SCHEMA) is not there`,
+      what: `the schema ${quotedName(schema)} (DATABASE_SCHEMA) does not exist`,
       remedy: `CREATE SCHEMA ${quotedName(schema)} AUTHORIZATION ${login}`,
     });
   } else if (!facts.mayUseSchema) {
@@ -110,7 +110,7 @@ export function unmetByLogin(facts: LoginFacts, schema: string): readonly Unmet[
   return unmet;
 }
 
-/** What a login lacks that must change the schema. */
+/** The unmet requirement of a login that must change the schema and may not. */
 export const mayNotChange = ({ login }: LoginFacts, schema: string, steps: number): Unmet => ({
   what: `${steps} steps of the schema are pending, and the login ${quotedName(login)} may not change the schema ${quotedName(schema)}`,
   remedy:
@@ -123,11 +123,11 @@ const withoutTables = (login: string, schema: string): Unmet => ({
   remedy: `GRANT ${applicationRole} TO ${login}, and run \`gatehouse migrate\` with the tables' owner where that does not help`,
 });
 
-/** Tables of a schema that are ours: those of the owner of the list of steps, where there is one. Others may keep tables beside them. */
+/** The product's tables in a schema: those of the owner of `schema_steps`, if it exists. Others may have tables in the same schema. */
 export const isOurs = sql`c.relowner = coalesce((select steps.relowner from pg_class steps
   where steps.relname = 'schema_steps' and steps.relnamespace = c.relnamespace), c.relowner)`;
 
-/** Rows of our tables are read and added to by the login, or by the role that it steps down to. */
+/** Checks that the login, or the role that it steps down to, may read and insert rows of the product's tables. */
 export async function unmetByTables(db: Kysely<AnyTables>, facts: LoginFacts, schema: string): Promise<readonly Unmet[]> {
   const role = facts.bypasses && facts.hasApplicationRole ? applicationRole : facts.login;
   const { rows } = await sql<{ any: boolean }>`

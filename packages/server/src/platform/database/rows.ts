@@ -1,12 +1,15 @@
-import type { RawBuilder } from "kysely";
-import type { ReadHandle, WriteHandle } from "./database.ts";
+import type { Kysely, RawBuilder } from "kysely";
+import type { AnyTables, ReadHandle } from "./database.ts";
 
-/** Runs a statement and gives its rows. A {@link ReadHandle} has no method of its own for SQL that is written out. */
-export async function rowsOf<Row>(db: ReadHandle | WriteHandle, statement: RawBuilder<Row>): Promise<Row[]> {
-  return (await statement.execute(db as WriteHandle)).rows;
+/** A read handle, a transaction, or the owner's handle. */
+export type AnyHandle = ReadHandle | Kysely<AnyTables>;
+
+/** Runs a raw SQL statement and returns its rows. {@link ReadHandle} has no method for raw SQL. */
+export async function rowsOf<Row>(db: AnyHandle, statement: RawBuilder<Row>): Promise<Row[]> {
+  return (await statement.execute(db as Kysely<AnyTables>)).rows;
 }
 
-/** The first row of a statement; undefined where it gives none. */
-export async function firstRow<Row>(db: ReadHandle | WriteHandle, statement: RawBuilder<Row>): Promise<Row | undefined> {
+/** The first row of a raw SQL statement; undefined if there is none. */
+export async function firstRow<Row>(db: AnyHandle, statement: RawBuilder<Row>): Promise<Row | undefined> {
   return (await rowsOf(db, statement))[0];
 }

@@ -13,6 +13,7 @@ import {
 import { isUnavailableToRead, translated } from "./driver-errors.ts";
 import { type LineageReader, lineageReader } from "./lineage.ts";
 import { ReplicaBehind } from "./replica-reads.ts";
+import { firstRow } from "./rows.ts";
 
 /** The role that a bypassing login steps down to inside every transaction. Made by the first migration. */
 export const applicationRole = "gatehouse_app";
@@ -30,7 +31,7 @@ interface Handles {
  *
  * Settings are local to the transaction, never to the connection, so this is safe behind PgBouncer in
  * transaction mode. A login that could bypass row-level security (a superuser, PGlite's only user) steps down to
- * {@link applicationRole} for the length of the transaction; any other login is held by FORCE ROW LEVEL SECURITY.
+ * {@link applicationRole} for the length of the transaction. FORCE ROW LEVEL SECURITY applies to any other login.
  */
 export function scopedDatabase(handles: Handles, close: () => Promise<void>): Database {
   const { writer, reader } = handles;
@@ -40,7 +41,7 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
     const settings = [
       sql`set_config('app.tenant', ${scope.tenant}, true), set_config('app.user', ${scope.user ?? ""}, true)`,
       ...((await stepDown()) ? [sql`set_config('role', ${applicationRole}, true)`] : []),
-      // As a setting too, because PGlite's driver begins every transaction as one that may write.
+      // Also as a setting: PGlite's driver begins every transaction as read write.
       ...(access === "read only" ? [sql`set_config('transaction_read_only', 'on', true)`] : []),
     ];
     await sql`select ${sql.join(settings)}`.execute(tx);
@@ -67,7 +68,7 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
         : {
             read: (scope, need, work) =>
               readOn(reader, scope, async (db) => {
-                await refuseBehind(db as never, need, readLineage);
+                await refuseBehind(db, need, readLineage);
                 return work(db);
               }),
             ping: (need) => translated(() => refuseBehind(reader, need, readLineage)),
@@ -79,7 +80,7 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
       let worked = false;
       try {
         return await translated(async () => {
-          // Asked before the transaction begins: on the one connection of PGlite the question would wait for itself.
+          // Queried before the transaction begins: PGlite has one connection, so a query inside it would deadlock.
           await stepDown();
           return writer.transaction().execute(async (tx) => {
             await enter(tx, scope, "read write");
@@ -89,8 +90,8 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
           });
         });
       } catch (error) {
-        // All that was left to do was COMMIT, which may have been heard although its answer was not.
-        if (worked && error instanceof Unavailable) throw new OutcomeUnknown("database", error, error.ending);
+        // Only COMMIT was left. The server may have executed it although its answer was lost.
+        if (worked && error instanceof Unavailable) throw new OutcomeUnknown("database", error, error.reason);
         throw error;
       }
     },
@@ -100,8 +101,8 @@ export function scopedDatabase(handles: Handles, close: () => Promise<void>): Da
 }
 
 /**
- * Lets the rest of a transaction see every tenant's rows. For what the kernel itself adds after a use case has run: the
- * log and the trail, whose rows may be of no tenant.
+ * Lets the rest of a transaction see every tenant's rows. The kernel uses it after a use case has run, for
+ * the event log and the audit log: their rows may have no tenant.
  */
 export async function widen(tx: WriteHandle): Promise<void> {
   await sql`select set_config('app.tenant', ${everyTenant.tenant}, true)`.execute(tx);
@@ -111,15 +112,22 @@ async function answers(db: Kysely<AnyTables>): Promise<void> {
   await sql`select 1`.execute(db);
 }
 
-/** Of a standby's snapshot only `xmin` counts: its list lacks what is in progress (PostgreSQL, GetSnapshotData in recovery). */
-async function refuseBehind(db: Kysely<AnyTables>, { horizon, lineage }: ReplicaNeed, readLineage: LineageReader): Promise<void> {
-  const { rows } = await sql<{ replayed: boolean }>`
-    select pg_snapshot_xmin(pg_current_snapshot()) >= ${horizon}::xid8 as replayed`.execute(db);
-  if (!rows[0]?.replayed) throw new ReplicaBehind("it lacks transactions");
+/** Compares `xmin` alone: a standby's snapshot does not list transactions in progress (PostgreSQL, GetSnapshotData in recovery). */
+async function refuseBehind(
+  db: ReadHandle | Kysely<AnyTables>,
+  { horizon, lineage }: ReplicaNeed,
+  readLineage: LineageReader,
+): Promise<void> {
+  const snapshot = await firstRow(
+    db,
+    sql<{ replayed: boolean }>`
+    select pg_snapshot_xmin(pg_current_snapshot()) >= ${horizon}::xid8 as replayed`,
+  );
+  if (!snapshot?.replayed) throw new ReplicaBehind("it lacks transactions");
   if (lineage === undefined) return;
   const own = await readLineage(db);
-  if (own.system !== lineage.system || own.database !== lineage.database) throw new ReplicaBehind("it is no replica of this database");
-  // A standby that has not followed the last promotion may hold transactions that were lost by it.
+  if (own.system !== lineage.system || own.database !== lineage.database) throw new ReplicaBehind("it is not a replica of this database");
+  // A standby that has not followed the last promotion may have transactions that the promotion lost.
   if (own.timeline < lineage.timeline && own.timeline > 0) throw new ReplicaBehind("it is on an older timeline");
 }
 
@@ -129,10 +137,11 @@ async function bypassesRowSecurity(db: Kysely<AnyTables>): Promise<boolean> {
   return rows[0]?.bypasses ?? false;
 }
 
-function once<T>(ask: () => Promise<T>): () => Promise<T> {
+/** Calls `load` until it succeeds, then returns the same answer. */
+function once<T>(load: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined;
   return () => {
-    answer ??= ask().catch((error) => {
+    answer ??= load().catch((error) => {
       answer = undefined;
       throw error;
     });

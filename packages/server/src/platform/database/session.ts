@@ -1,15 +1,15 @@
-/** What one kind of connection needs from each of its transactions. */
+/** Settings of each transaction on one kind of connection. */
 export interface SessionRules {
-  /** Where the product's tables are; the whole search path. */
+  /** The schema of the product's tables; the whole search path. */
   readonly schema: string;
-  /** `read only` where every transaction reads: a standby refuses one that may write. */
+  /** `read only` if every transaction only reads: a standby rejects read-write transactions. */
   readonly access?: "read only" | "read write";
   /** Limits in milliseconds; 0 is none. */
   readonly statementTimeoutMs: number;
   readonly idleInTransactionMs: number;
 }
 
-/** What is known of the server before the first transaction on it. */
+/** Facts about the server, read before the first transaction on it. */
 export interface ServerFacts {
   /** As `server_version_num`: 150004. */
   readonly version: number;
@@ -20,8 +20,8 @@ export const serverFacts =
   "select current_setting('server_version_num')::int as version, current_setting('synchronous_commit') as \"synchronousCommit\"";
 
 /**
- * Settings that change what our statements mean or how values are written, and that a database, a role, a pooler or an address
- * may bring along (ALTER DATABASE … SET, ALTER ROLE … SET, `options`). The drivers read times, intervals, floats and bytes in these forms.
+ * Settings that change the meaning of statements or the format of values, and that a database, a role, a pooler or a connection string
+ * may set (ALTER DATABASE … SET, ALTER ROLE … SET, `options`). The drivers parse times, intervals, floats and bytes in these formats.
  */
 export const fixedSettings: Readonly<Record<string, string>> = {
   timezone: "UTC",
@@ -36,26 +36,26 @@ export const fixedSettings: Readonly<Record<string, string>> = {
   row_security: "on",
 };
 
-/** The setting of PostgreSQL 17 that ends a transaction as a whole; older servers refuse its name. */
+/** The first release with `transaction_timeout`; older servers reject the name. */
 const transactionTimeoutSince = 170_000;
 
 const defaultIsolation = "read committed";
 
 /**
- * Opens a transaction with everything that our statements rely on, in one message to the server. READ COMMITTED: what locks a row
- * must then see the newest version of it, which is how the last owner remains. SET LOCAL takes no snapshot, so the isolation may
- * still be changed by the first statement that follows.
+ * Returns the statement that begins a transaction with all required settings, in one message to the server. READ COMMITTED: a statement
+ * that has locked a row must see its newest version, on which the last-owner rule relies. SET LOCAL takes no snapshot, so the isolation may
+ * still be changed by the first following statement.
  */
-export function beginStatement(rules: SessionRules, facts: ServerFacts, asked = ""): string {
-  const isolation = /isolation level (serializable|repeatable read|read committed)/i.exec(asked)?.[1] ?? defaultIsolation;
-  const access = /read (only|write)/i.exec(asked)?.[0] ?? rules.access ?? "read write";
+export function beginStatement(rules: SessionRules, facts: ServerFacts, requested = ""): string {
+  const isolation = /isolation level (serializable|repeatable read|read committed)/i.exec(requested)?.[1] ?? defaultIsolation;
+  const access = /read (only|write)/i.exec(requested)?.[0] ?? rules.access ?? "read write";
   const local = {
     ...fixedSettings,
     statement_timeout: String(rules.statementTimeoutMs),
-    // A lock is waited for as long as its statement may take.
+    // The statement's time limit also covers waiting for locks.
     lock_timeout: "0",
     ...(facts.version >= transactionTimeoutSince ? { transaction_timeout: "0" } : {}),
-    // An acknowledged write outlives a crash of the server. Stricter settings stay as the operator has them.
+    // An acknowledged write must survive a crash of the server. Stricter settings of the operator are left unchanged.
     ...(facts.synchronousCommit === "off" ? { synchronous_commit: "on" } : {}),
   };
   return [
@@ -67,8 +67,8 @@ export function beginStatement(rules: SessionRules, facts: ServerFacts, asked = 
 }
 
 /**
- * The one limit that stays on the server's connection: an open transaction of anything that shares it holds the log's horizon back for
- * everybody, so behind a pooler it also holds for those who reach the connection after us. Work without a limit lifts it for itself.
+ * The only limit that remains set on the server's connection: an open transaction of any client that shares it holds the log's horizon back
+ * for all readers, so behind a pooler the limit also applies to later clients of the connection. Work without a limit lifts it locally.
  */
 const idleLimit = (ms: number): string => `set ${ms === 0 ? "local" : "session"} idle_in_transaction_session_timeout = '${ms}'`;
 

@@ -2,7 +2,7 @@ import type { PostgresPool, PostgresPoolClient } from "kysely";
 import type pg from "pg";
 import { beginStatement, type ServerFacts, type SessionRules, serverFacts } from "./session.ts";
 
-/** A connection whose every statement runs in a transaction with our settings. */
+/** A connection whose statements all run in transactions with fixed settings. */
 export interface SettledConnection {
   readonly processID?: number;
   query(text: string, parameters?: readonly unknown[]): Promise<pg.QueryResult>;
@@ -18,20 +18,20 @@ export interface SettledPool extends PostgresPool {
 
 const opens = /^\s*(begin|start transaction)\b/i;
 const ends = /^\s*(commit|rollback)\s*$/i;
-/** PostgreSQL runs these in no transaction. They name their schema, and change no row. */
-const standsAlone = /^\s*(?:create\s+(?:unique\s+)?index|drop\s+index|reindex\s+\w+)\s+concurrently\b/i;
+/** PostgreSQL does not run these in a transaction. They name their schema, and change no row. */
+const withoutTransaction = /^\s*(?:create\s+(?:unique\s+)?index|drop\s+index|reindex\s+\w+)\s+concurrently\b/i;
 
 /**
- * Wraps a pool so that no statement depends on what the database, the role, the pooler or the address has set: a transaction begins
- * with {@link beginStatement}, and a statement outside of one gets one of its own. Nothing of it needs a session, so it holds behind
+ * Wraps a pool so that no statement depends on settings of the database, the role, the pooler or the connection string: a transaction begins
+ * with {@link beginStatement}, and a statement outside of a transaction gets its own. It needs no session, so it works behind
  * PgBouncer in transaction mode.
  */
 export function settledPool(pool: pg.Pool, rules: SessionRules): SettledPool {
   const settled = new WeakMap<pg.PoolClient, SettledClient>();
   let facts: ServerFacts | undefined;
-  const beginWith = async (client: pg.PoolClient, asked: string): Promise<void> => {
+  const beginWith = async (client: pg.PoolClient, requested: string): Promise<void> => {
     facts ??= (await client.query<ServerFacts>(serverFacts)).rows[0] as ServerFacts;
-    await client.query(beginStatement(rules, facts, asked));
+    await client.query(beginStatement(rules, facts, requested));
   };
   return {
     options: pool.options,
@@ -47,12 +47,12 @@ export function settledPool(pool: pg.Pool, rules: SessionRules): SettledPool {
 
 class SettledClient implements SettledConnection {
   readonly #client: pg.PoolClient;
-  readonly #beginWith: (client: pg.PoolClient, asked: string) => Promise<void>;
+  readonly #beginWith: (client: pg.PoolClient, requested: string) => Promise<void>;
   #inTransaction = false;
-  /** In a state that nobody knows: not to be used again. */
+  /** The connection's state is unknown: it must not be used again. */
   #broken = false;
 
-  constructor(client: pg.PoolClient, beginWith: (client: pg.PoolClient, asked: string) => Promise<void>) {
+  constructor(client: pg.PoolClient, beginWith: (client: pg.PoolClient, requested: string) => Promise<void>) {
     this.#client = client;
     this.#beginWith = beginWith;
   }
@@ -70,12 +70,12 @@ class SettledClient implements SettledConnection {
       await this.#begin(text);
       return nothing;
     }
-    if (this.#inTransaction || standsAlone.test(text)) return this.#send(text, parameters);
-    return this.#alone(() => this.#send(text, parameters));
+    if (this.#inTransaction || withoutTransaction.test(text)) return this.#send(text, parameters);
+    return this.#inOwnTransaction(() => this.#send(text, parameters));
   }
 
   script(text: string): Promise<pg.QueryResult | readonly pg.QueryResult[]> {
-    return this.#alone(() => this.#client.query(text));
+    return this.#inOwnTransaction(() => this.#client.query(text));
   }
 
   release(destroy = false): void {
@@ -86,9 +86,9 @@ class SettledClient implements SettledConnection {
     return this.#client.query(text, parameters as unknown[]);
   }
 
-  async #begin(asked: string): Promise<void> {
+  async #begin(requested: string): Promise<void> {
     try {
-      await this.#beginWith(this.#client, asked);
+      await this.#beginWith(this.#client, requested);
       this.#inTransaction = true;
     } catch (error) {
       await this.#rollback();
@@ -96,7 +96,7 @@ class SettledClient implements SettledConnection {
     }
   }
 
-  async #alone<T>(work: () => Promise<T>): Promise<T> {
+  async #inOwnTransaction<T>(work: () => Promise<T>): Promise<T> {
     await this.#begin("");
     try {
       const result = await work();

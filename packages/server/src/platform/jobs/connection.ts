@@ -6,16 +6,16 @@ import { policies } from "../resilience/policies.ts";
 
 export interface JobsConnectionOptions {
   readonly url: string;
-  /** An address that gives a session, for LISTEN; `url` where it does. */
+  /** An address with session support, for LISTEN; `url` if it has that. */
   readonly directUrl?: string | undefined;
   readonly schema?: string | undefined;
   readonly onError: (error: Error) => void;
 }
 
-/** How pg-boss reaches PostgreSQL. */
+/** The connection of pg-boss to PostgreSQL. */
 export interface JobsConnection {
   readonly db: Db;
-  /** Whether it is notified of jobs; where not, it looks for them by itself. */
+  /** Whether it is notified of jobs; otherwise it polls. */
   readonly listens: boolean;
   close(): Promise<void>;
 }
@@ -24,7 +24,7 @@ const connectionsMax = 3;
 const applicationName = "gatehouse jobs";
 const timeLimitMs = policies["postgresql.jobs"].timeLimitMs;
 
-/** The queue's own connections, under the settings of all others; and a session to be notified on, where one is to be had. */
+/** Opens the queue's own pool, with the settings of all connections, and a session for notifications if the address supports it. */
 export async function connectJobs({ url, directUrl, schema = defaultSchema, onError }: JobsConnectionOptions): Promise<JobsConnection> {
   const pool = openSmallPool({ url, max: connectionsMax, applicationName, timeLimitMs, schema, onIdleError: onError });
   const executeSql: Db["executeSql"] = (text, values) => runOn(pool, text, values);
@@ -41,14 +41,14 @@ export async function connectJobs({ url, directUrl, schema = defaultSchema, onEr
   };
 }
 
-/** Scripts of pg-boss that are a transaction of their own. */
+/** Scripts of pg-boss with their own transaction. */
 const script = /^\s*BEGIN;([\s\S]*)COMMIT;\s*$/i;
 
 async function runOn(pool: SettledPool, text: string, values: unknown[] | undefined): Promise<{ rows: unknown[] }> {
   const connection = await pool.connect();
   try {
     const body = script.exec(text)?.[1];
-    // Of several statements pg-boss reads the list of their results, as from its own pool.
+    // For several statements pg-boss expects the list of their results, as from its own pool.
     return (body === undefined ? await connection.query(text, values) : await connection.script(body)) as { rows: unknown[] };
   } finally {
     connection.release();
@@ -60,7 +60,7 @@ interface Listener extends Required<Pick<Db, "listen">> {
   close(): Promise<void>;
 }
 
-/** pg-boss's own listener, which subscribes again after a lost connection. Its pool makes no connection: nothing is asked of it. */
+/** pg-boss's own listener, which resubscribes after a lost connection. Its pool opens no connection, because it runs no query. */
 async function openListener(url: string, onError: (error: Error) => void): Promise<Listener> {
   const boss = new PgBoss({
     connectionString: url,

@@ -2,12 +2,12 @@ import type { Logger } from "pino";
 import type { Instrumentation } from "../database/instrumented.ts";
 import type { Jobs } from "./jobs.ts";
 
-/** Beside the payload's own fields, none of which has such a name. */
+/** A field added to the payload; no payload has a field of this name. */
 const traceField = "$traceparent";
 
 /**
- * Jobs that are measured, go on in the trace of the command that enqueued them, and leave a line of the log
- * each: at `warn` why one failed, for the queue tells nobody while it still tries.
+ * Jobs that are measured, continue the trace of the command that enqueued them, and write one log line
+ * each: a failure at `warn`, because the queue does not report failures that it retries.
  */
 export const instrumentedJobs = (jobs: Jobs, { metrics, tracer, logger }: Instrumentation & { readonly logger: Logger }): Jobs => ({
   queues: jobs.queues,
@@ -25,7 +25,7 @@ export const instrumentedJobs = (jobs: Jobs, { metrics, tracer, logger }: Instru
     return jobs.work({
       ...job,
       async handle(received) {
-        // Also where this process traces nothing: another one may have enqueued it.
+        // Removed even if this process does not trace, because another one may have added it.
         const { [traceField]: parent, ...payload } = received as Record<string, unknown>;
         const began = performance.now();
         const ended = (outcome: string): number => {
@@ -34,7 +34,7 @@ export const instrumentedJobs = (jobs: Jobs, { metrics, tracer, logger }: Instru
           return Math.round(milliseconds * 10) / 10;
         };
         const attributes = { "gatehouse.module": "background", "gatehouse.operation": job.name, "messaging.operation.type": "process" };
-        // In the span, whose ids a line carries.
+        // Logged within the span, so that the line has its ids.
         await tracer.span(`job ${job.name}`, { kind: "consumer", parent: parent as string | undefined, attributes }, async () => {
           try {
             await job.handle(payload as typeof received);

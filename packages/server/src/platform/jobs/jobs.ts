@@ -2,35 +2,35 @@ import type { WriteHandle } from "../database/database.ts";
 import type { DeadLetters } from "../dead-letters.ts";
 
 /**
- * The jobs port: work that is done later, at least once, by any process with the worker's role.
- * A handler must be idempotent, or say in its `stage` how far an attempt got.
+ * The jobs port: work that is done later, at least once, by any process with the worker role.
+ * A handler must be idempotent, or record in its `stage` how far an attempt got.
  */
 export interface Jobs {
-  /** Begins to work on `job`'s queue. */
+  /** Starts to process the queue of `job`. */
   work<Payload extends object>(job: Job<Payload>): Promise<void>;
-  /** Takes no further job until `resume`; jobs under way go on. */
+  /** Takes no further job until `resume`; running jobs continue. */
   suspend(): Promise<void>;
   resume(): Promise<void>;
   /** Records a job in the caller's transaction: it exists if and only if the transaction commits. */
   enqueue<Payload extends object>(tx: WriteHandle, job: JobName<Payload>, payload: Payload): Promise<void>;
   /** The names of all queues. */
   readonly queues: readonly string[];
-  /** The jobs of a queue that were given up after their last try. */
+  /** The jobs of a queue that failed their last attempt. */
   deadLetters(queue: string): DeadLetters;
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What an enqueuer must know of a job: its queue and the type of its payload. */
+/** What is needed to enqueue a job: its queue and the type of its payload. */
 export interface JobName<Payload extends object> {
   readonly name: string;
-  /** Never set; carries the payload's type. */
+  /** Never set; only declares the payload's type. */
   readonly payload?: Payload;
-  /** Set where the queue's default retries are not enough; its row in the table of policies has the reason. */
+  /** Set if the queue's default retries are insufficient; its row in the policies table has the reason. */
   readonly retry?: JobRetrySchedule;
 }
 
-/** Retries of a job that fails. The pause before them doubles, with jitter, from the first to the longest. */
+/** Retries of a failed job. The pause doubles, with jitter, from the first to the longest. */
 export interface JobRetrySchedule {
   readonly times: number;
   readonly firstPauseSeconds: number;

@@ -2,19 +2,19 @@ import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { AnyTables } from "../database/database.ts";
 
 /**
- * Sets times of the job queue that lie in the future to now, and returns in how many rows. A clock that was ahead, of the database or
- * of an embedded server, leaves them: pg-boss would run no schedule, and a job would wait, until that time has come.
+ * Sets future times of the job queue to now, and returns in how many rows. A clock that was ahead, of the database or
+ * of an embedded server, leaves such times: until then pg-boss would run no schedule, and jobs would wait.
  */
 export const bringTimesBack = (owner: Kysely<AnyTables>): Promise<number> =>
   owner.transaction().execute(async (tx) => {
     let rows = 0;
-    // `cron_on`, `monitor_on`, `maintain_on` and their like: when something was last done.
+    // `cron_on`, `monitor_on`, `maintain_on` and similar: the times of the last runs.
     for (const table of ["version", "queue"]) {
       const columns = await timesOf(tx, table);
       if (columns.length > 0) rows += await updated(tx, table, columns, sql`true`);
     }
     if ((await timesOf(tx, "job")).length === 0) return rows;
-    // A job that is to wait (a retry, a delay) starts later than it was made; one that was made in the future is to start now.
+    // A delayed job starts later than it was created, so only jobs with a creation time in the future are set to start now.
     return rows + (await updated(tx, "job", ["start_after"], sql`created_on > now() and state::text in ('created', 'retry')`));
   });
 

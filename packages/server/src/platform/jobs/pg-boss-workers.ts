@@ -5,18 +5,18 @@ import { NonRetryableError } from "../non-retryable-error.ts";
 import type { Job } from "./jobs.ts";
 
 /**
- * A notification wakes a worker at once. It looks by itself this often for what is not notified of: a try that is due
- * again, or what a lost notification hid.
+ * A notification wakes a worker at once. It also polls at this interval, for jobs without a notification: a retry that is due,
+ * or a job whose notification was lost.
  */
-const looksEverySeconds = 2;
-const looks = {
-  pollingIntervalSeconds: looksEverySeconds,
-  notifyPollingIntervalSeconds: looksEverySeconds,
+const pollingSeconds = 2;
+const workOptions = {
+  pollingIntervalSeconds: pollingSeconds,
+  notifyPollingIntervalSeconds: pollingSeconds,
   batchSize: 1,
   perJobResults: true,
 } as const;
 
-/** The workers of a process, one a queue; suspended and resumed together. */
+/** The workers of a process, one per queue, which are suspended and resumed together. */
 export class Workers {
   readonly #boss: PgBoss;
   readonly #logger: Logger;
@@ -47,9 +47,9 @@ export class Workers {
 
   async #begin<Payload extends object>(job: Job<Payload>): Promise<void> {
     const worker: { id?: string } = {};
-    worker.id = await this.#boss.work<Payload>(job.name, looks, async ([received]) => {
+    worker.id = await this.#boss.work<Payload>(job.name, workOptions, async ([received]) => {
       if (!received) return [];
-      // Where one was found there may be another: a transaction that enqueues many notifies once.
+      // There may be another job: a transaction that enqueues many notifies once.
       if (worker.id !== undefined) this.#boss.notifyWorker(worker.id);
       try {
         await job.handle(received.data ?? ({} as Payload));
@@ -58,7 +58,7 @@ export class Workers {
         // Returned, not thrown: pg-boss would store the error with its stack, and could not store a text with NUL.
         const output = { message: failureText(error) };
         if (!(error instanceof NonRetryableError)) return [{ id: received.id, status: "failed", output }];
-        this.#logger.error({ err: error, job: job.name }, "a job was given up: no other try can help");
+        this.#logger.error({ err: error, job: job.name }, "a job has failed for good: no retry can help");
         return [{ id: received.id, status: "deadletter", output }];
       }
     });

@@ -12,7 +12,7 @@ import { pgBossJobs } from "./pg-boss.ts";
 
 jobsConformance("pg-boss on PGlite", () => pgBossOn(() => freshPglite([])));
 
-it("sets times that a clock which was ahead has left in the queue to now, at the next start", async () => {
+it("future times in the job queue, left by a clock that was ahead, are set to now at the next start", async () => {
   const fresh = await freshPglite([]);
   const { database } = fresh;
   const begin = () => pgBossJobs(database, ["mails"], silent, { url: fresh.url, works: true });
@@ -35,10 +35,10 @@ it("sets times that a clock which was ahead has left in the queue to now, at the
   await fresh.close();
 });
 
-it("deletes a queue of an earlier release with its schedule and its jobs, once a process works", async () => {
+it("a queue of an earlier release is deleted with its schedule and jobs once a process works on jobs", async () => {
   const fresh = await freshPglite([]);
   const { database } = fresh;
-  const earlier = await pgBossJobs(database, ["former-name", "kept"], silent, { url: fresh.url, works: true });
+  const earlier = await pgBossJobs(database, ["former-name", "current"], silent, { url: fresh.url, works: true });
   await earlier.work({ name: "former-name", schedule: "41 * * * *", handle: async () => {} });
   await earlier.suspend();
   await database.transact(everyTenant, (tx) => earlier.enqueue(tx, { name: "former-name" }, {}));
@@ -50,15 +50,15 @@ it("deletes a queue of an earlier release with its schedule and its jobs, once a
         union all select 'job' from jobs.job where name = 'former-name'`.execute(database.owner)
     ).rows.map(({ found }) => found);
   const options = { url: fresh.url, retired: ["former-name", "never-there"] };
-  await (await pgBossJobs(database, ["kept"], silent, { ...options, works: false })).close();
+  await (await pgBossJobs(database, ["current"], silent, { ...options, works: false })).close();
   expect(await left()).toEqual(["queue", "schedule", "job"]);
-  await (await pgBossJobs(database, ["kept"], silent, { ...options, works: true })).close();
+  await (await pgBossJobs(database, ["current"], silent, { ...options, works: true })).close();
   expect(await left()).toEqual([]);
   await fresh.close();
 });
 
-// Several processes and logins: what one embedded connection cannot prove.
-describeOnPostgresql("on a server", () => {
+// Needs several processes and logins, which embedded storage does not have.
+describeOnPostgresql("the job queue on PostgreSQL", () => {
   jobsConformance("pg-boss on PostgreSQL", () => pgBossOn(() => freshPostgresql([])));
   jobsConformance("pg-boss on PostgreSQL with a plain login", () => pgBossOn(() => freshPostgresql([], "plain")));
 
@@ -72,7 +72,7 @@ describeOnPostgresql("on a server", () => {
   };
 
   it(
-    "comes up in several processes that start on an empty database at the same moment",
+    "starts in several processes concurrently on an empty database",
     () =>
       withDatabase(async (fresh) => {
         const queues = ["one", "two", "three"];
@@ -89,7 +89,7 @@ describeOnPostgresql("on a server", () => {
   );
 
   it(
-    "does each job in one of several processes",
+    "runs each job in one of several processes",
     () =>
       withDatabase(async (fresh) => {
         const done: number[] = [];
@@ -109,17 +109,17 @@ describeOnPostgresql("on a server", () => {
   );
 
   it(
-    "goes on by itself, and loses no job, after the database was away",
+    "continues by itself without losing a job after a database outage",
     () =>
       withDatabase(async (fresh) => {
         const wire = await wireTo(fresh.url as string);
-        const jobs = await pgBossJobs(fresh.database, ["kept"], silent, { url: wire.url, works: true });
+        const jobs = await pgBossJobs(fresh.database, ["current"], silent, { url: wire.url, works: true });
         const done: object[] = [];
-        await jobs.work({ name: "kept", handle: async (payload) => void done.push(payload) });
-        await fresh.database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: "kept" }, { n: 1 }));
+        await jobs.work({ name: "current", handle: async (payload) => void done.push(payload) });
+        await fresh.database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: "current" }, { n: 1 }));
         await eventually(() => done).toEqual([{ n: 1 }]);
         await wire.cut();
-        await fresh.database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: "kept" }, { n: 2 }));
+        await fresh.database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: "current" }, { n: 2 }));
         await wire.mend();
         await eventually(() => done).toEqual([{ n: 1 }, { n: 2 }]);
         await jobs.close();
@@ -129,21 +129,21 @@ describeOnPostgresql("on a server", () => {
   );
 
   it(
-    "takes up a job whose process has ended without a word",
+    "takes over a job whose process was killed",
     () =>
       withDatabase(async (fresh) => {
         const start = () => pgBossJobs(fresh.another(2), ["orphaned"], silent, { url: fresh.url, works: true });
         const enqueuing = await start();
         await fresh.database.transact(everyTenant, (tx) => enqueuing.enqueue(tx, { name: "orphaned" }, { n: 1 }));
         await enqueuing.close();
-        // As a process leaves it that is killed a while after it has fetched the job.
+        // The state that a process leaves that was killed after it has fetched the job.
         const { numAffectedRows } = await sql`update jobs.job set state = 'active', started_on = now() - interval '20 seconds',
           heartbeat_on = now() - interval '20 seconds' where name = 'orphaned'`.execute(fresh.database.owner);
         expect(numAffectedRows).toBe(1n);
         const done: object[] = [];
         const jobs = await start();
         await jobs.work({ name: "orphaned", handle: async (payload) => void done.push(payload) });
-        // A look every ten seconds, and the pause before a second try.
+        // Supervision every ten seconds, and the pause before a second attempt.
         await expect.poll(() => done, { timeout: 45_000, interval: 50 }).toEqual([{ n: 1 }]);
         await jobs.close();
       }),
@@ -151,15 +151,15 @@ describeOnPostgresql("on a server", () => {
   );
 
   it(
-    "keeps a job from other connections until its transaction has committed",
+    "hides a job from other connections until its transaction has committed",
     () =>
       withDatabase(async (fresh) => {
-        const jobs = await pgBossJobs(fresh.database, ["held"], silent, { url: fresh.url, works: true });
+        const jobs = await pgBossJobs(fresh.database, ["uncommitted"], silent, { url: fresh.url, works: true });
         const done: object[] = [];
-        await jobs.work({ name: "held", handle: async (payload) => void done.push(payload) });
+        await jobs.work({ name: "uncommitted", handle: async (payload) => void done.push(payload) });
         await fresh.database.transact(everyTenant, async (tx) => {
-          await jobs.enqueue(tx, { name: "held" }, { n: 1 });
-          const { rows } = await sql`select 1 from jobs.job where name = 'held'`.execute(fresh.database.owner);
+          await jobs.enqueue(tx, { name: "uncommitted" }, { n: 1 });
+          const { rows } = await sql`select 1 from jobs.job where name = 'uncommitted'`.execute(fresh.database.owner);
           expect(rows).toEqual([]);
           expect(done).toEqual([]);
         });

@@ -13,23 +13,23 @@ import { grantJobs, jobsSchema, jobsSchemaState } from "./schema.ts";
 /** Retries of a failed job and their first pause; pauses double, so the last try is an hour and a half later. */
 const retryDefault = { retryLimit: 10, retryDelay: 5, retryBackoff: true } as const;
 /**
- * A process that works on a job says so twice in this time. One that was killed does not, and another takes the job up: without it a
- * job would wait for pg-boss's expiry, a quarter of an hour.
+ * A process that works on a job sends two heartbeats in this time. Without them another process takes the job over. Without this setting, a
+ * job of a killed process would wait for pg-boss's expiry, a quarter of an hour.
  */
 const heartbeatSeconds = 15;
-/** How often such jobs are looked for; every few seconds, because a person waits for a mail. */
-const looksForLostEverySeconds = 10;
+/** How often such jobs are searched; every few seconds, because a person waits for a mail. */
+const supervisionSeconds = 10;
 
 export interface JobsOptions {
-  /** Of PostgreSQL; undefined where the database is embedded. */
+  /** PostgreSQL's address; undefined if the database is embedded. */
   readonly url: string | undefined;
-  /** An address of the same database that gives a session, where `url` is a pooler's. */
+  /** An address of the same database with session support, if `url` is a pooler's. */
   readonly directUrl?: string | undefined;
   /** The schema of the product's tables. */
   readonly schema?: string | undefined;
-  /** Queues of earlier releases. A process that works on jobs deletes them, so that no schedule fills what nobody empties. */
+  /** Queues of earlier releases. A process that works on jobs deletes them, so that no schedule fills a queue without a worker. */
   readonly retired?: readonly string[];
-  /** Whether this process works on jobs. One that does not only enqueues: it neither listens nor supervises. */
+  /** Whether this process works on jobs. Otherwise it only enqueues, and neither listens nor supervises. */
   readonly works: boolean;
 }
 
@@ -38,8 +38,8 @@ export interface JobsOptions {
 export type Queue = string | JobName<any>;
 
 /**
- * pg-boss on either database. `queues` are all queues of the product: made at start, so that every role can enqueue. Where the login may
- * change the queue's schema it is brought to this release's version; where not, it must have that version already.
+ * The jobs port with pg-boss on either database. `queues` are all queues of the product, created at start, so that every role can enqueue.
+ * If the login may change the queue's schema, it is migrated to this release's version; otherwise it must have that version already.
  */
 export async function pgBossJobs(database: Database, queues: readonly Queue[], logger: Logger, options: JobsOptions): Promise<Jobs> {
   const { works, retired = [] } = options;
@@ -56,14 +56,14 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
     useListenNotify: works && backend.listens,
     supervise: works,
     schedule: works,
-    superviseIntervalSeconds: looksForLostEverySeconds,
-    monitorIntervalSeconds: looksForLostEverySeconds,
+    superviseIntervalSeconds: supervisionSeconds,
+    monitorIntervalSeconds: supervisionSeconds,
   });
   boss.on("error", report);
   boss.on("warning", (warning) => logger.debug({ warning }, "the job queue warns"));
   try {
     const broughtBack = works ? await bringTimesBack(database.owner) : 0;
-    if (broughtBack > 0) logger.warn({ rows: broughtBack }, "times of the job queue that lay in the future were set to now");
+    if (broughtBack > 0) logger.warn({ rows: broughtBack }, "future times of the job queue were set to now");
     await boss.start();
     await createQueues(boss, declared);
     if (works) for (const name of retired) await boss.deleteQueue(name);
@@ -90,17 +90,17 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
     },
     queues: names,
     deadLetters: (queue) => failedJobs(database, boss, queue),
-    // On the queue's own connections, of which the database's ping says nothing.
+    // Checks the queue's own connections, which the database's ping does not use.
     ping: async () => void (await boss.schemaVersion()),
     close() {
-      // Once: a second stop waits for ever for what the first has ended.
+      // Only once: a second stop would wait forever.
       stopped ??= boss.stop({ graceful: true, timeout: 5_000 }).then(() => backend.close());
       return stopped;
     },
   };
 }
 
-/** How pg-boss reaches the database, and what is to be closed after it. */
+/** Opens pg-boss's connection to the database, which is closed after it. */
 async function openBackend(database: Database, { url, directUrl, schema }: JobsOptions, onError: (error: unknown) => void) {
   if (database.kind === "pglite") {
     const { pglite } = database as EmbeddedDatabase;
@@ -117,15 +117,15 @@ const retryOf = ({ times, firstPauseSeconds, longestPauseSeconds }: JobRetrySche
   retryDelayMax: longestPauseSeconds,
 });
 
-/** Answers to no job: version 4 and variant as RFC 9562 wants them, and otherwise zeros. */
+/** The id of no job: zeros with the version and variant of RFC 9562. */
 const noJob = "00000000-0000-4000-8000-000000000000";
 
 /**
- * Makes the queues that are missing, and lets pg-boss know each of them. It would otherwise look a queue up at its first
- * job, on its own connection, which on the embedded database waits for the transaction that enqueues, forever.
+ * Creates missing queues, and makes pg-boss cache each of them. Otherwise it would look a queue up at its first
+ * job, on its own connection, which on the embedded database waits forever for the enqueuing transaction.
  */
 async function createQueues(boss: PgBoss, queues: readonly JobName<object>[]): Promise<void> {
-  // What pg-boss found at its own start it knows.
+  // pg-boss has cached the queues that existed at its start.
   const present = new Map((await boss.getQueues()).map((queue) => [queue.name, queue]));
   for (const { name, retry: schedule } of queues) {
     const queue = present.get(name);

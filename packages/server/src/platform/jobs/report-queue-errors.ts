@@ -1,10 +1,10 @@
 import type { Logger } from "pino";
 import { isUnavailable } from "../database/driver-errors.ts";
 
-/** Each worker looks for jobs every two seconds: ten lines a second, onto a disk that may be the full one. */
+/** Each worker polls every two seconds: unlimited, that would be ten lines per second, perhaps onto the full disk. */
 const unavailableEveryMs = 60_000;
 
-/** Logs errors of the job queue; that the database is away or read-only once a minute. */
+/** Logs errors of the job queue; an unavailable or read-only database at most once per minute. */
 export function reportQueueErrors(logger: Logger): (error: unknown) => void {
   let reportedAt = Number.NEGATIVE_INFINITY;
   return (error) => {

@@ -1,18 +1,18 @@
 import { createRequire } from "node:module";
 import { type Kysely, sql } from "kysely";
-import { whereApplicationRole } from "../database/application-role.ts";
+import { ifApplicationRole } from "../database/application-role.ts";
 import type { AnyTables } from "../database/database.ts";
 import { type LoginFacts, type Unmet, unmetByTables } from "../database/requirements.ts";
 import { applicationRole } from "../database/scoped.ts";
 import { quotedName } from "../database/session.ts";
 
-/** Where the job queue has its tables: a schema of its own, whichever the product's is. */
+/** The separate schema of the job queue's tables, whatever the product's schema is. */
 export const jobsSchema = "jobs";
 
-/** The queue's schema as this login finds it. */
+/** The state of the queue's schema for this login. */
 export interface JobsSchemaState {
   readonly present: boolean;
-  /** Whether this login may make it, or bring it to another version. */
+  /** Whether this login may create or migrate it. */
   readonly mayChange: boolean;
 }
 
@@ -26,10 +26,10 @@ export async function jobsSchemaState(db: Kysely<AnyTables>): Promise<JobsSchema
   return rows[0] as JobsSchemaState;
 }
 
-/** The version of the queue's schema that this release's pg-boss works on. */
+/** The version of the queue's schema that this release's pg-boss needs. */
 const versionNeeded: number = createRequire(import.meta.url)("pg-boss/package.json").pgboss.schema;
 
-/** Whether the queue's schema is there in the version that this release works on. Needs the right to read it. */
+/** Whether the queue's schema exists in the version that this release needs. Needs the privilege to read it. */
 export async function isJobsSchemaCurrent(db: Kysely<AnyTables>): Promise<boolean> {
   const { rows: tables } = await sql<{ present: boolean }>`
     select exists (select from pg_tables where schemaname = ${jobsSchema} and tablename = 'version') as present`.execute(db);
@@ -38,7 +38,7 @@ export async function isJobsSchemaCurrent(db: Kysely<AnyTables>): Promise<boolea
   return (rows[0]?.version ?? 0) >= versionNeeded;
 }
 
-/** What the login lacks to work with the job queue. */
+/** Unmet requirements of the job queue on the login. */
 export async function unmetByJobs(db: Kysely<AnyTables>, facts: LoginFacts): Promise<readonly Unmet[]> {
   const { present, mayChange } = await jobsSchemaState(db);
   if (mayChange) return [];
@@ -65,8 +65,8 @@ export async function unmetByJobs(db: Kysely<AnyTables>, facts: LoginFacts): Pro
   ];
 }
 
-/** Lets the application's role work with the queue's tables, where there is such a role. */
+/** Grants the application role access to the queue's tables, if the role exists. */
 export async function grantJobs(db: Kysely<AnyTables>): Promise<void> {
-  await whereApplicationRole(db, `grant usage on schema ${jobsSchema} to ${applicationRole}`);
-  await whereApplicationRole(db, `grant select, insert, update, delete on all tables in schema ${jobsSchema} to ${applicationRole}`);
+  await ifApplicationRole(db, `grant usage on schema ${jobsSchema} to ${applicationRole}`);
+  await ifApplicationRole(db, `grant select, insert, update, delete on all tables in schema ${jobsSchema} to ${applicationRole}`);
 }

@@ -35,7 +35,7 @@ it.each<[string, KafkaAddress]>([
     `kafkas://${credentials}@one?mechanism=PLAIN`,
     { nodes: [{ host: "one", port: 9092 }], tls: true, sasl: { mechanism: "PLAIN", ...user } },
   ],
-])("reads %s", (text, expected) => {
+])("the Kafka address %s is parsed", (text, expected) => {
   expect(parseKafkaAddress(text)).toEqual(expected);
 });
 
@@ -49,19 +49,19 @@ it.each([
   // A user without a password, and a password without a user.
   "kafkas://user@one",
   "kafkas://:password@one",
-  // What nothing is done with would be a silent mistake.
+  // An ignored parameter would hide a mistake.
   "kafkas://one?mechanism=PLAIN",
   `kafkas://${credentials}@one?ssl=true`,
   `kafkas://${credentials}@one?mechanism=PLAIN&mechanism=SCRAM-SHA-256`,
   `kafkas://${credentials}@one?mechanism=OAUTHBEARER`,
   "kafkas://user:%E0%A4%A@one",
-  // The password would cross the network as it is.
+  // The password would be sent in plaintext.
   `kafka://${credentials}@one?mechanism=PLAIN`,
-])("reads nothing from %s", (text) => {
+])("the Kafka address %s is rejected", (text) => {
   expect(parseKafkaAddress(text)).toBeUndefined();
 });
 
-it("asks for a certificate, by the cluster's name where it has one, and leaves what is not asked for away", () => {
+it("the Kafka client's options request TLS with the cluster's name, and omit options that are not set", () => {
   const of = (text: string, ca?: string) => kafkaConnection(parseKafkaAddress(text) as KafkaAddress, 1_000, ca);
   expect(of("kafka://one")).toEqual({ clientId: "gatehouse", bootstrapBrokers: [{ host: "one", port: 9092 }], timeout: 1_000, retries: 1 });
   expect(of("kafkas://one", "PEM")).toMatchObject({ tls: { ca: "PEM" }, tlsServerName: true });

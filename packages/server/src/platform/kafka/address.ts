@@ -1,8 +1,8 @@
-/** The mechanisms by which the product names itself to Kafka (SASL), by Kafka's names. */
+/** The SASL mechanisms for authentication to Kafka, by Kafka's names. */
 export const saslMechanisms = ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] as const;
 export type SaslMechanism = (typeof saslMechanisms)[number];
 
-/** Where a Kafka cluster is, and how it is spoken to. */
+/** The address of a Kafka cluster, and how to connect to it. */
 export interface KafkaAddress {
   readonly nodes: readonly KafkaNode[];
   readonly tls: boolean;
@@ -14,21 +14,21 @@ export interface KafkaNode {
   readonly port: number;
 }
 
-/** What {@link parseKafkaAddress} reads, in the words of a message about a wrong one. */
+/** The form that {@link parseKafkaAddress} accepts, for error messages. */
 export const kafkaAddressForm =
   "kafka://[user:password@]host[:port],host[:port][?mechanism=…] (kafkas:// for TLS; the mechanism is SCRAM-SHA-512, " +
   "SCRAM-SHA-256, or over TLS PLAIN)";
 
-// Several hosts with their ports are no URL to Node, so the parts are taken apart here.
+// Node does not parse a URL with several hosts, so it is parsed here.
 const form = /^kafka(s?):\/\/(?:([^:@/?#\s]+):([^:@/?#\s]+)@)?([^@/?#\s]+)\/?(?:\?([^#\s]*))?$/;
-/** Kafka's own port; those who listen with TLS beside it say another. */
+/** Kafka's default port; TLS listeners usually have another one. */
 const portDefault = 9_092;
 
-/** The address that `text` writes; undefined where it writes none. User and password are percent-encoded, as in every address. */
+/** Parses an address; undefined if `text` is invalid. User and password are percent-encoded, as in every URL. */
 export function parseKafkaAddress(text: string): KafkaAddress | undefined {
-  const parts = form.exec(text);
-  if (parts === null) return undefined;
-  const [, s, username, password, hosts, query = ""] = parts as unknown as [string, string, string?, string?, string?, string?];
+  const match = form.exec(text);
+  if (match === null) return undefined;
+  const [, s, username, password, hosts, query = ""] = match as unknown as [string, string, string?, string?, string?, string?];
   const tls = s === "s";
   const nodes = (hosts as string).split(",").map(parseNode);
   const sasl = parseSasl(username, password, query, tls);
@@ -36,8 +36,8 @@ export function parseKafkaAddress(text: string): KafkaAddress | undefined {
 }
 
 /**
- * Without a word about it, the strongest mechanism that Kafka has for passwords. PLAIN hands the password over as it is, so it is
- * taken over TLS only: whoever listens on the way could otherwise publish in the product's name.
+ * By default, the strongest mechanism that Kafka has for passwords. PLAIN sends the password in plaintext, so it is
+ * accepted over TLS only: an eavesdropper could otherwise publish as the product.
  */
 function parseSasl(
   username: string | undefined,
@@ -47,10 +47,10 @@ function parseSasl(
 ): KafkaAddress["sasl"] | "wrong" {
   const parameters = new URLSearchParams(query);
   if ([...parameters.keys()].some((name) => name !== "mechanism")) return "wrong";
-  const [asked, ...more] = parameters.getAll("mechanism");
+  const [requested, ...more] = parameters.getAll("mechanism");
   if (more.length > 0) return "wrong";
-  if (username === undefined || password === undefined) return asked === undefined ? undefined : "wrong";
-  const mechanism = saslMechanisms.find((known) => known === (asked ?? saslMechanisms[0]).toUpperCase());
+  if (username === undefined || password === undefined) return requested === undefined ? undefined : "wrong";
+  const mechanism = saslMechanisms.find((known) => known === (requested ?? saslMechanisms[0]).toUpperCase());
   const credentials = [decoded(username), decoded(password)];
   if (mechanism === undefined || (mechanism === "PLAIN" && !tls) || credentials.includes(undefined)) return "wrong";
   return { mechanism, username: credentials[0] as string, password: credentials[1] as string };

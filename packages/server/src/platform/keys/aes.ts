@@ -2,20 +2,20 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:cr
 import { LRUCache } from "lru-cache";
 import { type KeyRing, MasterKeyAbsent, unnamedKey } from "./keys.ts";
 
-/** Values that name no key, from before keys could be changed. They are decrypted, never made. */
+/** Values without a key name, from before key rotation existed. They are decrypted, never created. */
 const firstFormat = "g1";
 const format = "g2";
 const nonceBytes = 12;
 const tagBytes = 16;
 export const masterKeyBytes = 32;
-/** 48 bits tell the few keys of an installation apart and give nothing of the key away: they are derived, too. */
+/** 48 bits distinguish the few keys of an installation. They are derived, so they reveal nothing about the key. */
 const nameBytes = 6;
 const derivedMax = 1_000;
 
 /**
  * AES-256-GCM under a key derived from the master key for each purpose (HKDF-SHA-256, RFC 5869), so that what was
- * encrypted for one purpose does not decrypt for another. Text form: `g2.<name of the key>.<base64url of nonce, tag, ciphertext>`;
- * what stands before the ciphertext is authenticated with it, so a value has one text. `others` decrypt and do not encrypt.
+ * encrypted for one purpose does not decrypt for another. Text form: `g2.<name of the key>.<base64url of nonce, tag, ciphertext>`.
+ * The prefix is authenticated with the ciphertext, so a value has exactly one text. `others` decrypt and do not encrypt.
  */
 export function aesKeys(masterKey: Buffer, others: readonly Buffer[] = []): KeyRing {
   const current = masterKeyName(masterKey);
@@ -34,7 +34,7 @@ export function aesKeys(masterKey: Buffer, others: readonly Buffer[] = []): KeyR
       return prefix + Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url");
     },
     decrypt(ciphertext, purpose) {
-      const { prefix, name, bytes } = partsOf(ciphertext);
+      const { prefix, name, bytes } = parse(ciphertext);
       if (name !== unnamedKey) return decrypted(bytes, (keys.get(name) ?? missing(name))(purpose), prefix);
       let failure: unknown;
       for (const derive of keys.values()) {
@@ -46,7 +46,7 @@ export function aesKeys(masterKey: Buffer, others: readonly Buffer[] = []): KeyR
       }
       throw failure;
     },
-    encryptedBy: (ciphertext) => partsOf(ciphertext).name,
+    encryptedBy: (ciphertext) => parse(ciphertext).name,
     checkOf: (name) => checks.get(name),
     derive: (purpose) => [...keys].map(([name, derive]) => ({ name, key: derive(purpose) })),
   };
@@ -56,7 +56,7 @@ type Derive = (purpose: string) => Buffer;
 
 function derivedFrom(masterKey: Buffer): Derive {
   if (masterKey.length !== masterKeyBytes) throw new Error(`a master key has ${masterKeyBytes} bytes, not ${masterKey.length}`);
-  // Some purposes name a list and who looks at it: there are more than should be remembered.
+  // Some purposes name a list and its viewer, so not all derived keys are cached.
   const derived = new LRUCache<string, Buffer>({ max: derivedMax });
   return (purpose) => {
     const known = derived.get(purpose);
@@ -67,7 +67,7 @@ function derivedFrom(masterKey: Buffer): Derive {
   };
 }
 
-/** What a master key is called in the values that it encrypts, and by `gatehouse keys status`. */
+/** The name of a master key in the values that it encrypts, and in `gatehouse keys status`. */
 export const masterKeyName = (masterKey: Buffer): string => derivedText(masterKey, "name of the key", nameBytes);
 
 const derivedText = (masterKey: Buffer, purpose: string, bytes: number): string =>
@@ -84,21 +84,21 @@ function missing(name: string): never {
   throw new MasterKeyAbsent(name);
 }
 
-interface Parts {
+interface ParsedValue {
   readonly prefix: string;
   readonly name: string;
   readonly bytes: Buffer;
 }
 
-/** One value has one text: what decodes to the same bytes but is written differently was not encrypted here. */
-function partsOf(ciphertext: string): Parts {
-  const parts = ciphertext.split(".");
-  const body = parts.at(-1) as string;
+/** Rejects a text that decodes to the same bytes but is written differently, so that a value has exactly one text. */
+function parse(ciphertext: string): ParsedValue {
+  const segments = ciphertext.split(".");
+  const body = segments.at(-1) as string;
   const bytes = Buffer.from(body, "base64url");
-  const named = parts.length === 3 && parts[0] === format && parts[1] !== "";
-  const unnamed = parts.length === 2 && parts[0] === firstFormat;
+  const named = segments.length === 3 && segments[0] === format && segments[1] !== "";
+  const unnamed = segments.length === 2 && segments[0] === firstFormat;
   if (!(named || unnamed) || bytes.length < nonceBytes + tagBytes || bytes.toString("base64url") !== body) {
     throw new Error("not an encrypted value");
   }
-  return { prefix: ciphertext.slice(0, ciphertext.length - body.length), name: named ? (parts[1] as string) : unnamedKey, bytes };
+  return { prefix: ciphertext.slice(0, ciphertext.length - body.length), name: named ? (segments[1] as string) : unnamedKey, bytes };
 }

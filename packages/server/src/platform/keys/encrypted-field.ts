@@ -1,6 +1,6 @@
 /**
- * Where encrypted values are kept, declared beside the code that encrypts them: a column of a table, or a field in the payload of
- * a queue's jobs. A rotation of the master key goes through all of them, and so does an import.
+ * Where encrypted values are stored, declared next to the code that encrypts them: a column of a table, or a field in the payload of
+ * a queue's jobs. A rotation of the master key and an import process all of them.
  */
 export type EncryptedField = EncryptedColumn | EncryptedPayload;
 
@@ -9,7 +9,7 @@ export interface EncryptedColumn {
   /** The columns of the primary key: they page through the table. */
   readonly key: readonly string[];
   readonly column: string;
-  /** What the values are encrypted for; where each is bound to its own row, from the row's key. */
+  /** The encryption purpose of the values; a function of the row's key if each value is bound to its row. */
   readonly purpose: string | ((key: readonly string[]) => string);
 }
 
@@ -22,5 +22,5 @@ export interface EncryptedPayload {
 export const purposeOf = ({ purpose }: EncryptedField, key: readonly string[]): string =>
   typeof purpose === "string" ? purpose : purpose(key);
 
-export const nameOf = (place: EncryptedField): string =>
-  "table" in place ? `${place.table}.${place.column}` : `jobs ${place.queue}.${place.field}`;
+export const nameOf = (field: EncryptedField): string =>
+  "table" in field ? `${field.table}.${field.column}` : `jobs ${field.queue}.${field.field}`;

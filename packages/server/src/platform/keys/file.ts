@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { StartRefused } from "../start-refused.ts";
 import { masterKeyBytes } from "./aes.ts";
 
-/** The key that encrypts, and those that decrypt beside it. */
+/** The key that encrypts, and further keys that only decrypt. */
 export interface MasterKeys {
   readonly current: Buffer;
   readonly others: readonly Buffer[];
@@ -12,13 +12,13 @@ export interface MasterKeys {
 
 /** The file with the key that encrypts. */
 export const masterKeyFile = (dataDir: string): string => join(dataDir, "master.key");
-/** While a rotation is under way: the keys before, one a line, newest first. */
+/** During a rotation: the previous keys, one per line, newest first. */
 const olderKeysFile = (dataDir: string): string => join(dataDir, "master.key.old");
 
-/** The master key in the data directory, made where there is none. `memory` keeps none. */
+/** The master key in the data directory, generated if there is none. `memory` stores none. */
 export const masterKeyFromFile = (dataDir: string): Buffer => masterKeysFromFiles(dataDir)?.current ?? makeMasterKey(dataDir);
 
-/** The master key of the data directory with those that a rotation has not done with yet; undefined where there is none. */
+/** The master key of the data directory and the older ones of an unfinished rotation; undefined if there is none. */
 export function masterKeysFromFiles(dataDir: string): MasterKeys | undefined {
   const file = masterKeyFile(dataDir);
   if (dataDir === "memory" || !existsSync(file)) return undefined;
@@ -28,7 +28,7 @@ export function masterKeysFromFiles(dataDir: string): MasterKeys | undefined {
   return { current, others: older.map((line) => decodeMasterKey(line, olderFile)) };
 }
 
-/** Makes the master key of a new installation (`master.key`, 0600), whole or not at all. `memory` keeps none. */
+/** Generates the master key of a new installation (`master.key`, 0600) atomically. `memory` stores none. */
 export function makeMasterKey(dataDir: string): Buffer {
   const key = randomBytes(masterKeyBytes);
   if (dataDir === "memory") return key;
@@ -37,12 +37,12 @@ export function makeMasterKey(dataDir: string): Buffer {
   return key;
 }
 
-/** True while values may still be encrypted by a key of before. */
+/** True while values may still be encrypted by a previous key. */
 export const hasOlderKeys = (dataDir: string): boolean => existsSync(olderKeysFile(dataDir));
 
 /**
- * Makes a new master key and keeps the present one beside it. The old one is on disk before the new one takes its place:
- * a crash in between leaves the old one twice, and no value without its key.
+ * Generates a new master key and stores the current one as an older key. The old one is written before the new one replaces it:
+ * a crash in between leaves the old one in both files, and no value without its key.
  */
 export function replaceMasterKey(dataDir: string): void {
   const { current, others } = masterKeysFromFiles(dataDir) as MasterKeys;
@@ -50,8 +50,8 @@ export function replaceMasterKey(dataDir: string): void {
   writeSecret(masterKeyFile(dataDir), [randomBytes(masterKeyBytes)]);
 }
 
-/** Ends a rotation: nothing is encrypted by them any more. */
-export const forgetOlderKeys = (dataDir: string): void => rmSync(olderKeysFile(dataDir), { force: true });
+/** Ends a rotation: no value is encrypted by older keys any more. */
+export const deleteOlderKeys = (dataDir: string): void => rmSync(olderKeysFile(dataDir), { force: true });
 
 function writeSecret(file: string, keys: readonly Buffer[]): void {
   const next = `${file}.next`;
@@ -60,12 +60,12 @@ function writeSecret(file: string, keys: readonly Buffer[]): void {
   renameSync(next, file);
 }
 
-/** Reads base64 of 32 bytes; `from` names the place in the error. */
+/** Decodes base64 of 32 bytes; `from` names the source in the error. */
 export function decodeMasterKey(text: string, from: string): Buffer {
   const key = Buffer.from(text, "base64");
   if (key.length !== masterKeyBytes) {
     throw new StartRefused(
-      `${from} does not hold a master key: base64 of ${masterKeyBytes} bytes (openssl rand -base64 ${masterKeyBytes}).`,
+      `${from} does not contain a master key: base64 of ${masterKeyBytes} bytes (openssl rand -base64 ${masterKeyBytes}).`,
     );
   }
   return key;

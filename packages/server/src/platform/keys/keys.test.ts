@@ -14,14 +14,14 @@ keysConformance(
   () => aesKeys(randomBytes(32)),
 );
 
-it.each([0, 16, 31, 33, 64])("a master key of %i bytes is refused", (length) => {
+it.each([0, 16, 31, 33, 64])("a master key of %i bytes is rejected", (length) => {
   expect(() => aesKeys(randomBytes(length))).toThrow(`32 bytes, not ${length}`);
 });
 
 describe("several master keys", () => {
   const [before, now] = [randomBytes(32), randomBytes(32)];
 
-  it("decrypt what each of them has encrypted; the first one encrypts", () => {
+  it("decrypt values of each of them; the first one encrypts", () => {
     const ring = aesKeys(now, [before]);
     expect(ring.decrypt(aesKeys(before).encrypt("then", "contract"), "contract")).toBe("then");
     expect(ring.encryptedBy(ring.encrypt("now", "contract"))).toBe(ring.current);
@@ -29,7 +29,7 @@ describe("several master keys", () => {
     expect(() => aesKeys(before).decrypt(ring.encrypt("now", "contract"), "contract")).toThrow(ring.current);
   });
 
-  it("decrypt what was encrypted before values named their key, by whichever of them", () => {
+  it("decrypt values from before values named their key, of each of them", () => {
     const key = Buffer.from(hkdfSync("sha256", before, "gatehouse", "contract", 32));
     const nonce = randomBytes(12);
     const cipher = createCipheriv("aes-256-gcm", key, nonce);
@@ -49,7 +49,7 @@ describe("the master key in the data directory", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it("is made at the first start, for its owner's eyes only, and is the same at the next", () => {
+  it("is created at the first start, readable by its owner only, and reused at the next", () => {
     const made = masterKeyFromFile(folder);
     expect(made).toHaveLength(32);
     expect(statSync(join(folder, "master.key")).mode & 0o777).toBe(0o600);
@@ -57,29 +57,29 @@ describe("the master key in the data directory", () => {
     expect(decodeMasterKey(readFileSync(join(folder, "master.key"), "utf8").trim(), "the file").equals(made)).toBe(true);
   });
 
-  it("is made where the data directory does not exist yet", () => {
+  it("is created with the data directory if that does not exist yet", () => {
     const made = masterKeyFromFile(join(folder, "data", "deeper"));
     expect(masterKeyFromFile(join(folder, "data", "deeper")).equals(made)).toBe(true);
     expect(statSync(join(folder, "data", "deeper")).mode & 0o777).toBe(0o700);
   });
 
-  it("is another for every installation, and for memory is kept nowhere", () => {
+  it("is unique per installation, and not stored for in-memory storage", () => {
     const other = mkdtempSync(join(tmpdir(), "gatehouse-keys-"));
     expect(masterKeyFromFile(folder).equals(masterKeyFromFile(other))).toBe(false);
     rmSync(other, { recursive: true });
     expect(masterKeyFromFile("memory").equals(masterKeyFromFile("memory"))).toBe(false);
   });
 
-  it("is never replaced: a file that holds none is refused by name and left as it is", () => {
+  it("is never replaced: an invalid file is rejected by name and left unchanged", () => {
     for (const content of ["", "not a key", randomBytes(16).toString("base64")]) {
       writeFileSync(join(folder, "master.key"), content);
       chmodSync(join(folder, "master.key"), 0o600);
-      expect(() => masterKeyFromFile(folder)).toThrow(`${join(folder, "master.key")} does not hold a master key`);
+      expect(() => masterKeyFromFile(folder)).toThrow(`${join(folder, "master.key")} does not contain a master key`);
       expect(readFileSync(join(folder, "master.key"), "utf8")).toBe(content);
     }
   });
 
-  it("does not show the key in the error that refuses it", () => {
+  it("is not in the error message that rejects it", () => {
     const wrong = randomBytes(31).toString("base64");
     expect(() => decodeMasterKey(wrong, "GATEHOUSE_MASTER_KEY")).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining(wrong) }),

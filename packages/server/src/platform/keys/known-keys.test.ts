@@ -7,23 +7,23 @@ import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 import { aesKeys } from "./aes.ts";
 import type { EncryptedField } from "./encrypted-field.ts";
 import type { KeyRing } from "./keys.ts";
-import { forgetOtherKeys, MasterKeyRefused, refuseOtherKeys, rememberKey } from "./known-keys.ts";
+import { deleteOtherKeys, MasterKeyRefused, recordKey, refuseOtherKeys } from "./known-keys.ts";
 import { keySteps } from "./schema-steps.ts";
 
 const steps: readonly SchemaStep[] = [
   ...keySteps,
   {
     name: "0171_contract_secrets",
-    why: "something sealed",
+    why: "encrypted values",
     async up(db) {
-      await sql`create table secrets (id text primary key, sealed text)`.execute(db);
+      await sql`create table secrets (id text primary key, ciphertext text)`.execute(db);
       await sharedTable(db, "secrets");
     },
   },
 ];
-const places: readonly EncryptedField[] = [
-  { table: "secrets", key: ["id"], column: "sealed", purpose: ([id]) => `secret ${id}` },
-  { queue: "mails", field: "sealed", purpose: "mail" },
+const fields: readonly EncryptedField[] = [
+  { table: "secrets", key: ["id"], column: "ciphertext", purpose: ([id]) => `secret ${id}` },
+  { queue: "mails", field: "ciphertext", purpose: "mail" },
 ];
 
 function suite(open: () => Promise<Fresh>): void {
@@ -37,15 +37,14 @@ function suite(open: () => Promise<Fresh>): void {
   });
   const [a, b, c] = [randomBytes(32), randomBytes(32), randomBytes(32)];
   const from = "GATEHOUSE_MASTER_KEY";
-  const look = (keys: KeyRing | undefined) =>
-    fresh.database.read(everyTenant, (db) => refuseOtherKeys(db as never, { keys, from }, places));
-  const remember = (keys: KeyRing) => rememberKey(fresh.database, { keys, from });
+  const look = (keys: KeyRing | undefined) => fresh.database.read(everyTenant, (db) => refuseOtherKeys(db, { keys, from }, fields));
+  const remember = (keys: KeyRing) => recordKey(fresh.database, { keys, from });
   const known = async () =>
     (await sql<{ name: string }>`select name from master_keys`.execute(fresh.database.owner)).rows.map((row) => row.name);
-  const sealWith = (keys: KeyRing, id = "one") =>
+  const storeEncrypted = (keys: KeyRing, id = "one") =>
     sql`insert into secrets values (${id}, ${keys.encrypt("text", `secret ${id}`)})`.execute(fresh.database.owner);
 
-  it("takes any key for a database that has encrypted nothing, and that one from then on", async () => {
+  it("any key is accepted for a database without encrypted values, and only that key afterwards", async () => {
     expect(await look(undefined)).toEqual({ isUnused: true, isCurrentKnown: false });
     expect(await look(aesKeys(a))).toEqual({ isUnused: true, isCurrentKnown: false });
     await remember(aesKeys(a));
@@ -54,7 +53,7 @@ function suite(open: () => Promise<Fresh>): void {
     expect(await look(aesKeys(a))).toEqual({ isUnused: false, isCurrentKnown: true });
   });
 
-  it("refuses another key and no key, and names the one that is needed and where the wrong one is", async () => {
+  it("another key or no key is rejected with the name of the required key and the source of the wrong one", async () => {
     await remember(aesKeys(a));
     const other = look(aesKeys(b));
     await expect(other).rejects.toMatchObject({ exitCode: 78, name: "MasterKeyRefused" });
@@ -64,46 +63,46 @@ function suite(open: () => Promise<Fresh>): void {
     await expect(look(undefined)).rejects.toThrow(`there is no master key in ${from}`);
   });
 
-  it("believes no name alone: the key itself must be the one", async () => {
+  it("a key with the same name but another value is rejected", async () => {
     await sql`insert into master_keys (name, check_value) values (${aesKeys(b).current}, ${aesKeys(a).checkOf(aesKeys(a).current)})`.execute(
       fresh.database.owner,
     );
     await expect(look(aesKeys(b))).rejects.toBeInstanceOf(MasterKeyRefused);
   });
 
-  it("lets a new key take over beside the one of before, and be alone when everything is encrypted anew", async () => {
+  it("a new key is accepted together with the previous one, and alone once everything is reencrypted", async () => {
     await remember(aesKeys(a));
     const both = aesKeys(b, [a]);
     expect(await look(both)).toEqual({ isUnused: false, isCurrentKnown: false });
     await remember(both);
     expect((await known()).sort()).toEqual([aesKeys(a).current, aesKeys(b).current].sort());
-    // Nothing is encrypted with the former any more, though nobody has said so.
+    // No value is encrypted with the previous key any more, although the rotation has not ended.
     expect(await look(aesKeys(b))).toMatchObject({ isCurrentKnown: true });
-    await fresh.database.transact(everyTenant, (tx) => forgetOtherKeys(tx, both));
+    await fresh.database.transact(everyTenant, (tx) => deleteOtherKeys(tx, both));
     expect(await known()).toEqual([aesKeys(b).current]);
     await expect(look(aesKeys(a))).rejects.toBeInstanceOf(MasterKeyRefused);
   });
 
-  it("names one of several former keys that is missing while values are encrypted with it", async () => {
+  it("a missing previous key is reported by name while values are encrypted with it", async () => {
     await remember(aesKeys(a));
     await remember(aesKeys(b, [a]));
     await remember(aesKeys(c, [a, b]));
-    await sealWith(aesKeys(a));
+    await storeEncrypted(aesKeys(a));
     expect(await look(aesKeys(c, [a]))).toMatchObject({ isCurrentKnown: true });
     const missing = look(aesKeys(c, [b]));
     await expect(missing).rejects.toThrow(`The master key ${aesKeys(a).current} is missing`);
-    await expect(missing).rejects.toThrow("secrets.sealed");
+    await expect(missing).rejects.toThrow("secrets.ciphertext");
     await expect(missing).rejects.toThrow("GATEHOUSE_MASTER_KEYS_OLD");
   });
 
-  it("finds the key of a database that was filled before there was a list of keys", async () => {
-    await sealWith(aesKeys(a));
+  it("the key of a database without a list of keys is found", async () => {
+    await storeEncrypted(aesKeys(a));
     expect(await look(aesKeys(a))).toEqual({ isUnused: true, isCurrentKnown: false });
     await expect(look(aesKeys(b))).rejects.toThrow(`filled with the master key ${aesKeys(a).current}`);
     await expect(look(undefined)).rejects.toThrow(aesKeys(a).current);
   });
 
-  it("writes nothing down where it refuses", async () => {
+  it("a rejection records nothing", async () => {
     await remember(aesKeys(a));
     await expect(remember(aesKeys(b))).rejects.toBeInstanceOf(MasterKeyRefused);
     expect(await known()).toEqual([aesKeys(a).current]);
@@ -111,13 +110,13 @@ function suite(open: () => Promise<Fresh>): void {
 }
 
 describe("the master keys of a database: PGlite", () => suite(() => freshPglite(steps)));
-describeOnPostgresql("the master keys of a database: PostgreSQL, through a login that owns it and nothing else", () => {
+describeOnPostgresql("the master keys of a database: PostgreSQL with a plain login", () => {
   suite(() => freshPostgresql(steps, "plain"));
 
-  it("of two first starts at once with different keys one is refused", async () => {
+  it("one of two concurrent first starts with different keys is rejected", async () => {
     const fresh = await freshPostgresql(steps, "plain");
     const starts = Array.from({ length: 8 }, () => aesKeys(randomBytes(32))).map((keys) =>
-      rememberKey(fresh.database, { keys, from: "a file" }),
+      recordKey(fresh.database, { keys, from: "a file" }),
     );
     const ended = await Promise.allSettled(starts);
     expect(ended.filter(({ status }) => status === "fulfilled")).toHaveLength(1);

@@ -4,65 +4,65 @@ import { everyTenant } from "../database/database.ts";
 import { type EncryptedField, nameOf, purposeOf } from "./encrypted-field.ts";
 import { type KeyRing, unnamedKey } from "./keys.ts";
 
-/** A transaction of a second at most: nobody waits long for a row, and little is done again after a kill. */
+/** Limits a transaction to a second, so that row locks are short and a kill loses little work. */
 const pageSize = 500;
 
-/** How many values of a place each key has encrypted. */
+/** How many values of a field each key has encrypted. */
 export interface FieldStatus {
-  readonly place: string;
+  readonly field: string;
   readonly encryptedBy: Readonly<Record<string, number>>;
 }
 
 export interface Reencrypted {
-  readonly place: string;
+  readonly field: string;
   readonly reencrypted: number;
-  /** Changed by somebody else in the moment between: under the current key already, or met by the next run. */
-  readonly passedBy: number;
-  /** Encrypted by a key that is not here, or damaged. They stay as they are. */
+  /** Changed concurrently: already under the current key, or processed by the next run. */
+  readonly skipped: number;
+  /** Encrypted by an unknown key, or damaged. They are left unchanged. */
   readonly undecryptable: number;
 }
 
-/** Counts, in every place, the values that each key has encrypted. */
-export async function encryptionStatus(database: Database, places: readonly EncryptedField[]): Promise<readonly FieldStatus[]> {
+/** Counts, in every field, the values that each key has encrypted. */
+export async function encryptionStatus(database: Database, fields: readonly EncryptedField[]): Promise<readonly FieldStatus[]> {
   const found: FieldStatus[] = [];
-  for (const place of places) {
-    const { value, from } = sqlOf(place);
+  for (const field of fields) {
+    const { value, from } = sqlOf(field);
     const { rows } = await asOwner(database, (tx) =>
       sql<{ key: string; count: string }>`
         select case when ${value} like 'g2.%' then split_part(${value}, '.', 2) else ${unnamedKey} end as key, count(*)::text as count
         from ${from} and ${value} is not null group by 1 order by 1`.execute(tx),
     );
-    found.push({ place: nameOf(place), encryptedBy: Object.fromEntries(rows.map(({ key, count }) => [key, Number(count)])) });
+    found.push({ field: nameOf(field), encryptedBy: Object.fromEntries(rows.map(({ key, count }) => [key, Number(count)])) });
   }
   return found;
 }
 
-/** Decrypts every value, with whichever key encrypted it; counts them. Throws at the first that does not. */
-export async function decryptAll(tx: WriteHandle, places: readonly EncryptedField[], keys: KeyRing): Promise<number> {
-  let opened = 0;
-  for (const place of places) {
-    for await (const rows of pages(tx, place, sql`true`)) {
-      for (const { key, value } of rows) keys.decrypt(value, purposeOf(place, key));
-      opened += rows.length;
+/** Decrypts every value with the key that encrypted it, and counts them. Throws at the first that does not decrypt. */
+export async function decryptAll(tx: WriteHandle, fields: readonly EncryptedField[], keys: KeyRing): Promise<number> {
+  let decrypted = 0;
+  for (const field of fields) {
+    for await (const rows of pages(tx, field, sql`true`)) {
+      for (const { key, value } of rows) keys.decrypt(value, purposeOf(field, key));
+      decrypted += rows.length;
     }
   }
-  return opened;
+  return decrypted;
 }
 
 /**
- * Encrypts under the current key whatever another one has encrypted, page by page, each page in a transaction of its own. May be
- * ended at any time and begun again, and runs beside the product: a value is replaced only where it is still the one that
+ * Reencrypts under the current key all values of other keys, page by page, each page in a separate transaction. It may be
+ * interrupted at any time and started again, and may run while the product runs: a value is replaced only if it is still the one that
  * was read.
  */
-export async function reencrypt(database: Database, place: EncryptedField, keys: KeyRing): Promise<Reencrypted> {
-  const total = { place: nameOf(place), reencrypted: 0, passedBy: 0, undecryptable: 0 };
-  const { value: column } = sqlOf(place);
+export async function reencrypt(database: Database, field: EncryptedField, keys: KeyRing): Promise<Reencrypted> {
+  const total = { field: nameOf(field), reencrypted: 0, skipped: 0, undecryptable: 0 };
+  const { value: column } = sqlOf(field);
   let after: Row | undefined;
   for (;;) {
     const rows = await asOwner(database, async (tx) => {
-      const page = await nextPage(tx, place, sql`${column} not like ${`g2.${keys.current}.%`}`, after);
+      const page = await nextPage(tx, field, sql`${column} not like ${`g2.${keys.current}.%`}`, after);
       for (const row of page) {
-        const outcome = await reencryptOne(tx, place, keys, row);
+        const outcome = await reencryptOne(tx, field, keys, row);
         total[outcome] += 1;
       }
       return page;
@@ -74,20 +74,20 @@ export async function reencrypt(database: Database, place: EncryptedField, keys:
 
 async function reencryptOne(
   tx: WriteHandle,
-  place: EncryptedField,
+  field: EncryptedField,
   keys: KeyRing,
   row: Row,
-): Promise<"reencrypted" | "passedBy" | "undecryptable"> {
+): Promise<"reencrypted" | "skipped" | "undecryptable"> {
   let text: string;
   try {
-    text = keys.decrypt(row.value, purposeOf(place, row.key));
+    text = keys.decrypt(row.value, purposeOf(field, row.key));
   } catch {
     return "undecryptable";
   }
-  const { value, key, set } = sqlOf(place);
-  const { rows } = await sql`update ${tableOf(place)} set ${set(keys.encrypt(text, purposeOf(place, row.key)))}
+  const { value, key, set } = sqlOf(field);
+  const { rows } = await sql`update ${tableOf(field)} set ${set(keys.encrypt(text, purposeOf(field, row.key)))}
     where ${key} = ${keyOf(row)} and ${value} = ${row.value} returning 1`.execute(tx);
-  return rows.length === 1 ? "reencrypted" : "passedBy";
+  return rows.length === 1 ? "reencrypted" : "skipped";
 }
 
 interface Row {
@@ -95,9 +95,9 @@ interface Row {
   readonly value: string;
 }
 
-async function* pages(tx: WriteHandle, place: EncryptedField, which: RawBuilder<unknown>): AsyncGenerator<readonly Row[]> {
+async function* pages(tx: WriteHandle, field: EncryptedField, which: RawBuilder<unknown>): AsyncGenerator<readonly Row[]> {
   for (let after: Row | undefined; ; ) {
-    const rows = await nextPage(tx, place, which, after);
+    const rows = await nextPage(tx, field, which, after);
     yield rows;
     if (rows.length < pageSize) return;
     after = rows.at(-1);
@@ -106,11 +106,11 @@ async function* pages(tx: WriteHandle, place: EncryptedField, which: RawBuilder<
 
 async function nextPage(
   tx: WriteHandle,
-  place: EncryptedField,
+  field: EncryptedField,
   which: RawBuilder<unknown>,
   after: Row | undefined,
 ): Promise<readonly Row[]> {
-  const { value, from, key, columns } = sqlOf(place);
+  const { value, from, key, columns } = sqlOf(field);
   const beyond = after === undefined ? sql`true` : sql`${key} > ${keyOf(after)}`;
   const { rows } = await sql<Row>`select array[${sql.join(columns.map((column) => sql`${column}::text`))}] as key, ${value} as value
     from ${from} and ${value} is not null and ${which} and ${beyond}
@@ -119,35 +119,35 @@ async function nextPage(
 }
 
 const jobTable = sql`jobs.job`;
-const tableOf = (place: EncryptedField): RawBuilder<unknown> => ("table" in place ? sql.table(place.table) : jobTable);
+const tableOf = (field: EncryptedField): RawBuilder<unknown> => ("table" in field ? sql.table(field.table) : jobTable);
 const keyOf = (row: Row): RawBuilder<unknown> => sql`(${sql.join(row.key)})`;
 
-export interface PlaceSql {
+export interface FieldSql {
   readonly columns: readonly RawBuilder<unknown>[];
   readonly key: RawBuilder<unknown>;
   readonly value: RawBuilder<unknown>;
-  /** The table and the rows of it that are meant. */
+  /** The table and the condition of its rows. */
   readonly from: RawBuilder<unknown>;
   set(ciphertext: string): RawBuilder<unknown>;
 }
 
-export function sqlOf(place: EncryptedField): PlaceSql {
-  const columns = ("table" in place ? place.key : ["name", "id"]).map((name) => sql.ref(name));
+export function sqlOf(field: EncryptedField): FieldSql {
+  const columns = ("table" in field ? field.key : ["name", "id"]).map((name) => sql.ref(name));
   const key = sql`(${sql.join(columns)})`;
-  if ("table" in place) {
-    const value = sql.ref(place.column);
-    return { columns, key, value, from: sql`${tableOf(place)} where true`, set: (ciphertext) => sql`${value} = ${ciphertext}` };
+  if ("table" in field) {
+    const value = sql.ref(field.column);
+    return { columns, key, value, from: sql`${tableOf(field)} where true`, set: (ciphertext) => sql`${value} = ${ciphertext}` };
   }
   return {
     columns,
     key,
-    value: sql`(data ->> ${sql.lit(place.field)})`,
-    from: sql`${jobTable} where name = ${sql.lit(place.queue)}`,
-    set: (ciphertext) => sql`data = jsonb_set(data, ${sql.lit(`{${place.field}}`)}, to_jsonb(${ciphertext}::text))`,
+    value: sql`(data ->> ${sql.lit(field.field)})`,
+    from: sql`${jobTable} where name = ${sql.lit(field.queue)}`,
+    set: (ciphertext) => sql`data = jsonb_set(data, ${sql.lit(`{${field.field}}`)}, to_jsonb(${ciphertext}::text))`,
   };
 }
 
-/** The tables' owner: it may also change what the application may only add to. */
+/** Runs as the tables' owner, who may also update append-only tables. */
 const asOwner = <T>(database: Database, work: (tx: WriteHandle) => Promise<T>): Promise<T> =>
   database.owner.transaction().execute(async (tx) => {
     await sql`select set_config('app.tenant', ${everyTenant.tenant}, true)`.execute(tx);

@@ -4,7 +4,7 @@ import { type SchemaStep, sharedTable } from "../database/migrations.ts";
 export const keySteps: readonly SchemaStep[] = [
   {
     name: "0170_platform_master_keys",
-    why: "which master keys encrypt in this database, so that a start with another one is refused",
+    why: "records which master keys encrypt in this database, so that a start with another key is refused",
     async up(db) {
       await sql`create table master_keys (
         name text primary key,

@@ -2,11 +2,11 @@ import { clientNetwork, siteNetwork } from "../network/address.ts";
 import type { Limit, Limits } from "./limits.ts";
 
 /**
- * A site has up to 65,536 networks of /64, and one customer may hold it all. Offices with many people behind one IPv4 address have one
- * share; four are generous.
+ * A site has up to 65,536 networks of /64, which may all belong to one customer. An office behind one IPv4 address has one
+ * share, so four shares per site are generous.
  */
 const sharesOfASite = 4;
-/** Callers whose address nobody knows share one limit: otherwise whoever hides it would have none. */
+/** Callers with an unknown address share one limit: otherwise hiding the address would avoid the limit. */
 const unknown = "unknown";
 
 interface Share {
@@ -14,7 +14,7 @@ interface Share {
   readonly limit: Limit;
 }
 
-/** What a call from an address is counted against. */
+/** The limits that a call from an address counts against. */
 function sharesOf(address: string | null, limit: Limit): readonly Share[] {
   const share = { key: address === null ? unknown : clientNetwork(address), limit };
   const site = address === null ? undefined : siteNetwork(address);
@@ -22,8 +22,8 @@ function sharesOf(address: string | null, limit: Limit): readonly Share[] {
 }
 
 /**
- * Takes one point of a limit by address: of an IPv4 address, or of an IPv6 client's /64 and of its site's /48. Answers how many seconds
- * to wait, 0 where it may go on; a call that has to wait has taken nothing.
+ * Takes one point of a limit by address: of an IPv4 address, or of an IPv6 client's /64 and of its site's /48. Returns how many seconds
+ * to wait, 0 if the call may continue. A call that must wait takes no point.
  */
 export async function takeByAddress(limits: Limits, name: string, address: string | null, limit: Limit): Promise<number> {
   const taken: Share[] = [];

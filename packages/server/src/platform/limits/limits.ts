@@ -1,31 +1,31 @@
 import { LRUCache } from "lru-cache";
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 
-/** At most `points` in `seconds`, counted from the first. */
+/** At most `points` in a window of `seconds`, which begins with the first. */
 export interface Limit {
   readonly points: number;
   readonly seconds: number;
 }
 
-/** What is left of a limit after a call has been counted, or refused. */
+/** The state of a limit after a call was counted or refused. */
 export interface LimitState {
-  /** Seconds to wait before the next point, 0 where the call has taken one. */
+  /** Seconds until the next point; 0 where the call has taken one. */
   readonly waitSeconds: number;
   /** Points that are left in the window. */
   readonly remaining: number;
-  /** Seconds until the window ends and all points are back. */
+  /** Seconds until the window ends and all points are available again. */
   readonly resetSeconds: number;
 }
 
-/** The limits port: counters that forget. */
+/** The limits port: counters that expire. */
 export interface Limits {
-  /** Takes one point, as {@link take} does, and answers what is left. */
+  /** Takes one point, as {@link take} does, and returns the state of the limit. */
   count(name: string, key: string, limit: Limit): Promise<LimitState>;
-  /** Takes one point. Answers how long to wait, in seconds, when none was left, else 0. */
+  /** Takes one point. Returns how many seconds to wait if none was left, otherwise 0. */
   take(name: string, key: string, limit: Limit): Promise<number>;
-  /** Gives one point back, where one was taken. */
+  /** Gives one point back, if one was taken. */
   giveBack(name: string, key: string, limit: Limit): Promise<void>;
-  /** How long to wait, in seconds, when no point is left; 0 otherwise. Takes none. */
+  /** How many seconds to wait if no point is left; 0 otherwise. Takes none. */
   peek(name: string, key: string, limit: Limit): Promise<number>;
   /** Gives all points back. */
   reset(name: string, key: string, limit: Limit): Promise<void>;
@@ -34,15 +34,15 @@ export interface Limits {
 /** Distinct limits in use at a time; the product's own are some dozens. */
 const limitersMax = 20_000;
 
-/** Counts in this process's memory. */
+/** Limits that are counted in this process. */
 export const inProcessLimits = (): Limits =>
-  limitsOver((name, { points, seconds }) => new RateLimiterMemory({ keyPrefix: name, points, duration: seconds }));
+  limitsWith((name, { points, seconds }) => new RateLimiterMemory({ keyPrefix: name, points, duration: seconds }));
 
-/** The port over the library's counters; `make` gives the one of a name and a limit. */
-export function limitsOver(make: (name: string, limit: Limit) => RateLimiterAbstract): Limits {
-  // Tenants choose limits of their own, so there can be any number of them. One that is evicted counts from zero when it is used again.
+/** The port on the library's counters; `make` creates the counter of a name and a limit. */
+export function limitsWith(make: (name: string, limit: Limit) => RateLimiterAbstract): Limits {
+  // Tenants choose limits of their own, so their number is not bounded. A limiter that is evicted counts from zero when it is used again.
   const limiters = new LRUCache<string, RateLimiterAbstract>({ max: limitersMax });
-  // A limit that is counted on every call is the same object each time: its id is made once.
+  // A limit that is counted on every call is the same object each time, so its id is built once.
   const ids = new WeakMap<Limit, Map<string, string>>();
   const idOf = (name: string, limit: Limit): string => {
     let byName = ids.get(limit);
@@ -68,7 +68,7 @@ export function limitsOver(make: (name: string, limit: Limit) => RateLimiterAbst
   const secondsOf = (result: RateLimiterRes): number => Math.max(1, Math.ceil(result.msBeforeNext / 1_000));
   const giveBack = async (limiter: RateLimiterAbstract, key: string): Promise<void> => {
     const { consumedPoints } = await limiter.reward(key, 1);
-    // More than were taken would be more than there are.
+    // Never gives back more points than were taken.
     if (consumedPoints < 0) await limiter.penalty(key, 1);
   };
   const count = async (name: string, key: string, limit: Limit): Promise<LimitState> => {
@@ -78,7 +78,7 @@ export function limitsOver(make: (name: string, limit: Limit) => RateLimiterAbst
       return { waitSeconds: 0, remaining: Math.max(0, counted.remainingPoints), resetSeconds: secondsOf(counted) };
     } catch (result) {
       if (!(result instanceof RateLimiterRes)) throw result;
-      // The library counts refused calls too; they have taken nothing.
+      // The library also counts rejected calls, which take no point here.
       await giveBack(limiter, key);
       const waitSeconds = secondsOf(result);
       return { waitSeconds, remaining: 0, resetSeconds: waitSeconds };

@@ -13,7 +13,7 @@ import { redisLimits } from "./redis.ts";
 const key = { name: "AAAAAAAA", key: randomBytes(32) };
 const limit = { points: 2, seconds: 60 };
 
-describeOnRedis("limits on a Redis", () => {
+describeOnRedis("limits in Redis", () => {
   let redis: OwnRedis;
   beforeAll(async () => {
     redis = await startRedis();
@@ -25,7 +25,7 @@ describeOnRedis("limits on a Redis", () => {
 
   limitsConformance("Redis", open);
 
-  it("are one limit for all processes", async () => {
+  it("are shared by all processes", async () => {
     const [one, other] = [await open(), await open()];
     expect(await one.take("shared", "ada", limit)).toBe(0);
     expect(await other.take("shared", "ada", limit)).toBe(0);
@@ -33,7 +33,7 @@ describeOnRedis("limits on a Redis", () => {
     expect(await other.peek("shared", "ada", limit)).toBeGreaterThan(0);
   });
 
-  it("name nobody in Redis, and hold for each process whoever sets the counters there back", async () => {
+  it("store no names in Redis, and are enforced per process if the counters are reset", async () => {
     const limits = await open();
     let taken = 0;
     for (let round = 0; round < 20; round += 1) {
@@ -49,7 +49,7 @@ describeOnRedis("limits on a Redis", () => {
     expect(await limits.take("sign-in:account", "ada@example.com", limit)).toBe(0);
   });
 
-  it("are counted by the process where somebody has put something else under their keys", async () => {
+  it("are counted by the process if their keys have values of another type", async () => {
     const limits = await open();
     await limits.take("other-type", "ada", limit);
     const [name] = (await redis.raw.keys("*other-type*")) as [string];
@@ -59,7 +59,7 @@ describeOnRedis("limits on a Redis", () => {
   });
 
   describe.each(["hold", "cut"] as const)("while Redis is away (%s)", (how) => {
-    it("are counted by the process, and by Redis again once it is back", async () => {
+    it("are counted by the process, and by Redis again once it is available", async () => {
       const wire = await wireTo(redis.url);
       const limits = await open("memory", wire.url);
       const others = await open();
@@ -76,14 +76,14 @@ describeOnRedis("limits on a Redis", () => {
       expect(stopwatch.idleMs()).toBeLessThan(1_500);
       await (how === "hold" ? wire.release() : wire.mend());
       await limits.reset(name, "bob", limit);
-      // In memory nothing was taken by this key.
+      // This key has taken no point in the process's own count.
       await others.take(name, "bob", limit);
       await others.take(name, "bob", limit);
       await expect.poll(() => limits.peek(name, "bob", limit), { timeout: 10_000 }).toBeGreaterThan(0);
       await wire.close();
     });
 
-    it("are refused where that was chosen", async () => {
+    it("are rejected if so configured", async () => {
       const wire = await wireTo(redis.url);
       const limits = await open("refuse", wire.url);
       await wire[how]();

@@ -29,8 +29,8 @@ const rules = (given: { refuses?: boolean; report?: PeerReport; query?: () => Pr
 });
 const lagMs = 1_500;
 
-describe("a database counts as away for everybody", () => {
-  it("where its address refuses and no process has observed it; what was revoked before is returned", async () => {
+describe("outage detection", () => {
+  it("treats the database as away if its address refuses and no process has observed it, and returns earlier revocations", async () => {
     expect(await detectOutage(rules(), lagMs)).toEqual({ away: true, events: [] });
     expect(await detectOutage(rules({ report: { observed: false, events: [ended] } }), lagMs)).toEqual({ away: true, events: [ended] });
   });
@@ -39,22 +39,22 @@ describe("a database counts as away for everybody", () => {
     ["it may be frozen, or cut off from here", "its address does not refuse", rules({ refuses: false })],
     ["it is away from here alone", "another process observes it", rules({ report: { observed: true, events: [] } })],
     [
-      "nobody can be asked",
-      "the others cannot be asked",
+      "the peers cannot be queried",
+      "the peers cannot be queried",
       rules({
         query: async () => {
           throw new Error("away");
         },
       }),
     ],
-    ["the time is over", "it has been away for too long", rules({ seconds: 1 })],
+    ["the time limit has passed", "it has been away for too long", rules({ seconds: 1 })],
     ["it is forbidden", "it has been away for too long", rules({ seconds: 0 })],
-  ])("but not where %s", async (_case, because, given) => {
+  ])("does not treat the database as away if %s", async (_case, because, given) => {
     expect(await detectOutage(given, lagMs)).toEqual({ away: false, because });
   });
 });
 
-describeOnRedis("what processes tell each other on a Redis", () => {
+describeOnRedis("the peer reports in Redis", () => {
   let redis: OwnRedis;
   beforeAll(async () => {
     redis = await startRedis();
@@ -63,7 +63,7 @@ describeOnRedis("what processes tell each other on a Redis", () => {
   const open = async (url?: string) =>
     redisPeerDetector(await redis.connect(url), createResilience(createMetrics()), 60, { authenticator: authenticator([key]), distrusted });
 
-  it("counts as observed for a second after a report, and keeps revoking events for as long as a process may need them", async () => {
+  it("a report is valid for a second, and revoking events are retained as long as a process may need them", async () => {
     const [one, other] = [await open(), await open()];
     expect(await other.query(60_000)).toEqual(silence);
     await one.report([ended]);
@@ -79,7 +79,7 @@ describeOnRedis("what processes tell each other on a Redis", () => {
     ["forged", `AAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA ${JSON.stringify(ended)}`],
     ["unsigned", JSON.stringify(ended)],
     ["unknown_key", `BBBBBBBB.AAAAAAAAAAAAAAAAAAAAAA ${JSON.stringify(ended)}`],
-  ])("is not believed where somebody else has written it (%s): nobody then knows what ended", async (why, text) => {
+  ])("a query is rejected if another program has written an event (%s)", async (why, text) => {
     const detector = await open();
     await detector.report([ended]);
     await redis.raw.zadd("iam:log:endings", "NX", Date.now(), text);
@@ -88,7 +88,7 @@ describeOnRedis("what processes tell each other on a Redis", () => {
     await redis.raw.del("iam:log:endings");
   });
 
-  it("cannot be asked where Redis hangs: that ends in time, and is not taken for silence", async () => {
+  it("a query times out if Redis hangs, and does not count as an empty report", async () => {
     const wire = await wireTo(redis.url);
     const detector = await open(wire.url);
     wire.hold();
@@ -98,7 +98,7 @@ describeOnRedis("what processes tell each other on a Redis", () => {
     await wire.close();
   });
 
-  it("tells an address that refuses from one that takes a connection and says nothing", async () => {
+  it("an address that refuses is distinguished from one that accepts a connection and stays silent", async () => {
     const wire = await wireTo(redis.url);
     const refuses = refusalOf(wire.url);
     expect(await refuses()).toBe(false);

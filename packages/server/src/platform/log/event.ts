@@ -1,8 +1,8 @@
 import type { TailCursor } from "./tail-cursor.ts";
 
 /**
- * A place in the log, in commit order: the id of the transaction that wrote the event, then its number in the log.
- * Every transaction below the horizon has ended, so nothing can still appear before a position that was passed.
+ * A position in the log, in commit order: the id of the transaction that wrote the event, then its number in the log.
+ * Every transaction below the horizon has ended, so no event can still appear before a position that a reader has passed.
  */
 export interface Position {
   /** Transaction id (xid8) in decimal. */
@@ -14,15 +14,15 @@ export interface Position {
 export const beginning: Position = { transaction: "0", sequence: "0" };
 
 /**
- * What a write returns to its caller: the id of its transaction. A reader whose horizon lies above it has seen it.
- * Text, because callers pass it back and never compute with it.
+ * The id of a write's transaction, returned to its caller. A reader whose horizon is above it has seen the write.
+ * Text, because callers only pass it back.
  */
 export type Revision = string;
 
 /** True when a reader at `horizon` (every transaction below it has ended) has seen `revision`. */
 export const covers = (horizon: string, revision: Revision): boolean => BigInt(horizon) > BigInt(revision);
 
-/** An event that a command has emitted and that is to be appended in its transaction. */
+/** An event emitted by a command, to be appended in its transaction. */
 export interface NewEvent {
   readonly id: string;
   /** With its version: `membership.removed.v1`. */
@@ -39,19 +39,19 @@ export interface LoggedEvent extends NewEvent {
   readonly traceparent: string | null;
 }
 
-/** A revoking event as processes send it to each other beside the database: with no more data than caches need to invalidate by. */
+/** A revoking event as processes send it to each other outside the database, with only the data that invalidation needs. */
 export interface InvalidationMessage extends NewEvent {
   readonly transaction: string;
   /** ISO 8601. */
   readonly occurredAt: string;
 }
 
-/** The horizon and what is new since another one. */
+/** The horizon and the events since an earlier one. */
 export interface Tail {
   readonly horizon: string;
   readonly events: readonly LoggedEvent[];
-  /** False where events may be missing among these, because they were past their retention time (retention.ts). */
-  readonly isWhole: boolean;
-  /** Where the next look goes on. */
+  /** False if events may be missing because their retention time had passed (retention.ts). */
+  readonly isComplete: boolean;
+  /** Where the next read continues. */
   readonly cursor: TailCursor;
 }

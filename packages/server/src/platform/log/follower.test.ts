@@ -15,14 +15,14 @@ import { logSteps, revisionOf } from "./log.ts";
 
 followerConformance("PGlite", () => freshPglite(logSteps));
 
-// Several processes, open transactions and a network that fails: not to be had on one embedded connection.
-describeOnPostgresql("on a server", () => {
+// Several processes, open transactions and network failures need several connections, which embedded storage does not have.
+describeOnPostgresql("a log follower on PostgreSQL", () => {
   followerConformance("PostgreSQL", () => freshPostgresql(logSteps));
   followerConformance("PostgreSQL, a plain login that owns the database", () => freshPostgresql(logSteps, "plain"));
 
   let fresh: Fresh;
   const toClose: (() => Promise<void>)[] = [];
-  /** The type of a test's own events: what other tests appended may still be unsettled when a follower begins. */
+  /** Each test has its own event type: events of other tests may still be above the horizon when a follower begins. */
   let type = "";
   beforeEach(() => {
     type = `thing.happened_${randomBytes(4).toString("hex")}.v1`;
@@ -47,7 +47,7 @@ describeOnPostgresql("on a server", () => {
     return { follower, observed };
   };
 
-  it("hands over an event without waiting for an older transaction that is still open, and once only", async () => {
+  it("delivers an event once, without waiting for an older open transaction", async () => {
     const { follower, observed } = await following(fresh.database);
     const slow = await holdTransaction(fresh.database);
     const early = happened({ subject: "thing/slow" });
@@ -69,7 +69,7 @@ describeOnPostgresql("on a server", () => {
     expect(idsOf(observed)).toEqual([quick.id, early.id]);
   });
 
-  it("tells every process of every write, however many write at once", async () => {
+  it("delivers every write to every process under concurrent writes", async () => {
     const processes = await Promise.all([1, 2, 3].map(() => following(fresh.another(2))));
     const writers = [1, 2, 3, 4].map(() => fresh.another(2));
     const written = (
@@ -89,7 +89,7 @@ describeOnPostgresql("on a server", () => {
     for (const { observed } of processes) await eventually(() => idsOf(observed).toSorted()).toEqual(written.toSorted());
   });
 
-  it("stops being trusted within half the revocation bound when the database freezes, and is trusted again when it answers", async () => {
+  it("loses the lease within half the revocation bound when the database freezes, and regains it when the database answers", async () => {
     const wire = await wireTo(fresh.url as string);
     toClose.push(() => wire.close());
     const database = openPostgresql({ url: wire.url, poolSize: 2 });
@@ -110,10 +110,10 @@ describeOnPostgresql("on a server", () => {
 
     wire.release();
     await eventually(() => follower.fresh).toBe(true);
-    expect(idsOf(observed), "what happened meanwhile is known before memory is trusted again").toEqual([event.id]);
+    expect(idsOf(observed), "missed events are observed before caches are trusted again").toEqual([event.id]);
   });
 
-  it("stops being trusted when the database is gone, and hears what it missed once it is back", async () => {
+  it("loses the lease during a database outage, and observes the missed events afterwards", async () => {
     const wire = await wireTo(fresh.url as string);
     toClose.push(() => wire.close());
     const database = openPostgresql({ url: wire.url, poolSize: 2 });
@@ -133,16 +133,16 @@ describeOnPostgresql("on a server", () => {
     expect(idsOf(observed)).toEqual(idsOf(events));
   });
 
-  describe("with peers that it can query", () => {
-    const kept: InvalidationMessage[] = [];
-    beforeEach(() => void kept.splice(0));
-    /** What two processes report to each other, without a Redis between: neither observes the database any more. */
+  describe("with peers", () => {
+    const stored: InvalidationMessage[] = [];
+    beforeEach(() => void stored.splice(0));
+    /** In-memory reports of two processes, neither of which observes the database any more. */
     const away: AwayRules = {
       seconds: 60,
       refuses: async () => true,
       peers: {
-        report: async (events) => void kept.push(...events),
-        query: async () => ({ observed: false, events: kept }),
+        report: async (events) => void stored.push(...events),
+        query: async () => ({ observed: false, events: stored }),
       },
     };
     const cutOff = async (revoking: RevokingEvents) => {
@@ -167,7 +167,7 @@ describeOnPostgresql("on a server", () => {
       return follower;
     };
 
-    it("receives from them what was revoked, with no more data than its caches need, and goes on; later it is handed that no second time", async () => {
+    it("receives their revocations with only the data that its caches need, keeps its lease, and does not receive them again later", async () => {
       const revoking = { [type]: ["userId"] };
       const { follower, observed, wire } = await cutOff(revoking);
       const other = await sender(revoking);
@@ -179,7 +179,7 @@ describeOnPostgresql("on a server", () => {
       expect(observed).toEqual([
         expect.objectContaining({ ...event, data: { userId: "1" }, position: { transaction: revision, sequence: "0" } }),
       ]);
-      expect(JSON.stringify(kept)).not.toContain("olga");
+      expect(JSON.stringify(stored)).not.toContain("olga");
       expect(follower.hasSeen(revision)).toBe(true);
 
       await wire.mend();
@@ -188,16 +188,16 @@ describeOnPostgresql("on a server", () => {
       expect(idsOf(observed)).toEqual([event.id]);
     });
 
-    it("sends them no event that revokes nothing", async () => {
+    it("sends them revoking events only", async () => {
       const other = await sender({ [type]: [] });
-      const [ending, harmless] = [happened(), newEvent({ type: `${type}.harmless` })];
-      other.announce([harmless, ending], await appendTo(fresh.database, [harmless, ending]), new Date());
-      await eventually(() => idsOf(kept)).toEqual([ending.id]);
+      const [revocation, harmless] = [happened(), newEvent({ type: `${type}.harmless` })];
+      other.announce([harmless, revocation], await appendTo(fresh.database, [harmless, revocation]), new Date());
+      await eventually(() => idsOf(stored)).toEqual([revocation.id]);
       await other.catchUp();
-      expect(idsOf(kept)).toEqual([ending.id]);
+      expect(idsOf(stored)).toEqual([revocation.id]);
     });
 
-    it("sends them later what it could not send at first", async () => {
+    it("retries messages that could not be sent", async () => {
       const { peers } = away;
       let reachable = false;
       const unsteady: AwayRules = {
@@ -211,13 +211,13 @@ describeOnPostgresql("on a server", () => {
       const event = happened();
       follower.announce([event], await appendTo(fresh.database, [event]), new Date());
       await follower.catchUp();
-      expect(kept).toEqual([]);
+      expect(stored).toEqual([]);
       reachable = true;
-      await eventually(() => idsOf(kept)).toEqual([event.id]);
+      await eventually(() => idsOf(stored)).toEqual([event.id]);
     });
   });
 
-  it("refuses to begin where no database answers", async () => {
+  it("does not start if the database does not answer", async () => {
     const database = openPostgresql({ url: "postgres://postgres@127.0.0.1:1/nowhere" });
     toClose.push(() => database.close());
     await expect(new LogFollower(database, silent).start()).rejects.toThrow("database is unavailable");
@@ -232,7 +232,7 @@ describeOnPostgresql("on a server", () => {
       const event = happened({ subject: `thing/${round}` });
       await held.run((tx) => appendIn(tx, event));
       open.push(held);
-      // The oldest of three stays open the longest.
+      // Of three, the oldest stays open the longest.
       const oldest = open.length > 3 ? open.splice(round % 3, 1)[0] : undefined;
       await oldest?.commit();
       expected.push(event.id);

@@ -19,7 +19,7 @@ const aggregates: SchemaStep = {
   },
 };
 
-// One connection proves no race: what is shown here needs several open transactions at once.
+// One connection proves no race: these tests need several open transactions.
 describeOnPostgresql("the log under interleaved transactions", () => {
   let fresh: Fresh;
   let database: Database;
@@ -32,7 +32,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
   }, 60_000);
   afterAll(() => fresh?.close());
   beforeEach(async () => {
-    // Appended and awaited: a test begins at a horizon that nothing holds back.
+    // Appended and awaited, so that a test begins at a horizon that no transaction holds back.
     const marker = newEvent({ type: "test.begins.v1" });
     await appendTo(database, [marker]);
     start = await eventually(async () =>
@@ -44,13 +44,13 @@ describeOnPostgresql("the log under interleaved transactions", () => {
 
   const readAll = (): Promise<readonly LoggedEvent[]> => readFrom(database, start);
   const tailFrom = (horizon: string) => database.read(everyTenant, (db) => readTail(db, horizon));
-  /** Begins a transaction and takes its place in the order, as its first write would. */
+  /** Begins a transaction and assigns its id, as its first write would. */
   const opened = async (scope?: Scope): Promise<HeldTransaction & { readonly revision: string }> => {
     const held = await holdTransaction(database, scope);
     return { ...held, revision: await held.run(revisionOf) };
   };
 
-  it("shows nothing past a transaction that took its number earlier and commits later, and misses nothing of it", async () => {
+  it("a reader waits for a transaction that took its number earlier and commits later, and misses none of its events", async () => {
     const slow = await opened();
     const early = newEvent({ subject: "thing/slow" });
     await slow.run((tx) => appendIn(tx, early));
@@ -63,7 +63,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await eventually(async () => idsOf(await readAll())).toEqual([early.id, quick.id]);
   });
 
-  it("does not let a reader pass a transaction that has its place but has not appended yet", async () => {
+  it("a reader does not pass a transaction that has an id but has not appended yet", async () => {
     const slow = await opened();
     const quick = newEvent({ subject: "thing/quick" });
     await appendTo(database, [quick]);
@@ -75,7 +75,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await eventually(async () => idsOf(await readAll())).toEqual([late.id, quick.id]);
   });
 
-  it("goes on at once when the transaction that readers waited for is rolled back", async () => {
+  it("readers continue at once when the transaction that they wait for is rolled back", async () => {
     const slow = await opened();
     await slow.run((tx) => appendIn(tx, newEvent({ subject: "thing/slow" })));
     const quick = newEvent({ subject: "thing/quick" });
@@ -85,7 +85,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await eventually(async () => idsOf(await readAll())).toEqual([quick.id]);
   });
 
-  it("goes on when the connection of an open transaction breaks", async () => {
+  it("readers continue when the connection of an open transaction breaks", async () => {
     const slow = await opened();
     await slow.run((tx) => appendIn(tx, newEvent({ subject: "thing/slow" })));
     const quick = newEvent({ subject: "thing/quick" });
@@ -96,7 +96,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await expect(slow.commit()).rejects.toThrow();
   });
 
-  it("hands the tail over at once, past an open transaction, and again what is not settled until it is", async () => {
+  it("the tail is returned past an open transaction, and repeats events until they are below the horizon", async () => {
     const { horizon } = await tailFrom("0");
     const slow = await opened();
     const early = newEvent({ subject: "thing/slow" });
@@ -114,7 +114,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     expect(idsOf(after.events)).toEqual([early.id, quick.id]);
   });
 
-  it("orders two transactions about one subject, of which the later saw the earlier, as they happened", async () => {
+  it("two transactions about one subject are in causal order if the later one saw the earlier one", async () => {
     const first = newEvent();
     await appendTo(database, [first]);
     const second = newEvent();
@@ -122,7 +122,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await eventually(async () => idsOf(await readAll())).toEqual([first.id, second.id]);
   });
 
-  it("refuses a transaction that has taken its place before one that has already written about the subject, and keeps nothing of it", async () => {
+  it("a transaction is rejected and rolled back if a later one has already written about its subject", async () => {
     const conflicting = await opened();
     const later = newEvent({ subject: "thing/contested" });
     await appendTo(database, [later]);
@@ -140,7 +140,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     ["of an organization, for a call of none", tenantScope(red), red, userScope(ada), null],
     ["for a call that sees no tenant's rows", everyTenant, null, { tenant: "none" }, null],
   ])(
-    "refuses an conflicting transaction also where the event that overtook it is not visible to it: one %s",
+    "a conflicting transaction is rejected even if the conflicting event is not visible to it: one %s",
     async (_case, laterScope, laterTenant, scope, tenant) => {
       const subject = `user/${randomUUID()}`;
       const conflicting = await opened(scope);
@@ -152,14 +152,14 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     },
   );
 
-  it("does not refuse a transaction because a later one wrote about another subject", async () => {
+  it("a transaction is not rejected because a later one wrote about another subject", async () => {
     const earlier = await opened();
     await appendTo(database, [newEvent({ subject: "thing/other" })]);
     await expect(earlier.run((tx) => appendIn(tx, newEvent({ subject: "thing/mine" })))).resolves.toBeUndefined();
     await earlier.commit();
   });
 
-  it("does not refuse a transaction because an earlier one wrote about the subject", async () => {
+  it("a transaction is not rejected because an earlier one wrote about the subject", async () => {
     const earlier = await opened();
     const later = await opened();
     await earlier.run((tx) => appendIn(tx, newEvent({ subject: "thing/shared" })));
@@ -168,7 +168,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await later.commit();
   });
 
-  it("does not refuse a transaction because a later one about the subject is still open, or was rolled back: neither saw the other", async () => {
+  it("a transaction is not rejected because a later one about the subject is open or was rolled back", async () => {
     const [earlier, open, undone] = [await opened(), await opened(), await opened()];
     await open.run((tx) => appendIn(tx, newEvent({ subject: "thing/shared" })));
     await undone.run((tx) => appendIn(tx, newEvent({ subject: "thing/shared" })));
@@ -178,7 +178,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     await open.commit();
   });
 
-  it("does not refuse a transaction its own earlier events", async () => {
+  it("a transaction may append about the subject of its own earlier events", async () => {
     const own = await opened();
     await own.run((tx) => appendIn(tx, newEvent({ subject: "thing/twice" })));
     await expect(own.run((tx) => appendIn(tx, newEvent({ subject: "thing/twice" })))).resolves.toBeUndefined();
@@ -197,7 +197,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     { weight: 3, arbitrary: fc.record({ kind: fc.constant("read" as const), limit: fc.integer({ min: 1, max: 5 }) }) },
   );
 
-  it("gives every reader each committed event exactly once, whatever the interleaving of several open transactions", async () => {
+  it("every reader receives each committed event exactly once, for any interleaving of open transactions", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(action, { minLength: 10, maxLength: 50 }), async (actions) => {
         const from = (await readFrom(database)).at(-1)?.position ?? beginning;
@@ -217,7 +217,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
           const tail = await tailFrom(eagerHorizon);
           eagerHorizon = tail.horizon;
           for (const event of tail.events) readEagerly.add(event.id);
-          // Eager: whatever is committed has been handed over by now, also beyond the horizon.
+          // Eager: every committed event has been returned by now, also beyond the horizon.
           for (const id of committed) expect(readEagerly, "the tail has missed an event").toContain(id);
           const since = (await database.read(everyTenant, (db) => readSince(db, cursor))) as Tail;
           cursor = since.cursor;
@@ -245,7 +245,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
           }
           const transaction = known ?? { held: await holdTransaction(database), ids: [] };
           open.set(next.slot, transaction);
-          // A subject of its own: this property is about the order of commits, the next one about subjects.
+          // A unique subject: this property is about the order of commits, the next one about subjects.
           const event = newEvent({ subject: `thing/${randomUUID()}` });
           await transaction.held.run((tx) => appendIn(tx, event));
           transaction.ids.push(event.id);
@@ -258,7 +258,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
         }
         await eventually(async () => {
           while ((await readOn(3)) > 0) {
-            // To the end, in small pages.
+            // Reads to the end in small pages.
           }
           return read.length;
         }).toBe(committed.size);
@@ -273,14 +273,14 @@ describeOnPostgresql("the log under interleaved transactions", () => {
     );
   }, 60_000);
 
-  it("keeps the order of every subject among transactions that wait for each other, commit, roll back and are conflicting", async () => {
+  it("events of every subject stay ordered while transactions wait for each other, commit, roll back and conflict", async () => {
     const subjects = ["thing/a", "thing/b", "thing/c"];
     await sql`insert into aggregates (name) values ${sql.join(subjects.map((name) => sql`(${name})`))}`.execute(database.owner);
     const [writers, each] = [8, 25];
     let conflicting = 0;
     const random = seeded(20_260_101);
 
-    /** As a command does: lock the state, change it, append what happened, commit; begun anew when conflicting. */
+    /** Like a command: lock the state, change it, append the event, commit; retry after a conflict. */
     const change = async (subject: string, takesPlaceFirst: boolean, fails: boolean): Promise<void> => {
       try {
         await database.transact(everyTenant, async (tx) => {
@@ -328,7 +328,7 @@ describeOnPostgresql("the log under interleaved transactions", () => {
       const seen = read.filter((event) => event.subject === name).map((event) => event.data["change"]);
       expect(seen).toEqual(Array.from({ length: changes }, (_, index) => index + 1));
     }
-    // Otherwise the writers were too polite to each other for the test to show anything.
+    // Without conflicts the test would prove nothing.
     expect(conflicting).toBeGreaterThan(0);
   }, 60_000);
 });
@@ -337,7 +337,7 @@ const isAfter = (left: Position, right: Position): boolean =>
   BigInt(left.transaction) > BigInt(right.transaction) ||
   (left.transaction === right.transaction && BigInt(left.sequence) > BigInt(right.sequence));
 
-/** A small repeatable source of chance (mulberry32), so that a failure can be run again. */
+/** A seeded random number generator (mulberry32), so that a failure is reproducible. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,22 +1,22 @@
 import type { AwayRules } from "./database-away.ts";
 import type { InvalidationMessage, LoggedEvent } from "./event.ts";
 
-/** The types of event that revoke what a listener caches, and the fields of their data that it needs to invalidate that. */
+/** The event types that revoke what a listener caches, with the fields of their data that invalidation needs. */
 export type RevokingEvents = Readonly<Record<string, readonly string[]>>;
 
-/** Revoking events that the other processes have not been told of yet, with no more of their data than listeners need. */
+/** Revoking events that have not been sent to the other processes yet, with only the data that listeners need. */
 export class InvalidationMessages {
   readonly #away: AwayRules | undefined;
-  readonly #keptMs: number;
+  readonly #retentionMs: number;
   /** By type, the fields that some listener needs. */
   readonly #fields = new Map<string, Set<string>>();
   /** By event id, with when this process observed the event. */
   readonly #unsent = new Map<string, { readonly message: InvalidationMessage; readonly observedAt: number }>();
 
-  /** `marginMs`: how much longer a message is kept than a process may go without the database. */
+  /** `marginMs`: how much longer a message is retained than a process may work without the database. */
   constructor(away: AwayRules | undefined, marginMs: number) {
     this.#away = away;
-    this.#keptMs = (away?.seconds ?? 0) * 1_000 + marginMs;
+    this.#retentionMs = (away?.seconds ?? 0) * 1_000 + marginMs;
   }
 
   /** Adds the types of a listener. */
@@ -28,21 +28,21 @@ export class InvalidationMessages {
     }
   }
 
-  /** Keeps the event for the next `send`, where it is a revoking one. */
+  /** Queues the event for the next `send` if it is a revoking one. */
   add(event: LoggedEvent): void {
     const needed = this.#away && this.#fields.get(event.type);
     if (needed) this.#unsent.set(event.id, { message: messageOf(event, needed), observedAt: performance.now() });
   }
 
-  /** Reports that this process observes the database, with the unsent messages. Does not wait; what fails is sent with the next. */
+  /** Reports that this process observes the database, with the unsent messages. Does not wait; messages that fail are sent with the next. */
   send(): void {
     if (this.#away === undefined) return;
     const unsent = [...this.#unsent];
     this.#unsent.clear();
     this.#away.peers.report(unsent.map(([, { message }]) => message)).catch(() => {
-      // No process asks for what is older than it may go without the database.
-      const since = performance.now() - this.#keptMs;
-      for (const [id, kept] of unsent) if (kept.observedAt > since) this.#unsent.set(id, kept);
+      // No process queries messages that are older than it may work without the database.
+      const since = performance.now() - this.#retentionMs;
+      for (const [id, pending] of unsent) if (pending.observedAt > since) this.#unsent.set(id, pending);
     });
   }
 

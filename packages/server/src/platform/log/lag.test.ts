@@ -9,13 +9,13 @@ import { beginning, type Position } from "./event.ts";
 import { lagBehind } from "./lag.ts";
 import { logSteps } from "./log.ts";
 
-/** One event a second, the newest now; every tenth is of the rare type, and a hundred are of one transaction. */
+/** One event per second, the newest now; every tenth is of the rare type, and each hundred share a transaction. */
 const fill = (database: Database, events: number) =>
   sql`insert into events (transaction, id, type, subject, data, occurred_at)
     select (3 + n / 100)::text::xid8, gen_random_uuid(), case when n % 10 = 0 then 'thing.rare.v1' else 'thing.happened.v1' end,
       'thing/' || n, '{}', now() - make_interval(secs => ${events} - n) from generate_series(1, ${events}) n`.execute(database.owner);
-/** The place of the event that `behind` events follow. */
-const placeBefore = async (database: Database, behind: number): Promise<Position> => {
+/** The position of the event that is followed by `behind` events. */
+const positionBefore = async (database: Database, behind: number): Promise<Position> => {
   const { rows } = await sql<Position>`select transaction::text, sequence::text from events
     order by events.transaction desc, events.sequence desc offset ${behind} limit 1`.execute(database.owner);
   return rows[0] ?? beginning;
@@ -30,22 +30,22 @@ function contract(name: string, make: () => Promise<Fresh>): void {
     }, 60_000);
     afterAll(() => fresh?.close());
     const lag = async (behind: number, options: Parameters<typeof lagBehind>[2]) => {
-      const place = await placeBefore(fresh.database, behind);
-      return fresh.database.read(everyTenant, (db) => lagBehind(db, place, options));
+      const position = await positionBefore(fresh.database, behind);
+      return fresh.database.read(everyTenant, (db) => lagBehind(db, position, options));
     };
 
-    it("is none of a reader that has passed everything", async () => {
+    it("is zero for a reader that has passed everything", async () => {
       expect(await lag(0, { rowsMax: 50 })).toEqual({ events: 0, seconds: 0 });
     });
 
-    it("counts the events behind a place and tells the age of the oldest", async () => {
+    it("counts the events after a position and returns the age of the oldest", async () => {
       const { events, seconds } = await lag(30, { rowsMax: 50 });
       expect(events).toBe(30);
       expect(seconds).toBeGreaterThanOrEqual(29);
       expect(seconds).toBeLessThan(29 + 60);
     });
 
-    it("counts no more than it is allowed to read", async () => {
+    it("counts no more events than it may read", async () => {
       expect(await lag(80, { rowsMax: 50 })).toMatchObject({ events: 50 });
     });
 
@@ -56,7 +56,7 @@ function contract(name: string, make: () => Promise<Fresh>): void {
       expect(await lag(5, { rowsMax: 50, types: ["thing.never.v1"] })).toEqual({ events: 0, seconds: 0 });
     });
 
-    it("does not take a reader for up to date whose events lie beyond what may be read", async () => {
+    it("reports a lag for a reader whose events are all beyond the read limit", async () => {
       const { events, seconds } = await lag(80, { rowsMax: 50, types: ["thing.never.v1"] });
       expect(events).toBe(0);
       expect(seconds).toBeGreaterThanOrEqual(79);
@@ -65,8 +65,8 @@ function contract(name: string, make: () => Promise<Fresh>): void {
 }
 contract("PGlite", () => freshPglite(logSteps));
 
-// Statistics of what a transaction has read, and a planner that has a choice: PostgreSQL.
-describeOnPostgresql("on a server", () => {
+// Needs PostgreSQL's statistics of rows read, and its planner.
+describeOnPostgresql("the lag of a reader of the log on PostgreSQL", () => {
   contract("PostgreSQL", () => freshPostgresql(logSteps));
 
   describe("in a log of 200,000 events", () => {
@@ -78,7 +78,7 @@ describeOnPostgresql("on a server", () => {
     }, 60_000);
     afterAll(() => fresh?.close());
 
-    /** What `work` returns, and how many of the log's rows and index entries it has read. */
+    /** Returns the result of `work`, and how many of the log's rows and index entries it has read. */
     const counted = <Result>(work: (db: Parameters<typeof lagBehind>[0]) => Promise<Result>) =>
       fresh.database.read(everyTenant, async (db) => {
         const before = await rowsRead(db, "events");
@@ -90,16 +90,16 @@ describeOnPostgresql("on a server", () => {
       ["up to date", 0, 0],
       ["1,000 events behind", 1_000, 1_000],
       ["at the beginning, as far as it may read", 200_000, 10_000],
-    ])("reads what a consumer is behind, and no more: one %s", async (_what, behind, expected) => {
-      const place = await placeBefore(fresh.database, behind);
-      const { result, read } = await counted((db) => lagBehind(db, place, { rowsMax: 10_000 }));
+    ])("reads only the events that a consumer is behind: one %s", async (_what, behind, expected) => {
+      const position = await positionBefore(fresh.database, behind);
+      const { result, read } = await counted((db) => lagBehind(db, position, { rowsMax: 10_000 }));
       expect(result.events).toBe(expected);
       expect(read).toBeLessThanOrEqual(2 * expected + 10);
     });
 
-    it("reads what the relay is behind, and no more", async () => {
-      const place = await placeBefore(fresh.database, 500);
-      await sql`insert into relays (name, transaction, sequence) values (${relayName}, ${place.transaction}::xid8, ${place.sequence}::bigint)`.execute(
+    it("reads only the events that the relay is behind", async () => {
+      const position = await positionBefore(fresh.database, 500);
+      await sql`insert into relays (name, transaction, sequence) values (${relayName}, ${position.transaction}::xid8, ${position.sequence}::bigint)`.execute(
         fresh.database.owner,
       );
       const { result, read } = await counted(relayStatus);

@@ -4,8 +4,8 @@ import { leasedCache, turns, type Value } from "./conformance/leased-cache-fixtu
 
 describe("a leased cache against an oracle", () => {
   /**
-   * Random writes, invalidations that are observed later, lookups and ends of reads, in every order. The oracle: whatever is answered is at
-   * least as new as every write whose event was observed before the answer was asked for; what is kept at the end is what the source has.
+   * Random writes, delayed invalidations, lookups and ends of reads, in every order. The oracle: every answer is at
+   * least as new as every write whose event was observed before the call; in the end, the cache equals the source.
    */
   const key = fc.constantFrom("a", "b", "c");
   const owner = fc.constantFrom("red", "blue");
@@ -19,11 +19,11 @@ describe("a leased cache against an oracle", () => {
     { weight: 2, arbitrary: fc.record({ does: fc.constant("regain" as const) }) },
   );
 
-  it("never answers a value that is older than an event observed before the call", async () => {
+  it("never returns a value older than an event that was observed before the call", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: "max" }), async (steps) => {
         const { cache, log, source, emit, settle } = leasedCache({ entriesMax: 2 });
-        /** The version of each key that an observed event has told of, and what is still to be observed. */
+        /** The version of each key in observed events, and the events that are still to be observed. */
         const observed = new Map<string, number>();
         const removals: { readonly key: string; readonly version: number }[] = [];
         const unobserved: { key: string; version: number; tags: readonly string[] }[] = [];
@@ -34,7 +34,7 @@ describe("a leased cache against an oracle", () => {
             source.rows.delete(key);
             removals.push({ key, version });
           } else source.rows.set(key, value);
-          // A new row is nobody's yet, so its key has to do; a changed one is found by whom it belonged to.
+          // A new row has no owner yet, so its key is the tag; a changed one is found by its owner.
           unobserved.push({ key, version, tags: [before?.owner ?? key] });
         };
         const observe = (): void => {
@@ -44,18 +44,18 @@ describe("a leased cache against an oracle", () => {
           observed.set(event.key, event.version);
         };
         const answers: Promise<void>[] = [];
-        const find = (asked: string): void => {
-          const atLeast = observed.get(asked) ?? 0;
+        const find = (key: string): void => {
+          const atLeast = observed.get(key) ?? 0;
           const check = (found: Value | null): void => {
             if (found === null) {
-              const isGone = removals.some((removal) => removal.key === asked && removal.version >= atLeast);
+              const isGone = removals.some((removal) => removal.key === key && removal.version >= atLeast);
               expect(atLeast === 0 || isGone).toBe(true);
               return;
             }
-            expect(found.key).toBe(asked);
+            expect(found.key).toBe(key);
             expect(found.version).toBeGreaterThanOrEqual(atLeast);
           };
-          const found = cache.find(asked);
+          const found = cache.find(key);
           if (found instanceof Promise) answers.push(found.then(check));
           else {
             expect(log.fresh).toBe(true);
@@ -72,7 +72,7 @@ describe("a leased cache against an oracle", () => {
           else if (step.does === "endRead") source.reads.splice(step.at % Math.max(1, source.reads.length), 1)[0]?.end();
           else if (step.does === "lose") log.fresh = false;
           else if (step.does === "regain") {
-            // The follower hands everything over before it calls itself fresh.
+            // The follower delivers everything before it is fresh.
             while (unobserved.length > 0) observe();
             settle(true);
           }
@@ -83,10 +83,10 @@ describe("a leased cache against an oracle", () => {
         await turns();
         while (source.reads.length > 0) await source.endRead();
         await Promise.all(answers);
-        for (const asked of ["a", "b", "c"]) {
-          const found = cache.find(asked);
+        for (const key of ["a", "b", "c"]) {
+          const found = cache.find(key);
           if (found instanceof Promise) await source.endRead();
-          expect(await found).toEqual(source.rows.get(asked) ?? null);
+          expect(await found).toEqual(source.rows.get(key) ?? null);
         }
       }),
       { numRuns: 500 },

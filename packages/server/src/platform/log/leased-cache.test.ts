@@ -4,7 +4,7 @@ import { leasedCache, turns } from "./conformance/leased-cache-fixture.ts";
 import { revocationBoundMs } from "./follower.ts";
 
 describe("a leased cache: hits", () => {
-  it("answers a hit synchronously, with the same object each time", async () => {
+  it("returns a hit synchronously, with the same object each time", async () => {
     const { cache, source, warm } = leasedCache();
     source.write("a", "red");
     const loaded = await warm("a");
@@ -14,7 +14,7 @@ describe("a leased cache: hits", () => {
     expect(source.reads).toHaveLength(0);
   });
 
-  it("does not keep absence: a key that appears is found without an event", async () => {
+  it("does not cache absence: a key that appears is found without an event", async () => {
     const { cache, source, warm } = leasedCache();
     expect(await warm("a")).toBeNull();
     expect(cache.size).toBe(0);
@@ -22,7 +22,7 @@ describe("a leased cache: hits", () => {
     expect(await warm("a")).toMatchObject({ version: 1 });
   });
 
-  it("does not keep a failure, and throws it to everybody who waited", async () => {
+  it("does not cache a failure, and throws it to every waiting caller", async () => {
     const { cache, source, warm } = leasedCache();
     source.write("a", "red");
     const found = [cache.find("a"), cache.find("a")];
@@ -36,7 +36,7 @@ describe("a leased cache: hits", () => {
     expect(await warm("a")).toMatchObject({ version: 1 });
   });
 
-  it("keeps no more entries than its bound, and evicts the least recently used", async () => {
+  it("has no more entries than its limit, and evicts the least recently used", async () => {
     const { cache, source, warm } = leasedCache({ entriesMax: 2 });
     for (const key of ["a", "b", "c"]) source.write(key, "red");
     await warm("a");
@@ -49,7 +49,7 @@ describe("a leased cache: hits", () => {
     await source.endRead();
   });
 
-  it("keeps no more bytes than its bound, and returns what is larger without keeping it", async () => {
+  it("has no more bytes than its limit, and returns a larger value without caching it", async () => {
     const { cache, source, warm } = leasedCache({ bytes: { max: 10, of: ({ key }) => key.length } });
     for (const key of ["aaaa", "bbbb", "cccc", "larger than all"]) source.write(key, "red");
     for (const key of ["aaaa", "bbbb", "cccc"]) await warm(key);
@@ -59,7 +59,7 @@ describe("a leased cache: hits", () => {
     await source.endRead();
   });
 
-  it("loads a kept value again that time has ended", async () => {
+  it("loads a cached value again after it has expired", async () => {
     let usable = true;
     const { cache, source, warm } = leasedCache({ isUsable: () => usable });
     source.write("a", "red");
@@ -73,7 +73,7 @@ describe("a leased cache: hits", () => {
 });
 
 describe("a leased cache: single flight", () => {
-  it("answers concurrent calls for one key from one load", async () => {
+  it("serves concurrent calls for one key from one load", async () => {
     const { cache, source } = leasedCache();
     source.write("a", "red");
     const found = [cache.find("a"), cache.find("a"), cache.find("a")];
@@ -85,7 +85,7 @@ describe("a leased cache: single flight", () => {
     for (const other of others) expect(other).toBe(first);
   });
 
-  it("loads different keys beside each other", async () => {
+  it("loads different keys concurrently", async () => {
     const { cache, source } = leasedCache();
     const found = [cache.find("a"), cache.find("b")];
     await turns();
@@ -95,7 +95,7 @@ describe("a leased cache: single flight", () => {
     expect(await Promise.all(found)).toEqual([null, null]);
   });
 
-  it("does not let a call join a load that began before an invalidation: an absent value has no tags to tell by", async () => {
+  it("does not let a call join a load from before an invalidation, because an absent value has no tags", async () => {
     const { cache, source, emit } = leasedCache();
     const early = cache.find("a");
     await turns();
@@ -147,7 +147,7 @@ describe("a leased cache: invalidation", () => {
     expect(cache.size).toBe(0);
   });
 
-  it("neither keeps nor answers a value that was read before an invalidation of its tag: it reads again", async () => {
+  it("neither caches nor returns a value that was read before an invalidation of its tag, but reads again", async () => {
     const { cache, source, emit } = leasedCache();
     source.write("a", "red");
     const found = cache.find("a");
@@ -161,7 +161,7 @@ describe("a leased cache: invalidation", () => {
     expect(cache.find("a")).toMatchObject({ version: 2 });
   });
 
-  it("neither keeps nor answers a value that was read before an invalidation of its key", async () => {
+  it("neither caches nor returns a value that was read before an invalidation of its key", async () => {
     const { cache, source, emit } = leasedCache();
     source.write("a", "red");
     const found = cache.find("a");
@@ -174,7 +174,7 @@ describe("a leased cache: invalidation", () => {
     expect(cache.size).toBe(0);
   });
 
-  it("keeps a value whose tag was invalidated before the load, or while another owner's was", async () => {
+  it("caches a value whose tag was invalidated before the load, or during another owner's load", async () => {
     const { cache, source, emit } = leasedCache();
     source.write("a", "red");
     emit("owner.revoked", { owner: "red" });
@@ -186,7 +186,7 @@ describe("a leased cache: invalidation", () => {
     expect(cache.find("a")).not.toBeInstanceOf(Promise);
   });
 
-  it("remembers for an older load what was invalidated after a newer one had begun", async () => {
+  it("applies an invalidation to an older load after a newer one has begun", async () => {
     const { cache, source, emit } = leasedCache();
     source.write("a", "red");
     const older = cache.find("a");
@@ -203,7 +203,7 @@ describe("a leased cache: invalidation", () => {
     expect([await older, await newer]).toMatchObject([{ version: 2 }, { version: 2 }]);
   });
 
-  it("gives up when a value is invalidated during every load, within the revocation bound", async () => {
+  it("fails within the revocation bound if a value is invalidated during every load", async () => {
     const { cache, source, emit } = leasedCache();
     source.write("a", "red");
     vi.useFakeTimers({ toFake: ["performance"] });
@@ -222,7 +222,7 @@ describe("a leased cache: invalidation", () => {
     }
   });
 
-  it("removes everything for an event that lacks the field by which its values are found", async () => {
+  it("removes everything for an event without the field of its tag", async () => {
     const { cache, source, warm, emit } = leasedCache();
     source.write("a", "red");
     await warm("a");
@@ -230,7 +230,7 @@ describe("a leased cache: invalidation", () => {
     expect(cache.size).toBe(0);
   });
 
-  it("leaves everything for an event that it does not declare", async () => {
+  it("removes nothing for an event that it does not declare", async () => {
     const { cache, source, warm, emit } = leasedCache();
     source.write("a", "red");
     await warm("a");
@@ -238,25 +238,25 @@ describe("a leased cache: invalidation", () => {
     expect(cache.size).toBe(1);
   });
 
-  it("tells the follower which events revoke, with the fields that it needs, and not which only change", () => {
+  it("registers its revoking events at the follower with the fields that it needs, and no others", () => {
     expect(leasedCache().revoking).toEqual({ "owner.revoked": ["owner"], "value.revoked": ["key"] });
   });
 });
 
 describe("a leased cache: lease and restart", () => {
-  it("answers nothing kept without the lease: it waits, and then answers what it kept", async () => {
+  it("returns no cached value without the lease: it waits, and then returns it", async () => {
     const { cache, log, source, warm, settle } = leasedCache();
     source.write("a", "red");
-    const kept = await warm("a");
+    const cached = await warm("a");
     log.fresh = false;
     const found = cache.find("a");
     expect(found).toBeInstanceOf(Promise);
     settle(true);
-    expect(await found).toBe(kept);
+    expect(await found).toBe(cached);
     expect(source.reads).toHaveLength(0);
   });
 
-  it("answers what the events that came with the lease have left", async () => {
+  it("applies the events that came with the lease before it returns a value", async () => {
     const { cache, log, source, warm, emit, settle } = leasedCache();
     source.write("a", "red");
     await warm("a");
@@ -269,7 +269,7 @@ describe("a leased cache: lease and restart", () => {
     expect(await found).toBeNull();
   });
 
-  it("throws Unavailable where the lease does not come, and reads nothing", async () => {
+  it("throws Unavailable if the lease does not come, and reads nothing", async () => {
     const { cache, log, source, warm, settle } = leasedCache();
     source.write("a", "red");
     await warm("a");
@@ -280,14 +280,14 @@ describe("a leased cache: lease and restart", () => {
     expect(source.reads).toHaveLength(0);
   });
 
-  it("reads under the lease: what ends the lease ends the read", async () => {
+  it("fails a read when the lease ends", async () => {
     const { cache, log } = leasedCache();
     log.whileObserved = () => Promise.reject(new Unavailable("database", undefined));
     await expect(cache.find("a")).rejects.toMatchObject({ dependency: "database" });
     expect(cache.size).toBe(0);
   });
 
-  it("removes everything at a restart of the log, and reads again what was being read", async () => {
+  it("removes everything at a restart of the log, and repeats reads in flight", async () => {
     const { cache, source, warm, restart } = leasedCache();
     source.write("a", "red");
     source.write("b", "red");
@@ -303,7 +303,7 @@ describe("a leased cache: lease and restart", () => {
     expect(await found).toMatchObject({ version: 2 });
   });
 
-  it("reads absence again that was being read at a restart", async () => {
+  it("repeats a read in flight at a restart, even if it finds nothing", async () => {
     const { cache, source, restart } = leasedCache();
     const found = cache.find("a");
     await turns();

@@ -7,14 +7,14 @@ interface Value {
   stale: boolean;
 }
 
-/** A cache whose loads end when the test says so; `asked` are the keys of each load. */
+/** A cache whose loads are ended by the test; `loads` are the keys of each load. */
 function setUp(options: Partial<LoadingCacheOptions<string, Value>> = {}) {
-  const asked: (readonly string[])[] = [];
+  const loads: (readonly string[])[] = [];
   const ends: (() => void)[] = [];
   const cache = new LoadingCache<string, Value>({
     entriesMax: 3,
     load: (keys) => {
-      asked.push(keys);
+      loads.push(keys);
       return new Promise((resolve) => ends.push(() => resolve(keys.map((key) => (key === "absent" ? null : { key, stale: false })))));
     },
     onStale: (value) => {
@@ -23,37 +23,37 @@ function setUp(options: Partial<LoadingCacheOptions<string, Value>> = {}) {
     ...options,
   });
   const end = (): void => ends.shift()?.();
-  return { cache, asked, end };
+  return { cache, loads, end };
 }
 
 describe("a loading cache: many keys at once", () => {
-  it("loads what is missing together, each key once, and returns the values in the order asked for", async () => {
-    const { cache, asked, end } = setUp();
+  it("loads missing keys together, each once, and returns the values in the requested order", async () => {
+    const { cache, loads, end } = setUp();
     const first = cache.loadAll(["a"]);
     end();
     await first;
     const found = cache.loadAll(["b", "a", "absent", "b"]);
-    expect(asked).toEqual([["a"], ["b", "absent"]]);
+    expect(loads).toEqual([["a"], ["b", "absent"]]);
     end();
     expect((await found).map((value) => value?.key)).toEqual(["b", "a", undefined, "b"]);
   });
 
-  it("joins loads under way, and loads the others", async () => {
-    const { cache, asked, end } = setUp();
+  it("joins loads in flight, and loads the other keys", async () => {
+    const { cache, loads, end } = setUp();
     const one = cache.loadAll(["a", "b"]);
     const other = cache.loadAll(["b", "c"]);
-    expect(asked).toEqual([["a", "b"], ["c"]]);
+    expect(loads).toEqual([["a", "b"], ["c"]]);
     end();
     end();
     expect((await other)[0]).toBe((await one)[1]);
   });
 
-  it("returns what raced as stale, keeps the rest of the batch, and loads the raced key again for the next caller", async () => {
-    const { cache, asked, end } = setUp();
+  it("returns a raced value as stale, caches the rest of the batch, and loads the raced key again for the next caller", async () => {
+    const { cache, loads, end } = setUp();
     const early = cache.loadAll(["a", "b"]);
     cache.invalidate("a");
     const late = cache.loadAll(["a"]);
-    expect(asked).toEqual([["a", "b"], ["a"]]);
+    expect(loads).toEqual([["a", "b"], ["a"]]);
     end();
     end();
     expect((await early).map((value) => value?.stale)).toEqual([true, false]);
@@ -71,7 +71,7 @@ describe("a loading cache: many keys at once", () => {
 });
 
 describe("a loading cache: staleness", () => {
-  it("reports each kept value once when it is invalidated, evicted or cleared, and counts them", async () => {
+  it("reports each cached value once when it is invalidated, evicted or cleared, and counts them", async () => {
     const { cache, end } = setUp({ entriesMax: 2 });
     const loaded = cache.loadAll(["a", "b", "c"]);
     end();
@@ -84,7 +84,7 @@ describe("a loading cache: staleness", () => {
     expect([c?.stale, cache.staled, cache.size]).toEqual([true, 3, 0]);
   });
 
-  it("reports a value that is larger than the bound as stale at once: nobody could tell it of a change", async () => {
+  it("reports a value that exceeds the size limit as stale at once, because it would miss invalidations", async () => {
     const { cache, end } = setUp({ bytes: { max: 5, of: ({ key }) => key.length } });
     const loaded = cache.loadAll(["larger"]);
     end();
@@ -93,8 +93,8 @@ describe("a loading cache: staleness", () => {
   });
 });
 
-describe("an index of tags", () => {
-  it("finds every key of a tag, and holds nothing of what was removed", () => {
+describe("a tag index", () => {
+  it("finds every key of a tag, and retains nothing that was removed", () => {
     const index = new TagIndex<string>();
     index.add("red", "a");
     index.add("red", "a");

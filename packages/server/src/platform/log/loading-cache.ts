@@ -2,28 +2,28 @@ import { LRUCache } from "lru-cache";
 import { TagIndex } from "./tag-index.ts";
 
 export interface LoadingCacheOptions<Key extends string, Value extends object> {
-  /** Reads the values of `keys` from their source, in the order of the keys; null where the source has none, which is not kept. */
+  /** Reads the values of `keys` from their source, in the order of the keys; null if the source has none, which is not cached. */
   readonly load: (keys: readonly Key[]) => Promise<readonly (Value | null)[]>;
   /** The least recently used entry is evicted beyond this. */
   readonly entriesMax: number;
-  /** A bound on the sum of the sizes. A value that is larger by itself is returned and not kept. */
+  /** A limit on the sum of the sizes. A value that exceeds it alone is returned and not cached. */
   readonly bytes?: { readonly max: number; readonly of: (value: Value) => number };
   /**
-   * What a value depends on, beside its key: an invalidation of any of these tags removes it. Must return the same tags for a value as
-   * long as the value is kept.
+   * What a value depends on, in addition to its key: an invalidation of any of these tags removes it. Must return the same tags for a value
+   * as long as the value is cached.
    */
   readonly tagsOf?: (value: Value) => readonly string[];
-  /** Called once for a value that is no longer known to be current: invalidated, replaced, evicted, or never kept. Must not throw. */
+  /** Called once for a value that is no longer known to be current: invalidated, replaced, evicted, or never cached. Must not throw. */
   readonly onStale?: (value: Value) => void;
 }
 
 export interface Loaded<Value> {
   readonly value: Value | null;
-  /** The value may be older than an invalidation that was observed during the load. It was not kept. */
+  /** The value may be older than an invalidation that was observed during the load. It was not cached. */
   readonly raced: boolean;
 }
 
-/** A load that has begun, and what was invalidated since. */
+/** A load in flight, and what was invalidated since it began. */
 interface Flight<Value> {
   readonly invalidated: Set<string>;
   isCleared: boolean;
@@ -31,15 +31,15 @@ interface Flight<Value> {
 }
 
 /**
- * Keeps values that were loaded from a source, until an invalidation or the size bound removes them.
+ * Caches values that were loaded from a source, until an invalidation or the size limit removes them.
  *
  * Guarantees:
- * - Single flight: concurrent loads of a key are one load, unless an invalidation came since it began; then a later caller begins another.
- * - A value that was read before an invalidation of its key or tags is never kept after it. Its callers are told that it raced.
- * - A failed load is not kept; the next call loads again.
- * - Values are shared objects, not copies: callers must not change what an answer depends on.
+ * - Single flight: concurrent loads of a key are one load, unless an invalidation has occurred since it began; then a later caller begins another.
+ * - A value that was read before an invalidation of its key or tags is never cached after it. It is returned with `raced`.
+ * - A failed load is not cached; the next call loads again.
+ * - Values are shared objects, not copies: callers must not modify them.
  *
- * It knows no lease: {@link LeasedCache} adds one. Use this class by itself only where the caller checks the lease for many values at once.
+ * It has no lease: {@link LeasedCache} adds one. Use this class directly only if the caller checks the lease for many values at once.
  */
 export class LoadingCache<Key extends string, Value extends object> {
   readonly #options: LoadingCacheOptions<Key, Value>;
@@ -47,17 +47,18 @@ export class LoadingCache<Key extends string, Value extends object> {
   readonly #index = new TagIndex<Key>();
   /** Every load that has not ended. */
   readonly #flights = new Set<Flight<Value>>();
-  /** Of each key, the load that no invalidation has reached yet. */
+  /** By key, the load that no invalidation has overtaken yet. */
   readonly #joinable = new Map<Key, Flight<Value>>();
   #staled = 0;
 
   constructor(options: LoadingCacheOptions<Key, Value>) {
     const { entriesMax, bytes } = options;
     this.#options = options;
+    // Without `max`, for which lru-cache allocates at once: tens of megabytes for an empty cache.
     this.#values = new LRUCache<Key, Value>({
-      max: entriesMax,
+      maxSize: bytes?.max ?? entriesMax,
+      sizeCalculation: bytes?.of ?? (() => 1),
       dispose: (value, key) => this.#drop(value, key),
-      ...(bytes && { maxSize: bytes.max, sizeCalculation: bytes.of }),
     });
   }
 
@@ -65,7 +66,7 @@ export class LoadingCache<Key extends string, Value extends object> {
     return this.#values.size;
   }
 
-  /** How many kept values have become stale so far: while it stays the same, what was current is current. */
+  /** How many cached values have become stale so far: while it does not change, no value has become stale. */
   get staled(): number {
     return this.#staled;
   }
@@ -78,25 +79,25 @@ export class LoadingCache<Key extends string, Value extends object> {
     return this.#values.has(key);
   }
 
-  /** The kept value. Costs one look-up: no promise, no allocation. */
+  /** The cached value. Costs one look-up: no promise, no allocation. */
   get(key: Key): Value | undefined {
     return this.#values.get(key);
   }
 
-  /** The values of `keys` in their order, kept or loaded; what is missing is loaded together. A value that raced is reported as stale. */
+  /** The values of `keys` in their order, cached or loaded; missing ones are loaded together. A value that raced is reported as stale. */
   loadAll(keys: readonly Key[]): Promise<readonly (Value | null)[]> {
     this.#begin(keys);
     return Promise.all(keys.map((key) => this.#values.get(key) ?? this.#joined(key).then(({ value }) => value)));
   }
 
-  /** The value of `key`, kept or loaded. */
+  /** The value of `key`, cached or loaded. */
   async load(key: Key): Promise<Loaded<Value>> {
     this.#begin([key]);
     const value = this.#values.get(key);
     return value === undefined ? this.#joined(key) : { value, raced: false };
   }
 
-  /** Removes every value that has `tag`, or that is kept under it as its key. A load that began before will not keep such a value either. */
+  /** Removes every value that has `tag` as a tag or key. A load that began before does not cache such a value either. */
   invalidate(tag: string): void {
     this.evict(tag as Key);
     if (this.#options.tagsOf === undefined) {
@@ -105,7 +106,7 @@ export class LoadingCache<Key extends string, Value extends object> {
       return;
     }
     for (const key of this.#index.keysOf(tag)) this.evict(key);
-    // The tags of what is being loaded are not known yet.
+    // The tags of values in flight are not known yet.
     for (const flight of this.#flights) flight.invalidated.add(tag);
     this.#joinable.clear();
   }
@@ -115,7 +116,7 @@ export class LoadingCache<Key extends string, Value extends object> {
     this.#values.delete(key);
   }
 
-  /** Removes everything; no load that began before will keep its value. */
+  /** Removes everything; no load that began before caches its value. */
   clear(): void {
     this.#values.clear();
     for (const flight of this.#flights) flight.isCleared = true;
@@ -144,7 +145,7 @@ export class LoadingCache<Key extends string, Value extends object> {
       this.#flights.delete(flight);
       if (this.#joinable.get(key) === flight) this.#joinable.delete(key);
     };
-    // A failure is thrown to whoever waits for the load; where nobody does, it is of no interest.
+    // A failure rejects the callers that wait for the load; without any, it is ignored.
     flight.loaded.then(end, end);
     this.#flights.add(flight);
     this.#joinable.set(key, flight);
@@ -155,11 +156,16 @@ export class LoadingCache<Key extends string, Value extends object> {
     const tags = value === null ? [] : (tagsOf?.(value) ?? []);
     const raced = flight.isCleared || flight.invalidated.has(key) || tags.some((tag) => flight.invalidated.has(tag));
     if (value === null) return { value, raced };
-    if (!raced) this.#values.set(key, value);
-    // One that is not kept would not hear of a change.
+    if (!raced) this.#keep(key, value);
+    // A value that is not cached would miss later invalidations.
     if (raced || !this.#values.has(key)) onStale?.(value);
     else for (const tag of tags) this.#index.add(tag, key);
     return { value, raced };
+  }
+
+  #keep(key: Key, value: Value): void {
+    this.#values.set(key, value);
+    if (this.#values.size > this.#options.entriesMax) this.#values.pop();
   }
 
   #joined(key: Key): Promise<Loaded<Value>> {

@@ -4,8 +4,8 @@ import { logSteps } from "./log.ts";
 
 logConformance("PGlite", () => freshPglite(logSteps));
 
-// The rows' visibility depends on the login, so both kinds are held to the contract.
-describeOnPostgresql("on a server", () => {
+// Row visibility depends on the login, so the contract is checked with both kinds.
+describeOnPostgresql("the log on PostgreSQL", () => {
   logConformance("PostgreSQL, a superuser that steps down", () => freshPostgresql(logSteps, "superuser"));
   logConformance("PostgreSQL, a plain login that owns the database", () => freshPostgresql(logSteps, "plain"));
 });

@@ -1,12 +1,13 @@
-import { type Kysely, type RawBuilder, sql } from "kysely";
-import type { AnyTables, ReadHandle, WriteHandle } from "../database/database.ts";
+import { type RawBuilder, sql } from "kysely";
+import type { WriteHandle } from "../database/database.ts";
 import { anyOf, insertMany } from "../database/many-rows.ts";
 import { type SchemaStep, tenantTable } from "../database/migrations.ts";
+import { type AnyHandle, firstRow, rowsOf } from "../database/rows.ts";
 import type { LoggedEvent, NewEvent, Position, Revision, Tail } from "./event.ts";
 import { retentionSteps } from "./retention.ts";
 import { cursorAfter, cursorAt, type TailCursor } from "./tail-cursor.ts";
 
-/** The one ordered log. A command appends its events in its own transaction; feeds, projections and relays read them by position. */
+/** The ordered event log. A command appends its events in its own transaction; feeds, projections and relays read them by position. */
 export const logSteps: readonly SchemaStep[] = [
   {
     name: "0001_log_events",
@@ -63,8 +64,8 @@ export const logSteps: readonly SchemaStep[] = [
 ];
 
 /**
- * A transaction that began later has already committed events of the same subject. The log orders by transaction id, so appending
- * now would put effect before cause: the caller retries the command, with a new transaction id.
+ * A later transaction has already committed events of the same subject. The log is ordered by transaction id, so appending
+ * now would order effect before cause. The caller retries the command, with a new transaction id.
  */
 export class WriteConflictError extends Error {
   readonly subject: string;
@@ -76,14 +77,14 @@ export class WriteConflictError extends Error {
 }
 
 /**
- * Locks the subject against other transactions that retry after a write conflict on it. To be called first in a transaction: one that
- * waits here holds nothing, not even a transaction id, so the id that it gets is newer than those of the transactions before it.
+ * Locks the subject against other transactions that retry after a write conflict on it. Call it first in a transaction: while it
+ * waits, the transaction has no locks and no transaction id, so its id is newer than those of the transactions before it.
  */
 export async function lockSubject(tx: WriteHandle, subject: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`turn ${subject}`}, 0))`.execute(tx);
 }
 
-/** Appends events, any number of them, to the log inside the caller's transaction. Throws {@link WriteConflictError}; nothing is kept then. */
+/** Appends any number of events in the caller's transaction. Throws {@link WriteConflictError}, and appends nothing then. */
 export async function append(
   tx: WriteHandle,
   events: readonly NewEvent[],
@@ -119,7 +120,7 @@ const eventInserted = {
   occurred_at: "timestamptz",
 } as const;
 
-/** The id of the caller's transaction: what its write is known by. */
+/** The id of the caller's transaction, which is the revision of its write. */
 export async function revisionOf(tx: WriteHandle): Promise<Revision> {
   const { rows } = await sql<{ revision: string }>`select pg_current_xact_id()::text as revision`.execute(tx);
   return (rows[0] as { revision: string }).revision;
@@ -137,7 +138,7 @@ interface EventRow {
   readonly occurred_at: Date;
 }
 
-/** Numbers as text: they are larger than JavaScript's. Under their own names, so an order by a bare name would be one of texts. */
+/** Numbers as text, because they exceed JavaScript's. An `order by` must qualify the column, or it would compare texts. */
 const eventColumns = sql`sequence::text, transaction::text, id, type, subject, organization_id, data, traceparent, occurred_at`;
 
 const toEvent = (row: EventRow): LoggedEvent => ({
@@ -154,27 +155,29 @@ const toEvent = (row: EventRow): LoggedEvent => ({
 const ofTypes = (types: readonly string[] | undefined) => (types === undefined ? sql`true` : sql`type = ${anyOf(types, "text")}`);
 
 /**
- * The next events after `after`, in commit order, stopping at the snapshot's horizon: a transaction that is still
- * open has taken its number already, and to pass it would be to miss it.
+ * The next events after `after`, in commit order, up to the snapshot's horizon. An open transaction beyond it has
+ * already taken its number: a reader that passed it would miss its events.
  */
 export async function readAfter(
-  db: ReadHandle | Kysely<AnyTables>,
+  db: AnyHandle,
   after: Position,
   options: { readonly limit: number; readonly types?: readonly string[] },
 ): Promise<readonly LoggedEvent[]> {
-  const { rows } = await sql<EventRow>`
-    select ${eventColumns} from events
-    where (transaction, sequence) > (${after.transaction}::xid8, ${after.sequence}::bigint)
-      and transaction < pg_snapshot_xmin(pg_current_snapshot())
-      and ${ofTypes(options.types)}
-    order by events.transaction, events.sequence limit ${options.limit}`.execute(db as Kysely<AnyTables>);
+  const rows = await rowsOf(
+    db,
+    sql<EventRow>`select ${eventColumns} from events
+      where (transaction, sequence) > (${after.transaction}::xid8, ${after.sequence}::bigint)
+        and transaction < pg_snapshot_xmin(pg_current_snapshot())
+        and ${ofTypes(options.types)}
+      order by events.transaction, events.sequence limit ${options.limit}`,
+  );
   return rows.map(toEvent);
 }
 
 /** One event by its id. */
-export async function readEvent(db: ReadHandle | Kysely<AnyTables>, id: string): Promise<LoggedEvent | undefined> {
-  const { rows } = await sql<EventRow>`select ${eventColumns} from events where id = ${id}`.execute(db as Kysely<AnyTables>);
-  return rows.map(toEvent)[0];
+export async function readEvent(db: AnyHandle, id: string): Promise<LoggedEvent | undefined> {
+  const row = await firstRow(db, sql<EventRow>`select ${eventColumns} from events where id = ${id}`);
+  return row && toEvent(row);
 }
 
 interface TailRow extends EventRow {
@@ -186,35 +189,33 @@ interface TailRow extends EventRow {
 }
 
 /**
- * Everything visible that the reader of `cursor` has not been shown, also what lies beyond the horizon. For readers that need no
- * order and no delay (a cache that invalidates). The rows read are those of transactions that committed since the
- * last look, whatever is held open: below the cursor only what was in progress then can have appeared.
- * Undefined where another server answers, or the same one after a restart: it may lack transactions that the cursor counts as shown,
- * so the reader begins again where it trusts its state ({@link readTail}).
+ * All visible events that the reader of `cursor` has not read, also beyond the horizon. For readers that need low latency and no
+ * order (cache invalidation). Reads only rows of transactions that committed since the
+ * last read, even while a transaction stays open: below the cursor, only transactions in progress at that time can have added rows.
+ * Undefined if another server answers, or the same one after a restart: it may lack transactions that the cursor counts as read,
+ * so the reader restarts where it trusts its state ({@link readTail}).
  */
-export async function readSince(
-  db: ReadHandle | Kysely<AnyTables>,
-  cursor: TailCursor,
-  types?: readonly string[],
-): Promise<Tail | undefined> {
+export async function readSince(db: AnyHandle, cursor: TailCursor, types?: readonly string[]): Promise<Tail | undefined> {
   const { from, pending } = cursor;
   const events = (transactions: RawBuilder<unknown>) => sql`select ${eventColumns} from events where ${transactions} and ${ofTypes(types)}`;
   const since = events(sql`transaction >= ${from}::xid8`);
   const late = pending.length === 0 ? sql`` : sql` union all ${events(sql`transaction = any(${pending}::xid8[])`)}`;
-  const { rows } = await sql<TailRow>`
-    with head as (
+  const rows = await rowsOf(
+    db,
+    sql<TailRow>`with head as (
       select pg_current_snapshot()::text as snapshot, pg_current_xact_id_if_assigned()::text as own, pg_is_in_recovery() as standby,
         pg_postmaster_start_time()::text as server, (select transaction::text from log_removals) as removed_through
     )
     select head.*, e.* from head left join (${since}${late}) e on true
-    order by e.transaction::xid8, e.sequence::bigint`.execute(db as Kysely<AnyTables>);
+    order by e.transaction::xid8, e.sequence::bigint`,
+  );
   const { snapshot: text, own, standby, server, removed_through } = rows[0] as TailRow;
   if (cursor.server !== undefined && cursor.server !== server) return undefined;
   const next = cursorAfter({ text, own, standby, server });
-  const isWhole = removed_through === null || BigInt(removed_through) < BigInt(cursor.horizon);
-  return { horizon: next.horizon, events: rows.filter((row) => row.id !== null).map(toEvent), isWhole, cursor: next };
+  const isComplete = removed_through === null || BigInt(removed_through) < BigInt(cursor.horizon);
+  return { horizon: next.horizon, events: rows.filter((row) => row.id !== null).map(toEvent), isComplete, cursor: next };
 }
 
-/** Everything visible that was not yet settled at `horizon`: for a reader that begins, or whose cursor is of another server. */
-export const readTail = async (db: ReadHandle | Kysely<AnyTables>, horizon: string, types?: readonly string[]): Promise<Tail> =>
+/** All visible events at or after `horizon`: for a reader that begins, or whose cursor is of another server. */
+export const readTail = async (db: AnyHandle, horizon: string, types?: readonly string[]): Promise<Tail> =>
   (await readSince(db, cursorAt(horizon), types)) as Tail;

@@ -19,27 +19,27 @@ import type { LoggedEvent } from "./event.ts";
 import { LogFollower } from "./follower.ts";
 import { logSteps, readAfter, revisionOf } from "./log.ts";
 
-/** What is written beside one transaction that stays open. */
+/** Events that are written while one transaction stays open. */
 const eventsBehind = 50_000;
-/** More transactions than a consumer's place may be behind before it goes in order. */
+/** More transactions than an eager consumer's position may be behind before it reads in order. */
 const transactionsBehind = 1_200;
-/** A look may read what is new, the place of a consumer and the like; a look that reads the stretch again reads thousands. */
-const rowsALookMax = 20;
+/** A read may return new events and a consumer's position; a read that repeats the range would return thousands. */
+const rowsPerReadMax = 20;
 
-// The horizon and its costs need several open transactions: the embedded database has one connection.
-describeOnPostgresql("beside a transaction that stays open", () => {
+// The horizon needs several open transactions, and the embedded database has one connection.
+describeOnPostgresql("during a long transaction", () => {
   let fresh: Fresh;
   let held: HeldTransaction & { readonly revision: string };
-  /** What each look of the counted database has read. */
-  const looks: number[] = [];
+  /** The rows that each transaction of the counted database has read. */
+  const reads: number[] = [];
   const toClose: (() => Promise<void>)[] = [];
   beforeEach(async () => {
     fresh = await freshPostgresql([...logSteps, ...consumerSteps]);
     const begun = await holdTransaction(fresh.database);
-    // Ours are ended when they are idle for ten seconds; this one stays as long as the test needs it.
+    // The product's transactions end after ten idle seconds; this one stays open as long as the test needs it.
     await begun.run((tx) => sql`set local idle_in_transaction_session_timeout = 0`.execute(tx));
     held = { ...begun, revision: await begun.run(revisionOf) };
-    looks.splice(0);
+    reads.splice(0);
   }, 60_000);
   afterEach(async () => {
     for (const close of toClose.splice(0).reverse()) await close();
@@ -47,13 +47,13 @@ describeOnPostgresql("beside a transaction that stays open", () => {
     await fresh?.close();
   });
 
-  /** The same database, that notes after each transaction how many of the log's rows it has read. */
+  /** The same database, which records after each transaction how many of the log's rows it has read. */
   const counted = (): Database => {
     const database = fresh.another(2);
     const counting = async <Result, Db extends ReadHandle | WriteHandle>(db: Db, work: (db: Db) => Promise<Result>): Promise<Result> => {
       const before = await rowsRead(db, "events");
       const result = await work(db);
-      looks.push((await rowsRead(db, "events")) - before);
+      reads.push((await rowsRead(db, "events")) - before);
       return result;
     };
     return {
@@ -71,7 +71,7 @@ describeOnPostgresql("beside a transaction that stays open", () => {
     await sql`analyze events`.execute(fresh.database.owner);
   };
 
-  it("a process's memories hear of 50,000 events once, and then read what is new, and the held one's when it commits", async () => {
+  it("a follower delivers 50,000 events once, then reads new events only, and the open transaction's when it commits", async () => {
     const follower = new LogFollower(counted(), silent);
     const observed: LoggedEvent[] = [];
     follower.onEvent((event) => observed.push(event));
@@ -79,9 +79,9 @@ describeOnPostgresql("beside a transaction that stays open", () => {
     toClose.push(() => follower.stop());
     await fill();
     await eventually(async () => follower.catchUp().then(() => observed.length)).toBe(eventsBehind);
-    expect(Math.max(...looks), "rows that are counted").toBeGreaterThanOrEqual(eventsBehind);
+    expect(Math.max(...reads), "rows of the first read").toBeGreaterThanOrEqual(eventsBehind);
 
-    looks.splice(0);
+    reads.splice(0);
     const more: string[] = [];
     for (let round = 0; round < 10; round += 1) {
       const event = newEvent({ subject: `thing/new ${round}` });
@@ -93,8 +93,8 @@ describeOnPostgresql("beside a transaction that stays open", () => {
     expect(idsOf(observed.slice(eventsBehind))).toEqual(more);
     expect(follower.hasSeen(held.revision)).toBe(false);
     expect(BigInt(follower.revision)).toBeLessThan(BigInt(held.revision));
-    expect(looks.length).toBeGreaterThanOrEqual(10);
-    expect(Math.max(...looks), "rows that a look has read").toBeLessThanOrEqual(rowsALookMax);
+    expect(reads.length).toBeGreaterThanOrEqual(10);
+    expect(Math.max(...reads), "rows of one read").toBeLessThanOrEqual(rowsPerReadMax);
 
     const late = newEvent({ subject: "thing/held" });
     await held.run((tx) => appendIn(tx, late));
@@ -104,10 +104,10 @@ describeOnPostgresql("beside a transaction that stays open", () => {
     await follower.catchUp();
     expect(idsOf(observed.slice(eventsBehind))).toEqual([...more, late.id]);
     expect(follower.hasSeen(held.revision)).toBe(true);
-    expect(Math.max(...looks), "rows that a look has read").toBeLessThanOrEqual(rowsALookMax);
+    expect(Math.max(...reads), "rows of one read").toBeLessThanOrEqual(rowsPerReadMax);
   }, 60_000);
 
-  it("an eager consumer handles each event once, reads what is new, and does not begin again when the held one has ended", async () => {
+  it("an eager consumer handles each event once, reads new events only, and does not begin again when the transaction has ended", async () => {
     const consumers = new Consumers(counted(), silent);
     toClose.push(() => consumers.close());
     const handled: string[] = [];
@@ -123,7 +123,7 @@ describeOnPostgresql("beside a transaction that stays open", () => {
     await subscription.idle();
     expect(handled).toHaveLength(eventsBehind);
 
-    looks.splice(0);
+    reads.splice(0);
     const more: string[] = [];
     for (let round = 0; round < 5; round += 1) {
       const event = newEvent({ subject: `thing/new ${round}` });
@@ -137,7 +137,7 @@ describeOnPostgresql("beside a transaction that stays open", () => {
     await held.commit();
     consumers.wake();
     await eventually(() => handled.slice(eventsBehind)).toEqual([...more, late.id]);
-    // The place follows the horizon, which is more transactions ahead of it than a consumer may be behind.
+    // The position follows the horizon, which is further ahead than an eager consumer may be behind.
     await eventually(async () => {
       consumers.wake();
       const { rows } = await sql<{ passed: boolean }>`select transaction > ${held.revision}::xid8 as passed from consumers`.execute(
@@ -146,15 +146,15 @@ describeOnPostgresql("beside a transaction that stays open", () => {
       return rows[0]?.passed;
     }).toBe(true);
     expect(handled).toHaveLength(eventsBehind + more.length + 1);
-    expect(Math.max(...looks), "rows that a look has read").toBeLessThanOrEqual(rowsALookMax);
+    expect(Math.max(...reads), "rows of one read").toBeLessThanOrEqual(rowsPerReadMax);
   }, 60_000);
 
-  it("a reader in order, such as the relay, reads nothing at all until it may go on", async () => {
+  it("an ordered reader, such as the relay, reads no events until the transaction ends", async () => {
     await fill();
     const database = counted();
     const after = { transaction: held.revision, sequence: "0" };
     expect(await database.read(everyTenant, (db) => readAfter(db, after, { limit: 500 }))).toEqual([]);
     expect(await database.read(everyTenant, (db) => readAfter(db, after, { limit: 1, types: ["thing.never.v1"] }))).toEqual([]);
-    expect(Math.max(...looks), "rows that a look has read").toBeLessThanOrEqual(rowsALookMax);
+    expect(Math.max(...reads), "rows of one read").toBeLessThanOrEqual(rowsPerReadMax);
   }, 60_000);
 });

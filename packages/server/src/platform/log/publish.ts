@@ -6,16 +6,16 @@ import type { NewEvent, Revision } from "./event.ts";
 import type { LogFollower } from "./follower.ts";
 import { append } from "./log.ts";
 
-/** The subject on which a process tells the others that it has appended to the log. */
+/** The subject on which a process notifies the others that it has appended to the log. */
 export const appendedSubject = "log.appended";
 
-/** The deprecated versions of an event that are still published beside it. */
+/** The deprecated versions of an event that are still published with it. */
 export type FormerVersions = (event: NewEvent) => readonly NewEvent[];
 
-export interface PublisherParts {
+export interface PublisherDependencies {
   readonly log: Pick<LogFollower, "announce">;
   readonly consumers: Pick<Consumers, "wake">;
-  readonly rpc: Pick<Rpc, "tell">;
+  readonly rpc: Pick<Rpc, "notify">;
   readonly metrics: Pick<Metrics, "eventsAppended">;
   readonly formerVersions: FormerVersions;
 }
@@ -29,34 +29,34 @@ export interface Committed {
 
 /**
  * Publishes the events of commands, of the projector and of the chain appender. `append` runs in the transaction of their effects,
- * `committed` once that is committed.
+ * `committed` after its commit.
  */
 export class Publisher {
-  readonly #parts: PublisherParts;
+  readonly #dependencies: PublisherDependencies;
 
-  constructor(parts: PublisherParts) {
-    this.#parts = parts;
+  constructor(dependencies: PublisherDependencies) {
+    this.#dependencies = dependencies;
   }
 
-  /** Appends events and their former versions. Returns all of them, for `committed`. Throws `WriteConflictError`; nothing is kept then. */
+  /** Appends events and their former versions. Returns all of them, for `committed`. Throws `WriteConflictError`, and appends nothing then. */
   async append(
     tx: WriteHandle,
     events: readonly NewEvent[],
     envelope: { readonly occurredAt: Date; readonly traceparent: string | null },
   ): Promise<readonly NewEvent[]> {
-    const all = events.flatMap((event) => [event, ...this.#parts.formerVersions(event)]);
+    const all = events.flatMap((event) => [event, ...this.#dependencies.formerVersions(event)]);
     await append(tx, all, envelope);
     return all;
   }
 
-  /** Invalidates this process's caches at once, has consumers here and processes elsewhere read the log, and counts the events. */
+  /** Invalidates this process's caches at once, wakes consumers, notifies the other processes, and counts the events. */
   committed({ events, revision, occurredAt }: Committed): void {
     if (events.length === 0) return;
-    const { log, consumers, rpc, metrics } = this.#parts;
+    const { log, consumers, rpc, metrics } = this.#dependencies;
     const types = [...new Set(events.map(({ type }) => type))];
     log.announce(events, revision, occurredAt);
     consumers.wake(types);
-    rpc.tell(appendedSubject);
+    rpc.notify(appendedSubject);
     for (const { type } of events) metrics.eventsAppended.inc({ type });
   }
 }

@@ -6,7 +6,7 @@ import type { PeerFailureDetector } from "./database-away.ts";
 import type { InvalidationMessage } from "./event.ts";
 import { revocationBoundMs } from "./follower.ts";
 
-/** ARGV: how long a report counts, how long events are kept, then events. Scores are Redis' own milliseconds. */
+/** ARGV: how long a report is valid, how long events are retained, then events. Scores are Redis' own milliseconds. */
 const reportScript = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -19,7 +19,7 @@ end
 return 1
 `;
 
-/** ARGV: of the last how many milliseconds. Returns whether any process has reported, then the events. */
+/** ARGV: the age limit in milliseconds. Returns whether any process has reported, then the events. */
 const queryScript = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -36,10 +36,10 @@ export interface PeerDetectorTrust {
 }
 
 /**
- * Reports of the processes that share a Redis, about one database. Keeps events for as long as a process may go without the database.
- * An event with an invalid signature hides what it was, so the query then rejects and no process goes on without the database. That
- * some process observes the database needs no signature: it only ever makes others refuse. The names of the keys are shared with older
- * versions, which report and query during an update.
+ * Reports of the processes that share a Redis, about one database. Retains events for as long as a process may work without the database.
+ * An event with an invalid signature may hide a revocation, so the query rejects and no process works without the database. The report
+ * that a process observes the database needs no signature: it only makes others stop. The names of the keys are shared with older
+ * versions, which report and query during a rolling update.
  */
 export function redisPeerDetector(
   { client, prefix }: RedisConnection,
@@ -50,19 +50,19 @@ export function redisPeerDetector(
   client.defineCommand("gatehouseReport", { numberOfKeys: 2, lua: reportScript });
   client.defineCommand("gatehouseQueryReports", { numberOfKeys: 2, lua: queryScript });
   const commands = client as unknown as {
-    gatehouseReport(...given: (string | number)[]): Promise<number>;
-    gatehouseQueryReports(...given: (string | number)[]): Promise<string[]>;
+    gatehouseReport(...parameters: (string | number)[]): Promise<number>;
+    gatehouseQueryReports(...parameters: (string | number)[]): Promise<string[]>;
   };
   const guard = resilience.guard("redis.peer-detector", "peer detector");
   const keys = [`${prefix}iam:log:heard`, `${prefix}iam:log:endings`];
-  const keptMs = awaySeconds * 1_000 + 2 * revocationBoundMs;
+  const retentionMs = awaySeconds * 1_000 + 2 * revocationBoundMs;
   return {
     async report(events) {
       const reported = events.map((event) => {
         const text = JSON.stringify(event);
         return `${authenticator.sign(["event", text])} ${text}`;
       });
-      await guard(() => commands.gatehouseReport(...keys, revocationBoundMs, keptMs, ...reported));
+      await guard(() => commands.gatehouseReport(...keys, revocationBoundMs, retentionMs, ...reported));
     },
     async query(sinceMs) {
       const [observed, ...reported] = await guard(() => commands.gatehouseQueryReports(...keys, Math.ceil(sinceMs)));

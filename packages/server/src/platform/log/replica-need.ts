@@ -7,12 +7,12 @@ interface Observed {
 }
 
 /**
- * What a replica must have replayed before it may answer a query of this process: all that was committed `staleMsMax` ago, and every
- * write that callers of the process know of. One a process.
+ * What a replica must have replayed before it may answer a query of this process: everything committed at least `staleMsMax` ago, and every
+ * write that callers of the process know of. One per process.
  */
 export class ReplicaNeeds {
   readonly #staleMsMax: number;
-  /** Horizons of the primary, oldest first: the newest that is old enough, and those after it. */
+  /** Horizons of the primary, oldest first: the newest that is at least `staleMsMax` old, and later ones. */
   #observed: Observed[] = [];
   #written = 0n;
   #lineage: Lineage | undefined;
@@ -29,25 +29,25 @@ export class ReplicaNeeds {
     if (settled > 0) this.#observed.splice(0, settled);
   }
 
-  /** A caller knows of this write, and finds it from now on. */
+  /** Requires this write, of which a caller knows, from now on. */
   include(revision: Revision): void {
     if (BigInt(revision) > this.#written) this.#written = BigInt(revision);
   }
 
-  /** For queries: with everything that callers know of. */
+  /** For queries: includes all writes that callers know of. */
   get present(): ReplicaNeed {
     const { horizon, lineage } = this.settled;
     return { horizon: BigInt(horizon) > this.#written ? horizon : String(this.#written + 1n), lineage };
   }
 
-  /** For health: what a replica that keeps up has replayed. */
+  /** For health checks: what a replica without excessive lag has replayed. */
   get settled(): ReplicaNeed {
     const oldest = this.#observed[0];
-    // The first observation is not old yet; it is what the process began with.
+    // Right after the start, the first observation is used although it is newer.
     return { horizon: oldest?.horizon ?? "0", lineage: this.#lineage };
   }
 
-  /** The numbers of a lineage that has ended mean nothing in the next one. */
+  /** Discards everything: transaction ids of one lineage mean nothing in the next. */
   reset(): void {
     this.#observed = [];
     this.#written = 0n;

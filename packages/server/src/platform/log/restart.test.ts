@@ -14,7 +14,7 @@ import type { LoggedEvent } from "./event.ts";
 import { LogFollower } from "./follower.ts";
 import { logSteps } from "./log.ts";
 
-// A failover is between servers: one that crashed and the standby that takes its place.
+// A failover needs two servers: one that crashed and the standby that replaces it.
 describeOnPostgresql("a database that has lost transactions", () => {
   if (postgresqlPrograms() === undefined) return it.skip("no PostgreSQL is installed here that a test could stop", () => {});
   const toClose: (() => Promise<void>)[] = [];
@@ -44,9 +44,9 @@ describeOnPostgresql("a database that has lost transactions", () => {
   };
 
   it.each([
-    { what: "before others have written as much again", written: 0 },
-    { what: "also where others have written more than was lost before this process looks", written: 500 },
-  ])("is told to those who have read it, $what", { timeout: 120_000 }, async ({ written }) => {
+    { what: "before others have written as many transactions", written: 0 },
+    { what: "after others have written more transactions than were lost", written: 500 },
+  ])("is reported to processes that have read them, $what", { timeout: 120_000 }, async ({ written }) => {
     const { primary, database } = await primaryWithLog();
     const { follower, observed } = await following(database);
     let restarts = 0;
@@ -55,18 +55,18 @@ describeOnPostgresql("a database that has lost transactions", () => {
       restarts += 1;
       return release.promise;
     });
-    const kept = newEvent();
-    await appendTo(database, [kept]);
+    const survivor = newEvent();
+    await appendTo(database, [survivor]);
     const standby = closedAtEnd(await primary.standby());
     await primary.replayedBy(standby);
     await standby.crash();
     const lost = newEvent();
     const lostRevision = await appendTo(database, [lost]);
     await spendTransactions(primary.url, 100);
-    await eventually(() => idsOf(observed)).toEqual([kept.id, lost.id]);
+    await eventually(() => idsOf(observed)).toEqual([survivor.id, lost.id]);
     await eventually(() => follower.hasSeen(lostRevision)).toBe(true);
 
-    // The follower does not look while the others write, as a process that was paused.
+    // The follower does not read while the others write, like a paused process.
     if (written > 0) await follower.stop();
     await primary.crash();
     await standby.promote(primary.port);
@@ -102,9 +102,9 @@ describeOnPostgresql("a database that has lost transactions", () => {
     expect(restarts).toBe(2);
   });
 
-  it("is told where a database was dropped and restored from a dump in the same cluster", { timeout: 60_000 }, async () => {
+  it("is detected when a database was dropped and restored from a dump in the same cluster", { timeout: 60_000 }, async () => {
     const primary = closedAtEnd(await startPostgresql());
-    /** On a connection of its own: the product's run each statement in a transaction. */
+    /** On a separate connection: the product's connections run each statement in a transaction. */
     const admin = (statement: string) => asAdministrator((client) => client.query(statement), primary.url);
     const url = primary.url.replace(/postgres$/, "moved");
     const make = async () => {
@@ -128,7 +128,7 @@ describeOnPostgresql("a database that has lost transactions", () => {
     expect(follower.lineage).not.toBe(lineage);
   });
 
-  it("has its eager consumers begin at their place again: what they had handled beyond may be lost, and its numbers are given again", {
+  it("restarts eager consumers at their positions, because later effects may be lost and transaction ids may be reused", {
     timeout: 120_000,
   }, async () => {
     const { primary, database } = await primaryWithLog();
@@ -139,9 +139,9 @@ describeOnPostgresql("a database that has lost transactions", () => {
     const handled: string[] = [];
     const committed = async (events: readonly LoggedEvent[]) => void handled.push(...idsOf(events));
     await consumers.consume({ name: "eager", types: ["thing.happened.v1"], eager: true, handle: async () => {}, committed });
-    const kept = newEvent();
-    await appendTo(database, [kept]);
-    await eventually(() => handled).toContain(kept.id);
+    const survivor = newEvent();
+    await appendTo(database, [survivor]);
+    await eventually(() => handled).toContain(survivor.id);
     const standby = closedAtEnd(await primary.standby());
     await primary.replayedBy(standby);
     await standby.crash();
@@ -160,7 +160,7 @@ describeOnPostgresql("a database that has lost transactions", () => {
     await eventually(() => handled).toContain(next.id);
   });
 
-  it("is not told where nothing has changed, whatever the connections do", { timeout: 60_000 }, async () => {
+  it("is not reported when only connections were lost", { timeout: 60_000 }, async () => {
     const { primary, database } = await primaryWithLog();
     const { follower } = await following(database);
     let restarts = 0;
@@ -175,7 +175,7 @@ describeOnPostgresql("a database that has lost transactions", () => {
     expect(restarts).toBe(0);
   });
 
-  it("takes its standby for no replica until that follows the new timeline", { timeout: 120_000 }, async () => {
+  it("does not use its standby as a replica until that follows the new timeline", { timeout: 120_000 }, async () => {
     const { primary, database } = await primaryWithLog();
     const chosen = closedAtEnd(await primary.standby());
     const ahead = closedAtEnd(await primary.standby());
@@ -187,9 +187,9 @@ describeOnPostgresql("a database that has lost transactions", () => {
     await primary.replayedBy(ahead);
     await primary.crash();
     await chosen.promote(primary.port);
-    const beside = closedAtEnd(openPostgresql({ url: chosen.url, readUrl: ahead.url, poolSize: 2 }));
-    const { follower } = await following(beside);
+    const reader = closedAtEnd(openPostgresql({ url: chosen.url, readUrl: ahead.url, poolSize: 2 }));
+    const { follower } = await following(reader);
     await follower.catchUp();
-    await expect(beside.replica?.read(everyTenant, follower.replicaNeed, async () => "answered")).rejects.toThrow("older timeline");
+    await expect(reader.replica?.read(everyTenant, follower.replicaNeed, async () => "answered")).rejects.toThrow("older timeline");
   });
 });

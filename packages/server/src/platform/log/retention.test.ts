@@ -23,7 +23,7 @@ import {
   old,
   retentionConformance,
   retentionContractSteps,
-  standAt,
+  setPosition,
   young,
 } from "./conformance/retention-conformance.ts";
 import { consumersOfLog } from "./consumers/consumer-position.ts";
@@ -35,7 +35,7 @@ import { beginReading, removeOldEvents } from "./retention.ts";
 
 retentionConformance("PGlite", () => freshPglite(retentionContractSteps));
 
-describeOnPostgresql("on a server", () => {
+describeOnPostgresql("the log's retention on PostgreSQL", () => {
   retentionConformance("PostgreSQL, a superuser that steps down", () => freshPostgresql(retentionContractSteps, "superuser"));
   retentionConformance("PostgreSQL, a plain login that owns the database", () => freshPostgresql(retentionContractSteps, "plain"));
 });
@@ -47,7 +47,7 @@ const clear = (database: Database): Promise<void> =>
   });
 const readers = [consumersOfLog, relayOfLog(false)];
 
-describe("who reads a log from which events have been removed", () => {
+describe("a log from which events have been removed", () => {
   let fresh: Fresh;
   let database: Database;
   const open: { close(): Promise<void> }[] = [];
@@ -61,7 +61,7 @@ describe("who reads a log from which events have been removed", () => {
     for (const each of open.splice(0).reverse()) await each.close();
   });
 
-  it("begins, where it is a new consumer, with the oldest event that is left; one that was there misses none", async () => {
+  it("a new consumer begins at the oldest event that is left, and an existing one misses none", async () => {
     const consumers = new Consumers(database, silent);
     open.push(consumers);
     const came: string[] = [];
@@ -70,8 +70,8 @@ describe("who reads a log from which events have been removed", () => {
       types: ["thing.happened.v1"],
       handle: async (events) => void came.push(...idsOf(events)),
     });
-    const gone = await appendAt(database, old, 3);
-    const kept = await appendAt(database, young, 2);
+    const removed = await appendAt(database, old, 3);
+    const retained = await appendAt(database, young, 2);
     await known.idle();
     expect(await removeOldEvents(database, { readers, before })).toBe(3);
     const late: string[] = [];
@@ -81,13 +81,13 @@ describe("who reads a log from which events have been removed", () => {
       handle: async (events) => void late.push(...idsOf(events)),
     });
     await added.idle();
-    expect(came).toEqual([...gone, ...kept]);
-    expect(late).toEqual(kept);
+    expect(came).toEqual([...removed, ...retained]);
+    expect(late).toEqual(retained);
   });
 
-  it("publishes, where it is the relay of a new broker, what is left", async () => {
+  it("the relay of a new broker publishes the events that are left", async () => {
     await appendAt(database, old, 3);
-    const kept = await appendAt(database, young, 2);
+    const retained = await appendAt(database, young, 2);
     expect(await removeOldEvents(database, { readers, before })).toBe(3);
     const published: string[] = [];
     const publish = async (messages: Parameters<Broker["publish"]>[0]) => void published.push(...messages.map(({ event }) => event.id));
@@ -102,10 +102,10 @@ describe("who reads a log from which events have been removed", () => {
     });
     relay.start();
     open.push(relay);
-    await eventually(() => published).toEqual(kept);
+    await eventually(() => published).toEqual(retained);
   });
 
-  it("trusts its memory no longer, where it is a process that has not looked since before: it could not know what to forget", async () => {
+  it("a process that has not read the removed events no longer trusts its caches", async () => {
     const marker = await appendAt(database, old);
     const follower = new LogFollower(database, silent);
     await follower.start();
@@ -114,12 +114,12 @@ describe("who reads a log from which events have been removed", () => {
     void follower.lost.then(() => {
       isLost = true;
     });
-    // What it is past is removed: that is every day's case.
+    // Removing events that it has passed is the normal case.
     await eventually(async () => follower.catchUp().then(async () => idsOf(await readFrom(database)))).toEqual(marker);
     expect(await removeOldEvents(database, { readers, before })).toBe(1);
     await follower.catchUp();
     expect([follower.fresh, isLost]).toEqual([true, false]);
-    // What it has not heard is removed: as if it had slept meanwhile.
+    // Events that it has not observed are removed, as during a suspension.
     await database.transact(everyTenant, async (tx) => {
       await append(tx, [newEvent()], { occurredAt: old, traceparent: null });
       await sql`delete from events`.execute(tx);
@@ -130,7 +130,7 @@ describe("who reads a log from which events have been removed", () => {
   });
 });
 
-// Several transactions at once: not to be had on one embedded connection.
+// Needs concurrent transactions, which one embedded connection does not have.
 describeOnPostgresql("the removal of old events under interleaved transactions", () => {
   let fresh: Fresh;
   let database: Database;
@@ -147,7 +147,7 @@ describeOnPostgresql("the removal of old events under interleaved transactions",
     return event.id;
   };
 
-  it("keeps what lies behind an open transaction, where a reader cannot have passed it", async () => {
+  it("retains events beyond an open transaction, which no reader can have passed", async () => {
     const slow = await holdTransaction(database);
     const early = await slow.run(appendOld);
     const quick = await appendAt(database, old);
@@ -157,20 +157,20 @@ describeOnPostgresql("the removal of old events under interleaved transactions",
     expect(await removeOldEvents(database, { readers, before })).toBe(2);
   });
 
-  it("removes each event once in two workers at once, and both end", async () => {
+  it("two concurrent workers remove each event once, and both end", async () => {
     await appendAt(database, old, 400);
-    const kept = await appendAt(database, young, 5);
+    const retained = await appendAt(database, young, 5);
     await eventually(async () => (await readFrom(database)).length).toBe(405);
     const [one, two] = [fresh.another(2), fresh.another(2)];
     const removed = await Promise.all([one, two, one, two].map((worker) => removeOldEvents(worker, { readers, before, batch: 10 })));
     const rest = await removeOldEvents(database, { readers, before });
     expect([...removed, rest].reduce((sum, count) => sum + count)).toBe(400);
-    expect(await all()).toEqual(kept);
+    expect(await all()).toEqual(retained);
     const { rows } = await sql<{ removed: string }>`select removed::text from log_removals`.execute(database.owner);
     expect(rows[0]?.removed).toBe("400");
   });
 
-  it("waits for a reader that is registering, and then keeps everything for it", async () => {
+  it("waits for a reader that is registering, and then retains all events for it", async () => {
     const ids = await appendAt(database, old, 3);
     await eventually(async () => (await readFrom(database)).length).toBe(3);
     const newcomer = await holdTransaction(database);
@@ -178,7 +178,7 @@ describeOnPostgresql("the removal of old events under interleaved transactions",
     await newcomer.run((tx) =>
       sql`insert into consumers (name, transaction, sequence, moved_at) values ('newcomer', '0', 0, now())`.execute(tx),
     );
-    // Its position is not committed, so nobody can see it.
+    // Its position is not committed, so no other transaction sees it.
     expect(await removeOldEvents(database, { readers, before })).toBe(0);
     await newcomer.commit();
     expect(await removeOldEvents(database, { readers, before })).toBe(0);
@@ -209,19 +209,19 @@ describeOnPostgresql("the removal of old events under interleaved transactions",
     },
   );
 
-  it("never removes what a reader has not read, whatever the interleaving, and in the end everything that all have read", async () => {
+  it("never removes an event that a reader has not read, for any interleaving, and in the end removes all that every reader has read", async () => {
     let removedInAll = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(action, { minLength: 10, maxLength: 50 }), async (actions) => {
         await clear(database);
         const open = new Map<number, { readonly held: HeldTransaction; readonly ids: string[] }>();
         const committed = new Set<string>();
-        /** What each reader has read, and what was gone when it joined. */
+        /** The events that each reader has read, and those removed before it joined. */
         const read = new Map<string, { readonly ids: Set<string>; readonly before: Set<string> }>();
         const join = async (name: string): Promise<void> => {
           if (read.has(name)) return;
           const there = new Set(await all());
-          await standAt(database, name, beginning);
+          await setPosition(database, name, beginning);
           read.set(name, { ids: new Set(), before: new Set([...committed].filter((id) => !there.has(id))) });
         };
         const readOn = (name: string, limit: number): Promise<number> =>
@@ -267,7 +267,7 @@ describeOnPostgresql("the removal of old events under interleaved transactions",
         } finally {
           for (const slot of [...open.keys()]) await end(slot, slot % 2 === 0 ? "commit" : "rollback");
         }
-        // Nothing is open here any more; what is open elsewhere on the server ends.
+        // No transaction is open here any more; transactions elsewhere on the server end.
         await eventually(async () => {
           for (const name of read.keys()) while ((await readOn(name, 3)) > 0);
           await remove(3);
@@ -277,7 +277,7 @@ describeOnPostgresql("the removal of old events under interleaved transactions",
       }),
       { numRuns: 60, endOnFailure: true },
     );
-    // Otherwise the interleavings were too tame for the test to show anything.
+    // Without removals during the run the test would prove nothing.
     expect(removedInAll).toBeGreaterThan(100);
   }, 120_000);
 });

@@ -1,5 +1,5 @@
 /**
- * Which keys carry a tag. Most tags belong to one key, which is then held without a set of its own: of 200,000 sessions nearly every
+ * The keys that have a tag. Most tags belong to one key, which is stored without a set: of 200,000 sessions, nearly every
  * user has one.
  */
 export class TagIndex<Key extends string> {

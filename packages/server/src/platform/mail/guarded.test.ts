@@ -12,7 +12,7 @@ import { AddressRefused, type Mail } from "./mail.ts";
 import { smtpMail } from "./smtp.ts";
 
 const { failures } = policies.smtp.breaker;
-/** As long as a test waits, instead of half a minute. */
+/** A shorter open time for tests, instead of half a minute. */
 const openMs = 400;
 const from = "Gatehouse <no-reply@gatehouse.example>";
 
@@ -42,13 +42,13 @@ const isOpen = async () => (await metrics.circuitOpen.get()).values.find(({ labe
 const counted = async (outcome: string) =>
   (await metrics.dependencyCalls.get()).values.find(({ labels }) => labels.dependency === "smtp" && labels.outcome === outcome)?.value ?? 0;
 
-it("a server that is away is left alone after its failures, asked by one mail at a time, and used again once it takes one", async () => {
+it("an unavailable SMTP server opens the circuit, is tried by one mail at a time, and is used again once it accepts one", async () => {
   let connections = 0;
   let away = true;
   const receiver = await receiving();
   const target = new URL(receiver.url);
   const { connect } = await import("node:net");
-  // Takes a connection and ends it at once, as a balancer does whose server is away.
+  // Accepts a connection and closes it at once, like a load balancer without a server.
   const front = createServer((socket) => {
     connections += 1;
     socket.on("error", () => {});
@@ -66,11 +66,11 @@ it("a server that is away is left alone after its failures, asked by one mail at
   for (let tries = 0; tries < failures; tries += 1) await expect(send(mail)).rejects.toBeInstanceOf(Unavailable);
   expect(await isOpen()).toBe(1);
   expect(connections).toBe(failures);
-  for (let tries = 0; tries < 20; tries += 1) await expect(send(mail)).rejects.toMatchObject({ ending: "circuit_open" });
+  for (let tries = 0; tries < 20; tries += 1) await expect(send(mail)).rejects.toMatchObject({ reason: "circuit_open" });
   expect(connections).toBe(failures);
   expect([await counted("failed"), await counted("circuit_open")]).toEqual([failures, 20]);
 
-  // Half open: of many, one tries; it fails, and the others are not let through.
+  // Half-open: of many mails, one is tried and fails, and the others are rejected.
   await new Promise((resolve) => setTimeout(resolve, openMs + 50));
   await Promise.allSettled(Array.from({ length: 10 }, () => send(mail)));
   expect(connections).toBe(failures + 1);
@@ -92,7 +92,7 @@ it.each([
   ["the recipient for good", "RCPT", "550 no such user", AddressRefused],
   ["the recipient for now", "RCPT", "451 grey listed", Error],
   ["the text", "CONTENT", "554 no", Error],
-])("a server that refuses %s has answered: the next mail is tried", async (_what, command, reply, kind) => {
+])("an SMTP server that rejects %s does not open the circuit", async (_what, command, reply, kind) => {
   const receiver = await receiving();
   const mail = guarded(receiver.url);
   receiver.refuse(command, reply);
@@ -109,7 +109,7 @@ it.each([
   ["our credentials", "AUTH", "535 no"],
   ["our sender", "MAIL", "550 no"],
   ["everybody, and hangs up", "RCPT", "421 closing"],
-])("a server that refuses %s would refuse every mail, and is left alone", async (_what, command, reply) => {
+])("an SMTP server that rejects %s opens the circuit, because it would reject every mail", async (_what, command, reply) => {
   const receiver = await receiving();
   const mail = guarded(receiver.url.replace("//", "//user:password@"));
   receiver.refuse(command, reply);

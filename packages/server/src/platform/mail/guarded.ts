@@ -2,9 +2,9 @@ import type { Resilience } from "../resilience/resilience.ts";
 import { AddressRefused, type Mail } from "./mail.ts";
 import type { SmtpError } from "./smtp.ts";
 
-/** A mail port whose sending is held within the bounds of "smtp". What the server says of one mail is its answer, and no fault of it. */
+/** A mail port with the limits of the policy "smtp". A rejection of one mail is an answer, not a failure of the server. */
 export function guardedMail(mail: Mail, resilience: Resilience): Mail {
-  const guard = resilience.guard("smtp", "mail", isFault);
+  const guard = resilience.guard("smtp", "mail", isFailure);
   return {
     send: (message) => guard(() => mail.send(message)),
     ping: () => mail.ping(),
@@ -12,12 +12,12 @@ export function guardedMail(mail: Mail, resilience: Resilience): Mail {
   };
 }
 
-/** Said of a mail and not of the server, unless it closes the channel with it (421, RFC 5321 §3.8). */
+/** Commands whose errors concern one mail, unless the server closes the channel (421, RFC 5321 §3.8). */
 const ofOneMail: ReadonlySet<string | undefined> = new Set(["RCPT TO", "DATA"]);
 const closing = 421;
 
-/** A server that lets nobody in, or refuses our credentials or our sender, would refuse the next mail, too. */
-function isFault(error: unknown): boolean {
+/** A server that rejects the connection, our credentials or our sender would also reject the next mail. */
+function isFailure(error: unknown): boolean {
   if (error instanceof AddressRefused) return false;
   const { command, responseCode } = error as SmtpError;
   return !(ofOneMail.has(command) && responseCode !== undefined && responseCode !== closing);

@@ -25,15 +25,15 @@ export const inboxSteps: readonly SchemaStep[] = [
   },
 ];
 
-/** An address in a text, without the brackets around it and the punctuation behind it. */
+/** A URL in a text, without surrounding brackets and trailing punctuation. */
 const link = /https?:\/\/[^\s<>"'()]*[^\s<>"'().,;:!?]/g;
 
-/** The inbox is for the last things that happened; what is older is dropped. */
-const keptMax = 200;
+/** The inbox has the latest mails only; older ones are deleted. */
+const mailsMax = 200;
 
 export interface InboxItem extends Message {
   readonly id: string;
-  /** The addresses in the text, in order. */
+  /** The URLs in the text, in order. */
   readonly links: readonly string[];
   readonly createdAt: Date;
 }
@@ -61,7 +61,7 @@ export function developmentInbox(database: Database): DevelopmentInbox {
         await sql`insert into development_mails (id, recipient, subject, body_text, body_html, template, locale)
           values (${uuid()}, ${to}, ${subject}, ${text}, ${html}, ${template}, ${locale})`.execute(tx);
         await sql`delete from development_mails where id in (
-          select id from development_mails order by id desc offset ${keptMax})`.execute(tx);
+          select id from development_mails order by id desc offset ${mailsMax})`.execute(tx);
       });
     },
     async list() {

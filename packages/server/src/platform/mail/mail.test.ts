@@ -27,7 +27,7 @@ const inboxOn = async (make: () => Promise<Fresh>): Promise<MailUnderTest> => {
   };
 };
 
-/** One for the whole file: it takes seconds to make. */
+/** One for the whole file, because its creation takes seconds. */
 let embedded: Promise<Fresh> | undefined;
 afterAll(async () => (await embedded)?.close());
 
@@ -38,7 +38,7 @@ const describeOnPglite = async (): Promise<Fresh> => {
 
 mailConformance("the development inbox on PGlite", () => inboxOn(describeOnPglite));
 
-describeOnPostgresql("on a server", () => {
+describeOnPostgresql("mail on PostgreSQL", () => {
   mailConformance("the development inbox on PostgreSQL", () => inboxOn(() => freshPostgresql(inboxSteps)));
   mailConformance("the development inbox on PostgreSQL with a plain login", () => inboxOn(() => freshPostgresql(inboxSteps, "plain")));
 });
@@ -63,7 +63,7 @@ describe("the development inbox", () => {
     inbox = developmentInbox(database);
   }, 60_000);
 
-  it("has nothing before anything was sent", async () => {
+  it("is empty before a mail was sent", async () => {
     expect(await inbox.list()).toEqual([]);
   });
 
@@ -81,7 +81,7 @@ describe("the development inbox", () => {
     expect(second?.createdAt.getTime()).toBeGreaterThanOrEqual(before - 1_000);
   });
 
-  it("shows the links of a text, without the sentence that they stand in", async () => {
+  it("extracts the links of a text", async () => {
     await inbox.send(
       message({
         text: "Follow https://app.example/verify-email?token=a_b-c. Or (http://127.0.0.1:8080/x?a=1&b=2), or <https://app.example/y>!\nhttps://app.example/last",
@@ -97,7 +97,7 @@ describe("the development inbox", () => {
     expect((await inbox.list())[0]?.links).toEqual([]);
   });
 
-  it("keeps the last two hundred", async () => {
+  it("retains the last two hundred mails", async () => {
     for (let index = 0; index < 205; index += 1) await inbox.send(message({ subject: `mail ${index}` }));
     const list = await inbox.list();
     expect(list).toHaveLength(200);
@@ -117,7 +117,7 @@ describe("mail over SMTP", () => {
   };
   const from = "Gatehouse <no-reply@gatehouse.example>";
 
-  it("carries the configured sender, in the envelope and in the header, and only one recipient", () =>
+  it("has the configured sender in the envelope and in the header, and only one recipient", () =>
     withReceiver(async (receiver) => {
       const mail = smtpMail(receiver.url, from);
       await mail.send(message());
@@ -130,7 +130,7 @@ describe("mail over SMTP", () => {
       expect(received?.headers.get("content-type")).toMatch(/^multipart\/alternative/);
     }));
 
-  it("signs in with the credentials of its address, also when they hold what an address escapes", () =>
+  it("authenticates with the percent-encoded credentials of its URL", () =>
     withReceiver(async (receiver) => {
       const url = new URL(receiver.url);
       const mail = smtpMail(`smtp://mailer%40example.com:p%3Ass%2Fw%40rd@${url.host}`, from);
@@ -145,7 +145,7 @@ describe("mail over SMTP", () => {
     ["the recipient for now", "RCPT", "451 later"],
     ["the text", "CONTENT", "554 no"],
     ["the credentials", "AUTH", "535 no"],
-  ])("rejects when the server refuses %s, so that the message is tried again", (_what, command, reply) =>
+  ])("fails when the server rejects %s, so that the message is retried", (_what, command, reply) =>
     withReceiver(async (receiver) => {
       receiver.refuse(command, reply);
       const mail = smtpMail(receiver.url.replace("//", "//user:password@"), from);
@@ -155,7 +155,7 @@ describe("mail over SMTP", () => {
     }),
   );
 
-  it("rejects when the connection breaks before the message was taken", () =>
+  it("fails when the connection breaks before the message was accepted", () =>
     withReceiver(async (receiver) => {
       receiver.breakInData();
       const mail = smtpMail(receiver.url, from);
@@ -164,14 +164,14 @@ describe("mail over SMTP", () => {
       expect(receiver.received).toEqual([]);
     }));
 
-  it("rejects, and answers no ping, where nothing listens", async () => {
+  it("fails, also a ping, if no server listens", async () => {
     const mail = smtpMail("smtp://127.0.0.1:1", from);
     await expect(mail.send(message())).rejects.toThrow();
     await expect(mail.ping()).rejects.toThrow();
     await mail.close();
   });
 
-  it("does not wait for a server that says nothing", () =>
+  it("times out on a silent server", () =>
     withReceiver(async (receiver) => {
       receiver.fallSilent();
       const mail = smtpMail(receiver.url, from, { timeoutMs: 150 });
@@ -180,7 +180,7 @@ describe("mail over SMTP", () => {
       await mail.close();
     }));
 
-  it("shows no password in the error of a refused sign-in", () =>
+  it("has no password in the error of a failed authentication", () =>
     withReceiver(async (receiver) => {
       receiver.refuse("AUTH", "535 no");
       const mail = smtpMail(receiver.url.replace("//", "//user:hunter2hunter2@"), from);

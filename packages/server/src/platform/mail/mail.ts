@@ -1,14 +1,14 @@
 /** The mail port. */
 export interface Mail {
-  /** Resolves when the message has been taken over by the next hop; a rejection means it was not, {@link AddressRefused} that it never will be. */
+  /** Resolves when the next hop has accepted the message. Rejects if it has not; with {@link AddressRefused} if it never will. */
   send(message: Message): Promise<void>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The server refuses the address for good: the mail can be sent to nobody. */
+/** The server permanently rejects the recipient's address. */
 export class AddressRefused extends Error {
-  /** False where the server refuses us or our mail by its policy, and says nothing of the mailbox. */
+  /** False if the server rejects the sender or the mail by policy, which says nothing about the mailbox. */
   readonly isUndeliverable: boolean;
   constructor(cause: unknown, isUndeliverable = true) {
     super("the mail server refuses the address for good", { cause });
@@ -22,7 +22,7 @@ export interface Message {
   readonly subject: string;
   readonly text: string;
   readonly html: string;
-  /** Which template it was made from, as `verify-email`. */
+  /** The name of its template, such as `verify-email`. */
   readonly template: string;
   readonly locale: string;
 }

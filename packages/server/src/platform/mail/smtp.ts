@@ -3,16 +3,16 @@ import { policies } from "../resilience/policies.ts";
 import { within } from "../waiting.ts";
 import { AddressRefused, type Mail } from "./mail.ts";
 
-/** What nodemailer tells of a failure beside its message. */
+/** The fields of nodemailer's errors. */
 export interface SmtpError {
-  /** The command that was answered so; CONN where the connection failed. */
+  /** The command that failed; CONN if the connection failed. */
   readonly command?: string;
   readonly responseCode?: number;
-  /** The server's reply as it stands. */
+  /** The server's unchanged reply. */
   readonly response?: string;
 }
 
-/** Security or policy status (RFC 3463 §3.8), as "relaying denied": it is about the sender, not about the mailbox. */
+/** Security or policy status (RFC 3463 §3.8), such as "relaying denied": it concerns the sender, not the mailbox. */
 const policyStatus = /^5\d\d[ -]5\.7\./;
 
 const timeoutMsDefault = policies["smtp.connection"].timeLimitMs;
@@ -23,12 +23,12 @@ export function smtpMail(url: string, from: string, options: { readonly timeoutM
   const transport = createTransport({ url, connectionTimeout: timeout, greetingTimeout: timeout, socketTimeout: timeout });
   return {
     async send({ to, subject, text, html }) {
-      // As an object, so that it is one address whatever is written in it, and never a list of them.
+      // As an object, so that the text is one address and never parsed as a list.
       try {
         await transport.sendMail({ from, to: { name: "", address: to }, subject, text, html });
       } catch (error) {
         const { command, responseCode = 0, response = "" } = error as SmtpError;
-        // A reply from 500 on is final (RFC 5321 §4.2.1).
+        // Replies from 500 on are permanent (RFC 5321 §4.2.1).
         throw command === "RCPT TO" && responseCode >= 500 ? new AddressRefused(error, !policyStatus.test(response)) : error;
       }
     },

@@ -26,9 +26,9 @@ describe("the key of a name", () => {
     ["Level 1", "Level l", "Level |"],
     ["a-b", "a‐b", "a–b", "a−b"],
     ["ﬁle", "file"],
-  ])("%j is that of its look-alikes", (...names) => expect(new Set(names.map(nameKey)).size).toBe(1));
+  ])("is the same for all look-alikes: %j", (...names) => expect(new Set(names.map(nameKey)).size).toBe(1));
 
-  it("tells apart what one can", () => {
+  it("is different for visibly different names", () => {
     const names = [
       "Mail",
       "Mall",
@@ -51,11 +51,11 @@ describe("the key of a name", () => {
     expect(new Set(names.map(nameKey)).size).toBe(names.length);
   });
 
-  it.each(["", " ", "\u200b", "\u3164\u2800", "\u202e\u2066", "\u{e0041}"])("is empty where nothing can be seen: %j", (name) =>
+  it.each(["", " ", "\u200b", "\u3164\u2800", "\u202e\u2066", "\u{e0041}"])("is empty for an invisible name: %j", (name) =>
     expect(nameKey(name)).toBe(""),
   );
 
-  it("is its own, the same in every case and form, and fits an index", () => {
+  it("is idempotent, the same in every case and normal form, and fits an index", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 255 }), (name) => {
         const key = nameKey(name);

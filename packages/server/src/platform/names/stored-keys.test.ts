@@ -20,7 +20,7 @@ afterEach(async () => {
   fresh = undefined;
 });
 
-it("fills the keys of rows that are there: of names that look alike the oldest keeps it, the others are marked and stay as they are", async () => {
+it("existing rows get keys: of confusable names the oldest gets the key, and the others refer to it", async () => {
   fresh = await freshPglite([]);
   const { owner } = fresh.database;
   const id = (number: number) => `0198c0de-0000-7000-8000-${String(number).padStart(12, "0")}`;
@@ -59,13 +59,13 @@ it("fills the keys of rows that are there: of names that look alike the oldest k
   }
 });
 
-it("fills some thousands of rows", async () => {
+it("thousands of existing rows get keys", async () => {
   fresh = await freshPglite([]);
   const { owner } = fresh.database;
   await sql`create table things (id uuid primary key, name text, place uuid, is_ours boolean, created_at timestamptz)`.execute(owner);
   await sql`insert into things select gen_random_uuid(), 'Thing ' || n, null, false, now() from generate_series(1, 3500) n`.execute(owner);
   await addKeyColumn(owner, column);
   const { rows } = await sql<{ count: string }>`select count(*)::text as count from things where name_key is not null`.execute(owner);
-  // "Thing 10" and "Thing lO" would be one; these are all apart.
+  // "Thing 10" and "Thing lO" would have one key; these all differ.
   expect(rows[0]?.count).toBe("3500");
 });

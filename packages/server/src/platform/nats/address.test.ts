@@ -7,7 +7,7 @@ import { ownMessages } from "../rpc/conformance/own-messages.ts";
 import { natsRpc } from "../rpc/nats.ts";
 import { natsServer } from "./address.ts";
 
-/** As much of a NATS server as a client needs to sign in; tells what it was shown. */
+/** A minimal NATS server for a client's authentication; returns the credentials that it received. */
 async function doorkeeper() {
   const shown = Promise.withResolvers<{ user?: string; pass?: string }>();
   const server = createServer((socket) => {
@@ -25,7 +25,7 @@ async function doorkeeper() {
 }
 
 describe("the address of a NATS server", () => {
-  it("signs in as it says", async () => {
+  it("authenticates with its credentials", async () => {
     const server = await doorkeeper();
     const rpc = await natsRpc(`nats://gate:s%40cret@${server.host}`, silent, { name: "a test", prefix: "test", ...ownMessages() });
     expect(await server.shown).toMatchObject({ user: "gate", pass: "s@cret" });
@@ -33,7 +33,7 @@ describe("the address of a NATS server", () => {
     server.close();
   });
 
-  it("signs in as nobody where it names nobody, and asks for TLS by its scheme alone", () => {
+  it("sends no credentials if it has none, and requires TLS by its scheme only", () => {
     expect(natsServer("nats://nats.example.com:4222")).toEqual({ servers: "nats.example.com:4222" });
     expect(natsServer("tls://nats.example.com")).toEqual({ servers: "nats.example.com", tls: {} });
   });

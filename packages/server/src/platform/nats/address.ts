@@ -1,13 +1,13 @@
-/** How a NATS server is reached and signed in to, as the client's `connect` takes it: it reads no more than a host from an address. */
+/** Connection options of a NATS server for the client's `connect`, which reads only the host from a URL. */
 export interface NatsServer {
   readonly servers: string;
   readonly user?: string;
   readonly pass?: string;
-  /** Asked for by `tls://`: then a server without TLS is refused. */
+  /** Set for `tls://`: a server without TLS is then rejected. */
   readonly tls?: object;
 }
 
-/** Reads `nats://user:password@host:4222` or `tls://…`. */
+/** Parses `nats://user:password@host:4222` or `tls://…`. */
 export function natsServer(url: string): NatsServer {
   const { host, username, password, protocol } = new URL(url);
   return {

@@ -1,26 +1,26 @@
 import { BlockList, isIP } from "node:net";
 import { parseAddress } from "./address.ts";
 
-/** Ranges by name, as proxies and Express call them: RFC 1122 and RFC 4291, RFC 3927, RFC 1918 and RFC 4193. */
+/** Named ranges, with the names of Express and common proxies: RFC 1122 and RFC 4291, RFC 3927, RFC 1918 and RFC 4193. */
 export const namedRanges: Readonly<Record<string, readonly string[]>> = {
   loopback: ["127.0.0.0/8", "::1/128"],
   linklocal: ["169.254.0.0/16", "fe80::/10"],
   uniquelocal: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
 };
 
-/** A shorter prefix than the shortest private range is no network of proxies: it would let clients write their own address. */
+/** A prefix shorter than the shortest private range is rejected: it would let clients forge their address. */
 const shortestPrefix = { 4: 8, 6: 7 } as const;
 
-/** A set of addresses, from names, addresses and CIDR ranges; undefined where an entry is none of them. */
+/** Builds an address predicate from names, addresses and CIDR ranges; undefined if an entry is invalid. */
 export function addressRanges(entries: readonly string[]): ((address: string | null) => boolean) | undefined {
   const ranges = new BlockList();
   for (const entry of entries.flatMap((name) => (Object.hasOwn(namedRanges, name) ? (namedRanges[name] as readonly string[]) : [name]))) {
     const [network = "", bits, ...more] = entry.split("/");
     const family = isIP(network);
-    // A zone names an interface of this machine, and no range.
+    // A zone names an interface of this machine, not a range.
     if (more.length > 0 || (family !== 4 && family !== 6) || network.includes("%")) return undefined;
     const address = parseAddress(network);
-    // `::ffff:10.0.0.1` is the IPv4 address; a prefix of it would count other bits than it says.
+    // `::ffff:10.0.0.1` is an IPv4 address; a prefix of it would count IPv6 bits.
     if (address === null || (isIP(address) !== family && bits !== undefined)) return undefined;
     const type = isIP(address) === 4 ? "ipv4" : "ipv6";
     if (bits === undefined) {
@@ -38,5 +38,5 @@ const loopback = addressRanges(["loopback"]) as (address: string | null) => bool
 const nearby = addressRanges(["loopback", "linklocal", "uniquelocal"]) as (address: string | null) => boolean;
 
 export const isLoopbackAddress = (address: string | null): boolean => loopback(address);
-/** Of this machine or of a private network that it is in; no address of the internet. */
+/** Whether the address is of this machine or of a private network, not of the internet. */
 export const isNearbyAddress = (address: string | null): boolean => nearby(address);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { clientNetwork, parseAddress, siteNetwork } from "./address.ts";
 
-describe("an address", () => {
+describe("an IP address", () => {
   it.each([
     ["198.51.100.7", "198.51.100.7"],
     [" 198.51.100.7 ", "198.51.100.7"],
@@ -20,7 +20,7 @@ describe("an address", () => {
     ["::198.51.100.7", "::c633:6407"],
     ["::1", "::1"],
     ["::", "::"],
-  ])("%j is %j", (text, address) => expect(parseAddress(text)).toBe(address));
+  ])("%j is parsed as %j", (text, address) => expect(parseAddress(text)).toBe(address));
 
   it.each([
     "",
@@ -43,9 +43,9 @@ describe("an address", () => {
     "198.51.100.7/24",
     undefined,
     null,
-  ])("%j is none", (text) => expect(parseAddress(text)).toBeNull());
+  ])("%j is rejected", (text) => expect(parseAddress(text)).toBeNull());
 
-  it("of IPv6 is counted with all others of its /64, and of its /48", () => {
+  it("in IPv6 belongs to the network of its /64, and to the site of its /48", () => {
     expect(clientNetwork("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1:2::/64");
     expect(clientNetwork("2001:db8::6")).toBe("2001:db8:0:0::/64");
     expect(siteNetwork("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1::/48");

@@ -1,13 +1,13 @@
 import { isIP, isIPv4 } from "node:net";
 
-/** `[2001:db8:…]:65535` with an IPv4 tail and a zone has 70 characters; what is longer is no address. */
+/** `[2001:db8:…]:65535` with an IPv4 suffix and a zone has 70 characters; a longer text is not an address. */
 const lengthMax = 100;
 
 /**
- * Reads an IP address as proxies, sockets and headers write it, and returns its canonical form: IPv4 in dotted decimals, IPv6 as RFC 5952
- * writes it. A port (`192.0.2.1:4711`, `[2001:db8::1]:4711`), quotes (RFC 7239 §6), brackets and a zone (RFC 4007 §11) are left out, and
- * an IPv4 address that is mapped into IPv6 (RFC 4291 §2.5.5.2) or translated to it (RFC 6052 §2.1) is the IPv4 address, so that a client
- * has one address, whichever way it took. Null for everything else.
+ * Parses an IP address in the forms of proxies, sockets and headers, and returns its canonical form: IPv4 in dotted decimals, IPv6 as in RFC
+ * 5952. Drops a port (`192.0.2.1:4711`, `[2001:db8::1]:4711`), quotes (RFC 7239 §6), brackets and a zone (RFC 4007 §11).
+ * Returns the IPv4 address for one that is mapped into IPv6 (RFC 4291 §2.5.5.2) or translated to it (RFC 6052 §2.1), so that a client
+ * has one address on every path. Returns null for everything else.
  */
 export function parseAddress(text: string | null | undefined): string | null {
   if (text === null || text === undefined || text.length > lengthMax) return null;
@@ -40,20 +40,20 @@ function embeddedIpv4(groups: readonly number[]): string | undefined {
 function groupsOf(address: string): readonly number[] {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
   const [head = "", tail] = canonical.split("::");
-  const read = (part: string) => (part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16)));
+  const read = (half: string) => (half === "" ? [] : half.split(":").map((group) => Number.parseInt(group, 16)));
   const [before, after] = [read(head), read(tail ?? "")];
   return tail === undefined ? before : [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
 }
 
 /**
- * What limits and known addresses count as one client: an IPv4 address, or the `/64` of an IPv6 address, of which every device has as
- * many addresses as it likes (RFC 8981). Takes what {@link parseAddress} returns.
+ * The network that limits and known addresses count as one client: an IPv4 address, or the `/64` of an IPv6 address, in which a device has
+ * any number of addresses (RFC 8981). Takes a result of {@link parseAddress}.
  */
 export function clientNetwork(address: string): string {
   return isIP(address) === 6 ? `${prefixOf(address, 4)}/64` : address;
 }
 
-/** The `/48` that one site is given (RFC 6177), and with it 65,536 networks of `/64`; undefined for an IPv4 address. */
+/** The `/48` of a site (RFC 6177), which has 65,536 networks of `/64`; undefined for an IPv4 address. */
 export function siteNetwork(address: string): string | undefined {
   return isIP(address) === 6 ? `${prefixOf(address, 3)}/48` : undefined;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseAddress } from "./address.ts";
 import { canonicalNetwork, networkList } from "./networks.ts";
 
-describe("a network", () => {
+describe("the canonical form of a network", () => {
   it.each([
     ["10.0.0.0/8", "10.0.0.0/8"],
     ["192.0.2.1", "192.0.2.1/32"],
@@ -11,7 +11,7 @@ describe("a network", () => {
     ["::1", "::1/128"],
     ["::ffff:10.0.0.0/104", "10.0.0.0/8"],
     ["::ffff:192.0.2.1", "192.0.2.1/32"],
-  ])("%s is written %s", (text, canonical) => {
+  ])("the canonical form of %s is %s", (text, canonical) => {
     expect(canonicalNetwork(text)).toBe(canonical);
     expect(canonicalNetwork(canonical)).toBe(canonical);
   });
@@ -30,12 +30,12 @@ describe("a network", () => {
     "fe80::1%eth0",
     "::ffff:10.0.0.0/8",
     " 10.0.0.0/8",
-  ])("is not %j", (text) => {
+  ])("%j is not a network", (text) => {
     expect(canonicalNetwork(text)).toBeUndefined();
     expect(() => networkList([text])).toThrow("is not a network");
   });
 
-  it.each(["10.1.2.3/8", "2001:db8::1/32"])("is not %s, which has bits beyond its prefix", (text) => {
+  it.each(["10.1.2.3/8", "2001:db8::1/32"])("%s is not a network, because it has bits beyond its prefix", (text) => {
     expect(canonicalNetwork(text)).toBeUndefined();
   });
 });
@@ -43,19 +43,19 @@ describe("a network", () => {
 describe("an allow-list", () => {
   const list = networkList(["10.0.0.0/8", "2001:db8::/32", "192.0.2.1/32"]);
 
-  it("has the addresses of its networks, an IPv4 address also as IPv6 carries it", () => {
+  it("an allow-list contains the addresses of its networks, an IPv4 address also mapped into IPv6", () => {
     for (const address of ["10.9.8.7", "192.0.2.1", "2001:db8:1::5", "::ffff:10.1.2.3"]) {
       expect(list(parseAddress(address)), address).toBe(true);
     }
     expect(list("::ffff:10.1.2.3")).toBe(true);
   });
 
-  it("has no other address, no text that is none, and none that is not known", () => {
+  it("an allow-list contains no other, malformed or unknown address", () => {
     for (const address of ["11.0.0.1", "192.0.2.2", "2001:db9::1", "::1", "garbage", "", null])
       expect(list(address), `${address}`).toBe(false);
   });
 
-  it("without networks has no address", () => {
+  it("an allow-list without networks contains no address", () => {
     expect(networkList([])("10.0.0.1")).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 
-/** An allow-list asks whether it has an address, as `parseAddress` writes it; null is an address that is not known. */
+/** Whether an allow-list contains an address in the form of `parseAddress`; null is an unknown address. */
 export type NetworkList = (address: string | null) => boolean;
 
 /** The longest text of a network: an IPv6 address of 45 characters with a prefix length. */
@@ -9,7 +9,7 @@ export const networkLengthMax = 49;
 
 /**
  * The canonical form of an address or CIDR range: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.1/32`. A range that is mapped into IPv6 (RFC 4291
- * §2.5.5.2) is the IPv4 range. Undefined for any other text, and for a range with bits beyond its prefix: `10.1.2.3/8` says two things.
+ * §2.5.5.2) is the IPv4 range. Undefined for any other text, and for a range with bits beyond its prefix (`10.1.2.3/8`), which is ambiguous.
  */
 export function canonicalNetwork(text: string): string | undefined {
   const parsed = parse(text);
@@ -24,7 +24,7 @@ function parse(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] | undefined {
   if (text.length > networkLengthMax || text.includes("%")) return undefined;
   const [network = "", bits, ...more] = text.split("/");
   const version = isIP(network);
-  // Node reads the strict forms only; the library would also take `10.1` and `0x0a000001`.
+  // Node accepts only the strict forms; the library also accepts `10.1` and `0x0a000001`.
   if (version === 0 || more.length > 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits))) return undefined;
   const address = ipaddr.parse(network);
   const prefix = bits === undefined ? (version === 4 ? 32 : 128) : Number(bits);
@@ -36,7 +36,7 @@ function parse(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] | undefined {
 /** The bits of `::ffff:0:0/96`. */
 const mappedBits = 96;
 
-/** An allow-list of networks in the form of {@link canonicalNetwork}. Throws where one is not: it must not be left out silently. */
+/** An allow-list of networks in the form of {@link canonicalNetwork}. Throws for any other text, which must not be ignored. */
 export function networkList(networks: readonly string[]): NetworkList {
   const list = new BlockList();
   for (const network of networks) {

@@ -3,7 +3,7 @@ import { clientAddress, parseTrustedProxies, type TrustedProxies } from "./trust
 
 const trusting = (text: string): TrustedProxies => parseTrustedProxies(text) as TrustedProxies;
 
-describe("the proxies that are trusted", () => {
+describe("trusted proxies", () => {
   it.each([
     "",
     "yes",
@@ -29,7 +29,7 @@ describe("the proxies that are trusted", () => {
     "2000::/3",
     "0.0.0.0/1,128.0.0.0/1",
     "::ffff:10.0.0.0/104",
-  ])("are not %j", (text) => expect(parseTrustedProxies(text)).toBeUndefined());
+  ])("are rejected as %j", (text) => expect(parseTrustedProxies(text)).toBeUndefined());
 
   it.each([
     ["false", "10.0.0.1", "198.51.100.7", "10.0.0.1"],

@@ -1,7 +1,7 @@
 import { parseAddress } from "./address.ts";
 import { addressRanges } from "./address-ranges.ts";
 
-/** Whose `X-Forwarded-For` is believed: nobody's, that of so many proxies in a row, or that of proxies at known addresses. */
+/** Whose `X-Forwarded-For` is trusted: none, that of a number of proxies in a row, or that of proxies at known addresses. */
 export type TrustedProxies =
   | { readonly kind: "none" }
   | { readonly kind: "hops"; readonly hops: number }
@@ -9,13 +9,13 @@ export type TrustedProxies =
 
 export const noProxies: TrustedProxies = { kind: "none" };
 
-/** More proxies in a row than anybody has: a larger number is a slip. */
+/** A larger number of proxies in a row must be a mistake. */
 const hopsMax = 16;
 
 export const trustedProxiesForm =
   '"false", "true" (one proxy), the number of proxies in a row (1 to 16), or a list with commas of addresses, CIDR ranges (not shorter than /8, or /7 in IPv6), loopback, linklocal and uniquelocal';
 
-/** Reads `TRUST_PROXY`; undefined where it is none. */
+/** Parses `TRUST_PROXY`; undefined if it is invalid. */
 export function parseTrustedProxies(text: string): TrustedProxies | undefined {
   if (text === "false") return noProxies;
   if (text === "true") return { kind: "hops", hops: 1 };
@@ -28,9 +28,8 @@ export function parseTrustedProxies(text: string): TrustedProxies | undefined {
 }
 
 /**
- * The address of the client behind the trusted proxies, or null where what they say is no address. Each proxy appends the address that it
- * has seen to `X-Forwarded-For`, so the list is read from its end; what stands before the first untrusted entry, the client may have
- * written.
+ * The address of the client behind the trusted proxies, or null if the header has no valid address. Each proxy appends the address that it
+ * has seen to `X-Forwarded-For`, so the list is read from its end. Entries before the first untrusted one may be forged by the client.
  */
 export function clientAddress(peer: string | undefined, forwardedFor: string | undefined, trusted: TrustedProxies): string | null {
   const direct = parseAddress(peer);

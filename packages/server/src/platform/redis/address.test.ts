@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { parseRedisAddress } from "./address.ts";
 
-it("takes one server, also over TLS", () => {
+it("a Redis address with one server is parsed, also with TLS", () => {
   expect(parseRedisAddress("redis://:secret@cache:6380/2")).toEqual({ form: "single", url: "redis://:secret@cache:6380/2", tls: false });
   expect(parseRedisAddress("rediss://cache")).toMatchObject({ form: "single", tls: true });
 });
 
-it("takes sentinels with the name of their master", () => {
+it("a Redis address with sentinels and their master's name is parsed", () => {
   expect(parseRedisAddress("rediss+sentinel://app:s%40cret@one:26380,[::1]/main?db=3")).toEqual({
     form: "sentinel",
     master: "main",
@@ -21,7 +21,7 @@ it("takes sentinels with the name of their master", () => {
   });
 });
 
-it("takes a cluster", () => {
+it("a Redis address of a cluster is parsed", () => {
   expect(parseRedisAddress("redis+cluster://one,two:7000")).toMatchObject({
     form: "cluster",
     nodes: [
@@ -40,4 +40,4 @@ it.each([
   "redis+sentinel://one",
   "redis+cluster://one/main",
   "redis+cluster://one,:",
-])("refuses %j", (text) => expect(parseRedisAddress(text)).toBeUndefined());
+])("the Redis address %j is rejected", (text) => expect(parseRedisAddress(text)).toBeUndefined());

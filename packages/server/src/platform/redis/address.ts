@@ -1,4 +1,4 @@
-/** Where a Redis is, in one of three forms; each may begin with `rediss` for TLS. */
+/** The address of a Redis in one of three forms; each may begin with `rediss` for TLS. */
 export type RedisAddress =
   /** `redis://user:password@host:6379/0` */
   | { readonly form: "single"; readonly url: string; readonly tls: boolean }
@@ -14,14 +14,14 @@ interface Nodes {
   readonly password: string | undefined;
 }
 
-// An address with several hosts is no URL of its own, so its parts are taken apart here.
+// An address with several hosts is not a valid URL, so it is parsed here.
 const several = /^(rediss?)\+(sentinel|cluster):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?@]+)(?:\/([^?]*))?(?:\?db=(\d+))?$/;
 
-/** The address that `text` writes; undefined where it writes none. */
+/** Parses an address; undefined if `text` is invalid. */
 export function parseRedisAddress(text: string): RedisAddress | undefined {
-  const parts = several.exec(text);
-  if (parts === null) return parseSingle(text);
-  const [, scheme, form, username, password, hosts, path, db] = parts as unknown as string[];
+  const match = several.exec(text);
+  if (match === null) return parseSingle(text);
+  const [, scheme, form, username, password, hosts, path, db] = match as unknown as string[];
   const nodes = (hosts as string).split(",").map((host) => parseHost(host, form === "sentinel" ? 26_379 : 6_379));
   if (nodes.some((node) => node === undefined)) return undefined;
   const shared = {

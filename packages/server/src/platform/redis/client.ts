@@ -10,26 +10,26 @@ export type RedisClient = Redis | Cluster;
 export interface RedisConnection {
   readonly client: RedisClient;
   /**
-   * Stands before every key. A cluster keeps keys of one call together only where they share a hash tag, and a reading needs the
-   * values and the mark of one moment; so there the copy lies on one node, and a cluster serves it as a sentinel would.
+   * The prefix of every key. In a cluster, the keys of one call are on one node only if they share a hash tag, and a read needs the
+   * values and the watermark of one moment. So the whole snapshot is on one node, and a cluster only adds failover.
    */
   readonly prefix: string;
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A start waits so long for the first connection, and goes on without: a Redis that is away is no fault. */
+/** A start waits this long for the first connection, and then continues without: Redis is optional. */
 const firstConnectionMs = 1_000;
 const { timeLimitMs: connectMs, retries } = policies["redis.connection"];
 
 const shared = {
-  // A command that waits for a connection would come late; a miss now is worth more than a value later.
+  // Fail at once without a connection: an immediate miss is better than a late value.
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
-  // A write that is sent again after a reconnect may be older than what was written meanwhile.
+  // A write that is resent after a reconnect may be older than newer writes of other processes.
   autoResendUnfulfilledCommands: false,
   connectTimeout: connectMs,
-  // A connection that owes an answer for so long is given up; the calls on it were given up long before.
+  // Closes a connection that does not answer; the calls on it have timed out long before.
   socketTimeout: 2_000,
   lazyConnect: true,
   connectionName: "gatehouse",
@@ -38,15 +38,15 @@ const shared = {
 
 export async function connectRedis(address: RedisAddress, logger: Logger): Promise<RedisConnection> {
   const client = clientFor(address);
-  let told = false;
+  let isReported = false;
   client.on("ready", () => {
-    if (told) logger.info("Redis answers again");
-    told = false;
+    if (isReported) logger.info("Redis answers again");
+    isReported = false;
   });
-  // Said once an outage, not at each try.
+  // Logged once per outage, not at each attempt.
   client.on("error", (error) => {
-    if (!told) logger.warn({ err: error }, "Redis does not answer; the database is asked instead");
-    told = true;
+    if (!isReported) logger.warn({ err: error }, "Redis does not answer; the database is queried instead");
+    isReported = true;
   });
   await pauseUntil(
     firstConnectionMs,
@@ -73,7 +73,7 @@ function clientFor(address: RedisAddress): RedisClient {
     enableOfflineQueue: false,
     lazyConnect: true,
     clusterRetryStrategy: retryStrategy,
-    // The writer's own words have to be read: a replica may be behind them.
+    // Reads must see the last writes: a replica may lag behind.
     scaleReads: "master",
     redisOptions: { ...each, ...login },
   });

@@ -1,27 +1,27 @@
 import { expect, it } from "vitest";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { Unavailable } from "../unavailable.ts";
-import { bulkheadOf } from "./bulkhead.ts";
+import { createBulkhead } from "./bulkhead.ts";
 
 const row = { why: "a test", waiting: 2, waitMs: 60_000 };
 const full = (more: Partial<typeof row> = {}) => {
   const metrics = createMetrics();
-  const places = bulkheadOf("thing", { ...row, ...more }, 1, metrics);
+  const bulkhead = createBulkhead("thing", { ...row, ...more }, 1, metrics);
   const first = Promise.withResolvers<void>();
-  const running = places(() => first.promise);
+  const running = bulkhead(() => first.promise);
   const refused = async () => (await metrics.bulkheadRefused.get()).values[0]?.value ?? 0;
   const inUse = async () => (await metrics.bulkheadInUse.get()).values[0]?.value;
-  return { places, first, running, refused, inUse };
+  return { bulkhead, first, running, refused, inUse };
 };
 
-it("runs what waits in its order, one as another ends, whether that succeeds or fails", async () => {
-  const { places, first, running, inUse } = full();
+it("a bulkhead runs waiting calls in order, each when another has succeeded or failed", async () => {
+  const { bulkhead, first, running, inUse } = full();
   const order: string[] = [];
-  const failing = places(async () => {
+  const failing = bulkhead(async () => {
     order.push("second");
     throw new Error("no");
   });
-  const last = places(async () => order.push("third"));
+  const last = bulkhead(async () => order.push("third"));
   expect(order).toEqual([]);
   first.resolve();
   await running;
@@ -31,11 +31,11 @@ it("runs what waits in its order, one as another ends, whether that succeeds or 
   expect(await inUse()).toBe(0);
 });
 
-it("refuses at once where too many wait, and begins nothing of that", async () => {
-  const { places, first, running, refused } = full();
-  const waiting = [places(async () => {}), places(async () => {})];
+it("a bulkhead rejects calls at once when too many wait, and does not begin them", async () => {
+  const { bulkhead, first, running, refused } = full();
+  const waiting = [bulkhead(async () => {}), bulkhead(async () => {})];
   let begun = false;
-  const surplus = places(async () => {
+  const surplus = bulkhead(async () => {
     begun = true;
   });
   await expect(surplus).rejects.toThrow(Unavailable);
@@ -45,10 +45,10 @@ it("refuses at once where too many wait, and begins nothing of that", async () =
   expect(await refused()).toBe(1);
 });
 
-it("refuses what has waited too long, and never begins it afterwards", async () => {
-  const { places, first, running, refused, inUse } = full({ waitMs: 20 });
+it("a bulkhead rejects a call that has waited too long, and never begins it", async () => {
+  const { bulkhead, first, running, refused, inUse } = full({ waitMs: 20 });
   let begun = false;
-  const late = places(async () => {
+  const late = bulkhead(async () => {
     begun = true;
   });
   await expect(late).rejects.toThrow(Unavailable);
@@ -57,5 +57,5 @@ it("refuses what has waited too long, and never begins it afterwards", async () 
   expect(begun).toBe(false);
   expect(await refused()).toBe(1);
   expect(await inUse()).toBe(0);
-  expect(await places(async () => 7)).toBe(7);
+  expect(await bulkhead(async () => 7)).toBe(7);
 });

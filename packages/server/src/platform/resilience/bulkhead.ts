@@ -2,7 +2,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import { Unavailable } from "../unavailable.ts";
 import type { BulkheadRow } from "./policies.ts";
 
-/** Runs work as soon as there is a place. Rejects with {@link Unavailable}, and has begun nothing, where there is none in time. */
+/** Runs work as soon as a permit is available. Rejects with {@link Unavailable}, before it has begun, if there is none in time. */
 export type Bulkhead = <T>(work: () => Promise<T>) => Promise<T>;
 
 type BulkheadMetrics = Pick<Metrics, "bulkheadInUse" | "bulkheadRefused">;
@@ -12,22 +12,27 @@ interface Waiting {
 }
 
 /**
- * So many at once; the others wait in the order in which they came, for a limited time. Unlike a guard's time limit it ends
- * nothing that has begun: a command that is given up may still be committed, and would be told as failed.
+ * Limits concurrency to `permits`; further calls wait in order, for a limited time. Unlike a guard's time limit it aborts
+ * no call that has begun: an aborted command might still be committed, and would be reported as failed.
  */
-export function bulkheadOf(name: string, { waiting: waitingMax, waitMs }: BulkheadRow, atOnce: number, metrics: BulkheadMetrics): Bulkhead {
+export function createBulkhead(
+  name: string,
+  { waiting: waitingMax, waitMs }: BulkheadRow,
+  permits: number,
+  metrics: BulkheadMetrics,
+): Bulkhead {
   const queue = new Set<Waiting>();
   let inUse = 0;
-  const tell = () => metrics.bulkheadInUse.set({ name }, inUse);
+  const updateGauge = () => metrics.bulkheadInUse.set({ name }, inUse);
   const refused = (why: string) => {
     metrics.bulkheadRefused.inc({ name });
     return new Unavailable(name, new Error(why));
   };
-  const place = (): Promise<void> =>
+  const acquire = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         queue.delete(waiting);
-        reject(refused("no place was free in time"));
+        reject(refused("no permit was available in time"));
       }, waitMs);
       const waiting: Waiting = {
         begin: () => {
@@ -38,15 +43,15 @@ export function bulkheadOf(name: string, { waiting: waitingMax, waitMs }: Bulkhe
       queue.add(waiting);
     });
   metrics.bulkheadRefused.inc({ name }, 0);
-  tell();
+  updateGauge();
   return async (work) => {
-    if (inUse >= atOnce) {
-      if (queue.size >= waitingMax) throw refused("every place is taken, and too many wait");
-      // Whoever leaves hands its place on, so that none is counted twice or taken by somebody who came later.
-      await place();
+    if (inUse >= permits) {
+      if (queue.size >= waitingMax) throw refused("every permit is taken, and too many calls wait");
+      // A finished call passes its permit on, so that no later call can take it first.
+      await acquire();
     } else {
       inUse += 1;
-      tell();
+      updateGauge();
     }
     try {
       return await work();
@@ -54,7 +59,7 @@ export function bulkheadOf(name: string, { waiting: waitingMax, waitMs }: Bulkhe
       const [next] = queue;
       if (next === undefined) {
         inUse -= 1;
-        tell();
+        updateGauge();
       } else {
         queue.delete(next);
         next.begin();

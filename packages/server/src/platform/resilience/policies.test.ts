@@ -11,7 +11,7 @@ const shipped = readdirSync(source, { recursive: true, encoding: "utf8" })
   .map((file) => ({ file, text: readFileSync(source + file, "utf8") }));
 const rows = Object.entries(policies) as [PolicyName, PolicyRow][];
 
-/** Packages that the server is made of and that open no connection to anything. */
+/** Packages of the server that open no connection. */
 const inside = new Set([
   "@electric-sql/pglite",
   "@gatehouse/policy",
@@ -35,15 +35,15 @@ const inside = new Set([
   "uuid",
 ]);
 
-/** Every file from which something outside of the process is reached, and the rows that hold it in bounds. */
+/** Every file that calls something outside of the process, and the rows with its limits. */
 const ways: Readonly<Record<string, readonly PolicyName[] | { readonly without: string }>> = {
   "modules/organization/entitlements/billing/client.ts": ["billing.api"],
-  "platform/broker/jetstream-consumer.ts": { without: "it is handed messages on the connection of jetstream.ts, and holds no caller" },
+  "platform/broker/jetstream-consumer.ts": { without: "it receives messages on the connection of jetstream.ts, and blocks no caller" },
   "platform/broker/jetstream-dead-letters.ts": ["broker.dead-letters"],
-  "platform/broker/jetstream-lease.ts": { without: "a part of the consumer" },
+  "platform/broker/jetstream-lease.ts": { without: "it belongs to the consumer" },
   "platform/broker/jetstream-streams.ts": ["broker.publish"],
   "platform/broker/jetstream.ts": ["nats.connection", "broker.connection", "broker.publish"],
-  "platform/broker/kafka-consumer.ts": { without: "it is handed messages, and holds no caller; its group's session ends it" },
+  "platform/broker/kafka-consumer.ts": { without: "it receives messages, and blocks no caller; its group's session ends it" },
   "platform/broker/kafka-dead-letters.ts": ["broker.dead-letters"],
   "platform/broker/kafka-topics.ts": ["broker.connection"],
   "platform/broker/kafka.ts": ["broker.connection", "broker.publish"],
@@ -53,21 +53,21 @@ const ways: Readonly<Record<string, readonly PolicyName[] | { readonly without: 
   "platform/database/postgresql.ts": ["postgresql.primary", "postgresql.replica", "postgresql.connection"],
   "platform/jobs/connection.ts": ["postgresql.jobs"],
   "platform/jobs/pg-boss.ts": ["postgresql.jobs", "postgresql.connection"],
-  "platform/limits/limits.ts": { without: "counts in the process's own memory" },
+  "platform/limits/limits.ts": { without: "it counts in the process" },
   "platform/limits/redis.ts": ["redis.limits"],
   "platform/log/database-away.ts": ["postgresql.refusal"],
   "platform/mail/smtp.ts": ["smtp", "smtp.connection"],
-  "platform/network/address-ranges.ts": { without: "compares addresses with ranges, and opens no connection" },
-  "platform/network/address.ts": { without: "reads the text of an address, and opens no connection" },
+  "platform/network/address-ranges.ts": { without: "it compares addresses with ranges, and opens no connection" },
+  "platform/network/address.ts": { without: "it parses addresses, and opens no connection" },
   "platform/redis/client.ts": ["redis.connection"],
-  "platform/rpc/nats-messages.ts": { without: "encrypts and reads messages on the connection of nats.ts" },
+  "platform/rpc/nats-messages.ts": { without: "it encrypts and decrypts messages on the connection of nats.ts" },
   "platform/rpc/nats.ts": ["nats.connection", "rpc.query", "rpc.command"],
   "platform/telemetry/otlp.ts": ["otlp.export"],
-  "runtime/cli/doctor/data-directory.ts": { without: "the command line asks its own server, with a limit of its own; a person waits" },
-  "runtime/cli/reach.ts": { without: "the command line asks its own server; a person waits" },
+  "runtime/cli/doctor/data-directory.ts": { without: "the command line calls its own server, with its own limit; a person waits" },
+  "runtime/cli/call-operation.ts": { without: "the command line calls its own server; a person waits" },
 };
 
-/** Rows of calls that are made through something that another file opens. */
+/** Rows of calls on connections that another file opens. */
 const throughOthers: readonly PolicyName[] = ["redis.cache", "redis.cache.writer", "redis.peer-detector"];
 
 const dependencies = Object.keys(
@@ -76,14 +76,14 @@ const dependencies = Object.keys(
 const outside = dependencies.filter((name) => !inside.has(name));
 const imported = (name: string) =>
   new RegExp(`^(import|export) (?!type )[^;]*from "${name.replaceAll("/", "\\/")}(/[^"]*)?"|import\\("${name}`, "m");
-/** Node's own clients. `fetch` without an argument is a method of that name that is declared: the global one needs an address. */
+/** Node's own clients. `fetch` without an argument is the declaration of a method, because the global one needs a URL. */
 const byItself =
   /^import (?!type )(?!\{ isIP \})[^;]*from "node:(net|tls|http|https|http2|dns|dgram)(\/promises)?"|(?<![.#\w])(?<!async )\bfetch\((?!\))|new WebSocket\(/m;
 
 const reaches = (text: string): boolean => byItself.test(text) || outside.some((name) => imported(name).test(text));
 
-describe("the table of policies", () => {
-  it.each(rows)("says of %s why its numbers are these, and why it leaves out what it leaves out", (_name, row) => {
+describe("the policies table", () => {
+  it.each(rows)("gives a reason for each number and each omission of %s", (_name, row) => {
     expect(row.why.length).toBeGreaterThan(40);
     expect(row.timeLimitMs).toBeGreaterThan(0);
     for (const bound of [row.retries, row.breaker, row.bulkhead]) {
@@ -92,18 +92,18 @@ describe("the table of policies", () => {
     }
   });
 
-  it("says why of what stands beside it", () => {
+  it("gives a reason for each related setting", () => {
     for (const { why } of [...Object.values(bulkheads), ...Object.values(retrySchedules), signs]) expect(why.length).toBeGreaterThan(40);
   });
 
-  it("has a row for every way out of the process: a new client, or a new file that uses one, fails here", () => {
+  it("has a row for every outgoing connection: a new client, or a new file that uses one, fails here", () => {
     const found = shipped.filter(({ text }) => reaches(text)).map(({ file }) => relative(".", file));
     expect(found.toSorted()).toEqual(Object.keys(ways).toSorted());
     const named = new Set([...Object.values(ways).flatMap((way) => ("without" in way ? [] : way)), ...throughOthers]);
     expect([...named].toSorted()).toEqual(rows.map(([name]) => name).toSorted());
   });
 
-  it("is what the code takes its numbers from: no row is without effect", () => {
+  it("is the source of the code's numbers: every row is used", () => {
     const used = shipped.map(({ text }) => text).join("\n");
     const unused = rows.map(([name]) => name).filter((name) => !used.includes(`policies["${name}"]`) && !used.includes(`guard("${name}"`));
     // By kind: `rpc.${kind}`.

@@ -1,18 +1,18 @@
 /**
- * How a call to a dependency is held in bounds. For a new one: its row here, with its numbers and their reason, and each call wrapped
- * in `resilience.guard("the.name")`, or, where a client has bounds of its own, given these and counted by `countedCalls`. What is not
- * bounded in one of the ways says why. `policies.test.ts` finds a dependency that has no row.
+ * The limits of calls to a dependency. For a new dependency, add a row with its numbers and their reason, and wrap each call
+ * in `resilience.guard("the.name")`. If a client has limits of its own, pass it these numbers and count it by `countedCalls`. A row
+ * states a reason for each limit that it leaves out. `policies.test.ts` finds dependencies without a row.
  */
 export interface PolicyRow {
-  /** What it guards, and why its numbers are these. */
+  /** What it guards, and the reason for its numbers. */
   readonly why: string;
-  /** The call is given up after this, and counts as failed. What it has begun may still take effect. */
+  /** The call is aborted after this, and counts as failed. It may still take effect. */
   readonly timeLimitMs: number;
-  /** Only for what may be done twice. The pause before each retry is chosen by chance, below a bound that doubles. */
+  /** Only for idempotent calls. The pause before each retry is random, below a limit that doubles. */
   readonly retries: Retries | None;
-  /** After so many failures one after the other nothing is asked for `openMs`; then one call at a time tries. */
+  /** After this many consecutive failures no call is made for `openMs`; then one call at a time is tried. */
   readonly breaker: Breaker | None;
-  /** So many at once; `waiting` more wait for a place, and whoever comes then is refused at once. */
+  /** The number of concurrent calls; `waiting` more wait for a permit, and further ones are rejected at once. */
   readonly bulkhead: Bulkhead | None;
 }
 
@@ -32,14 +32,14 @@ interface Bulkhead {
   readonly waiting: number;
 }
 
-/** Left out on purpose. */
+/** A limit that is left out on purpose, with the reason. */
 export interface None {
   readonly none: string;
 }
 
 export const none = (because: string): None => ({ none: because });
 
-/** What a guard is made of. */
+/** The limits of a guard. */
 export interface Bounds {
   readonly timeLimitMs: number;
   readonly retries?: Retries;
@@ -56,5 +56,5 @@ export function boundsOf({ timeLimitMs, retries, breaker, bulkhead }: PolicyRow)
   };
 }
 
-/** A table of rows that keeps the type of each. */
+/** Checks a table of rows, and preserves the type of each row. */
 export const policy = <const Rows extends Readonly<Record<string, PolicyRow>>>(rows: Rows) => rows;

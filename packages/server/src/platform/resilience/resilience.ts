@@ -19,27 +19,27 @@ import { Unavailable } from "../unavailable.ts";
 import { type PolicyName, policies } from "./policies.ts";
 import { type Bounds, boundsOf, type PolicyRow } from "./policy.ts";
 
-/** Runs a call within the bounds of its row. `signal` is aborted when the call is given up. */
+/** Runs a call within the limits of its row. `signal` is aborted when the call times out. */
 export type Guard = <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 
-/** Which errors say that the dependency failed; any other is an answer, is handed on as it is and opens no circuit. */
-export type IsFault = (error: unknown) => boolean;
+/** Whether an error means that the dependency failed. Any other error is an answer: it is rethrown unchanged and opens no circuit. */
+export type IsDependencyFailure = (error: unknown) => boolean;
 
 export interface Resilience {
-  /** One guard a name and process. Faults come out as {@link Unavailable} of `dependency`. */
-  guard(name: PolicyName, dependency: string, isFault?: IsFault): Guard;
-  /** Whether nothing is asked of it now, or one call is finding out; false also where nothing was guarded. */
+  /** The guard of a name, one per process. Failures are thrown as {@link Unavailable} of `dependency`. */
+  guard(name: PolicyName, dependency: string, isFailure?: IsDependencyFailure): Guard;
+  /** Whether its circuit is open or half-open; false also if there was no call yet. */
   isOpen(name: PolicyName): boolean;
 }
 
 type ResilienceMetrics = Pick<Metrics, "dependencyCalls" | "circuitOpen" | "bulkheadInUse" | "bulkheadRefused">;
 
-/** Makes guards of the rows of `policies.ts`, or of another table, and counts what they do. */
+/** Creates guards from the rows of `policies.ts`, or of another table, and counts their calls. */
 export function createResilience(metrics: ResilienceMetrics, table: Readonly<Record<PolicyName, PolicyRow>> = policies): Resilience {
   const guards = new Map<PolicyName, Guarded>();
   return {
-    guard(name, dependency, isFault) {
-      const known = guards.get(name) ?? guardOf(name, boundsOf(table[name]), dependency, isFault ?? (() => true), metrics);
+    guard(name, dependency, isFailure) {
+      const known = guards.get(name) ?? guardOf(name, boundsOf(table[name]), dependency, isFailure ?? (() => true), metrics);
       guards.set(name, known);
       return known;
     },
@@ -47,31 +47,37 @@ export function createResilience(metrics: ResilienceMetrics, table: Readonly<Rec
   };
 }
 
-/** A guard that tells whether its circuit is open. */
+/** A guard that exposes whether its circuit is open. */
 export interface Guarded extends Guard {
   isOpen(): boolean;
 }
 
-/** Makes one guard. Outermost the bulkhead, then the retries, each of them through the breaker and with the whole time limit. */
-export function guardOf(name: string, row: Bounds, dependency: string, isFault: IsFault, metrics: ResilienceMetrics): Guarded {
-  const handled = handleWhen((error) => error instanceof TaskCancelledError || isFault(error));
+/** Creates one guard: a bulkhead around retries, each of which passes the breaker and has the whole time limit. */
+export function guardOf(
+  name: string,
+  row: Bounds,
+  dependency: string,
+  isFailure: IsDependencyFailure,
+  metrics: ResilienceMetrics,
+): Guarded {
+  const handled = handleWhen((error) => error instanceof TaskCancelledError || isFailure(error));
   const layers: IPolicy[] = [];
-  const places = row.bulkhead && bulkhead(row.bulkhead.atOnce, row.bulkhead.waiting);
-  const tellPlaces = (): void => {
-    if (places && row.bulkhead) metrics.bulkheadInUse.set({ name }, row.bulkhead.atOnce - places.executionSlots);
+  const permits = row.bulkhead && bulkhead(row.bulkhead.atOnce, row.bulkhead.waiting);
+  const updateGauge = (): void => {
+    if (permits && row.bulkhead) metrics.bulkheadInUse.set({ name }, row.bulkhead.atOnce - permits.executionSlots);
   };
-  if (places) {
-    tellPlaces();
+  if (permits) {
+    updateGauge();
     metrics.bulkheadRefused.inc({ name }, 0);
-    places.onReject(() => metrics.bulkheadRefused.inc({ name }));
-    layers.push(places);
+    permits.onReject(() => metrics.bulkheadRefused.inc({ name }));
+    layers.push(permits);
   }
   if (row.retries) {
     const { times, firstPauseMs, longestPauseMs } = row.retries;
-    // The library's pause has jitter of its own, so that processes that failed together do not come back together.
+    // The library adds jitter, so that processes that failed together do not retry together.
     const backoff = new ExponentialBackoff({ initialDelay: firstPauseMs, maxDelay: longestPauseMs });
     const retried = handleWhen(
-      (error) => error instanceof TaskCancelledError || (isFault(error) && !(error instanceof BrokenCircuitError)),
+      (error) => error instanceof TaskCancelledError || (isFailure(error) && !(error instanceof BrokenCircuitError)),
     );
     layers.push(retry(retried, { maxAttempts: times, backoff }));
   }
@@ -92,28 +98,28 @@ export function guardOf(name: string, row: Bounds, dependency: string, isFault: 
   const guarded: Guard = async (work) => {
     try {
       const result = await policy.execute(({ signal }) => {
-        tellPlaces();
+        updateGauge();
         return work(signal);
       });
       metrics.dependencyCalls.inc({ dependency: name, outcome: "ok" });
       return result;
     } catch (error) {
-      const outcome = outcomeOf(error, isFault);
+      const outcome = outcomeOf(error, isFailure);
       metrics.dependencyCalls.inc({ dependency: name, outcome });
       if (outcome === "answered_error" || error instanceof Unavailable) throw error;
       throw new Unavailable(dependency, error, outcome === "timeout" || outcome === "circuit_open" ? outcome : "failed");
     } finally {
-      tellPlaces();
+      updateGauge();
     }
   };
   return Object.assign(guarded, { isOpen });
 }
 
-/** Counts calls to what keeps its bounds itself; what they come to is handed on as it is. */
+/** Counts calls of a client with its own limits, and returns their outcomes unchanged. */
 export type Counted = <T>(work: () => Promise<T>) => Promise<T>;
 
 export function countedCalls(name: PolicyName, { dependencyCalls }: Pick<Metrics, "dependencyCalls">): Counted {
-  // Looked up once: some are called thousands of times a second.
+  // Looked up once, because some are called thousands of times per second.
   const of = (outcome: string) => dependencyCalls.labels({ dependency: name, outcome });
   const ok = of("ok");
   return async (work) => {
@@ -122,15 +128,15 @@ export function countedCalls(name: PolicyName, { dependencyCalls }: Pick<Metrics
       ok.inc();
       return result;
     } catch (error) {
-      of(error instanceof Unavailable ? error.ending : "answered_error").inc();
+      of(error instanceof Unavailable ? error.reason : "answered_error").inc();
       throw error;
     }
   };
 }
 
-function outcomeOf(error: unknown, isFault: IsFault): string {
+function outcomeOf(error: unknown, isFailure: IsDependencyFailure): string {
   if (error instanceof TaskCancelledError) return "timeout";
   if (error instanceof BrokenCircuitError) return "circuit_open";
   if (error instanceof BulkheadRejectedError) return "refused";
-  return isFault(error) ? "failed" : "answered_error";
+  return isFailure(error) ? "failed" : "answered_error";
 }

@@ -9,10 +9,10 @@ const steps: readonly SchemaStep[] = [
   ...retentionSteps,
   {
     name: "9001_test_kept",
-    why: "rows that are kept for a time",
+    why: "rows with a retention time",
     async up(db) {
-      await sql`create table kept as select generate_series(1, 20000) as id`.execute(db);
-      await sharedTable(db, "kept");
+      await sql`create table retained as select generate_series(1, 20000) as id`.execute(db);
+      await sharedTable(db, "retained");
     },
   },
 ];
@@ -25,10 +25,10 @@ const contract = (make: () => Promise<Fresh>) => () => {
   afterAll(() => fresh?.close());
   beforeEach(() => sql`delete from stopped_removals`.execute(fresh.database.owner));
 
-  const may = (due: number) => fresh.database.transact(everyTenant, (tx) => mayRemove(tx, { name: "log.events", due, table: "kept" }));
+  const may = (due: number) => fresh.database.transact(everyTenant, (tx) => mayRemove(tx, { name: "log.events", due, table: "retained" }));
   const stopped = () => fresh.database.read(everyTenant, (db) => stoppedRemovals(db));
 
-  it("lets a tenth of the rows go, and no more", async () => {
+  it("may delete a tenth of the rows, and no more", async () => {
     expect(await may(2_000)).toBe(true);
     expect(await stopped()).toEqual([]);
     expect(await may(2_001)).toBe(false);
@@ -37,13 +37,13 @@ const contract = (make: () => Promise<Fresh>) => () => {
     ]);
   });
 
-  it("is no longer stopped once what is due is below the ceiling again, as when a clock was set right", async () => {
+  it("is no longer stopped once the due rows are below the ceiling again, as after a clock correction", async () => {
     await may(20_000);
     expect(await may(3)).toBe(true);
     expect(await stopped()).toEqual([]);
   });
 
-  it("goes on once an operator has confirmed it, over several runs", async () => {
+  it("continues over several runs once an operator has confirmed it", async () => {
     await may(20_000);
     expect(await fresh.database.transact(everyTenant, (tx) => confirmRemoval(tx, "log.events"))).toBe(true);
     expect(await may(20_000)).toBe(true);
@@ -52,7 +52,7 @@ const contract = (make: () => Promise<Fresh>) => () => {
     expect((await stopped())[0]?.confirmedUntil).toBeInstanceOf(Date);
   });
 
-  it("has nothing to confirm where nothing is stopped", async () => {
+  it("cannot be confirmed if it is not stopped", async () => {
     expect(await fresh.database.transact(everyTenant, (tx) => confirmRemoval(tx, "log.events"))).toBe(false);
   });
 };
@@ -61,7 +61,7 @@ describe(
   "a removal on PGlite",
   contract(() => freshPglite(steps)),
 );
-describeOnPostgresql("on a server, whose statistics say how many rows there are", () => {
+describeOnPostgresql("a removal on PostgreSQL, with the row counts of its statistics", () => {
   describe(
     "as a superuser that steps down",
     contract(() => freshPostgresql(steps)),
@@ -72,7 +72,7 @@ describeOnPostgresql("on a server, whose statistics say how many rows there are"
   );
 });
 
-it("lets a few rows go whatever their share", () => {
+it("a removal may always delete a few rows, whatever their share", () => {
   expect(ceilingOf(0)).toBe(500);
   expect(ceilingOf(5_000)).toBe(500);
   expect(ceilingOf(1_000_000)).toBe(100_000);

@@ -7,11 +7,11 @@ import { ReplayWindow } from "./replay-window.ts";
 const [one, other] = [transportKey("AAAAAAAA"), transportKey("BBBBBBBB")];
 const body = Buffer.from('{"password":"a quiet green harbour"}');
 const about = "gatehouse.rpc.command.authentication.login\n_INBOX.x.1";
-const textOf = (opened: ReturnType<ReturnType<typeof encryptedMessages>["decrypt"]>) =>
-  typeof opened === "string" ? opened : opened.body.toString("utf8");
+const textOf = (decrypted: ReturnType<ReturnType<typeof encryptedMessages>["decrypt"]>) =>
+  typeof decrypted === "string" ? decrypted : decrypted.body.toString("utf8");
 
 describe("messages between processes", () => {
-  it("are read by processes with the key, and show nobody else what they say", () => {
+  it("are readable by processes with the key only", () => {
     const [here, there] = [encryptedMessages([one]), encryptedMessages([one])];
     const message = here.encrypt("request", about, body);
     const written = JSON.parse(message.toString("utf8"));
@@ -21,17 +21,17 @@ describe("messages between processes", () => {
     expect(textOf(encryptedMessages([{ ...other, name: one.name }]).decrypt("request", about, message))).toBe("forged");
   });
 
-  it("stand for nothing else: another kind, subject or address of the answer", () => {
+  it("are bound to their kind, subject and reply subject", () => {
     const message = encryptedMessages([one]).encrypt("request", about, body);
     const there = encryptedMessages([one]);
     for (const kind of ["reply", "sign", "tell"] as const) expect(textOf(there.decrypt(kind, about, message))).toBe("forged");
     expect(textOf(there.decrypt("request", about.replace("login", "logout"), message))).toBe("forged");
     expect(textOf(there.decrypt("request", about.replace(/1$/, "2"), message))).toBe("forged");
-    // What failed took nothing.
+    // A failed attempt does not use up the message.
     expect(textOf(there.decrypt("request", about, message))).toBe(body.toString());
   });
 
-  it("are refused where a single bit of them was changed, or the end is missing", () => {
+  it("are rejected if one bit was changed or the end is missing", () => {
     const message = encryptedMessages([one]).encrypt("request", about, body);
     const there = encryptedMessages([one]);
     const bytes = Buffer.from(JSON.parse(message.toString("utf8")), "base64url");
@@ -45,7 +45,7 @@ describe("messages between processes", () => {
       expect(typeof there.decrypt("request", about, message.subarray(0, length))).toBe("string");
   });
 
-  it("are taken once and within a minute; replies and signs as often as they come, by the one request that waits", () => {
+  it("are accepted once and within a minute; replies and signs are accepted repeatedly", () => {
     let time = 1_700_000_000_000;
     const [here, there] = [encryptedMessages([one], () => time), encryptedMessages([one], () => time)];
     const [first, second] = [here.encrypt("request", about, body), here.encrypt("request", about, body)];
@@ -62,25 +62,25 @@ describe("messages between processes", () => {
     for (let round = 0; round < 2; round += 1) expect(textOf(there.decrypt("reply", about, reply))).toBe(body.toString());
   });
 
-  it("go on while the key is changed: each process understands both, and answers under the key that it was asked with", () => {
+  it("survive a key rotation: each process decrypts with both keys, and answers under the key of the request", () => {
     const [old, both, next] = [encryptedMessages([one, other]), encryptedMessages([other, one]), encryptedMessages([other])];
-    const asked = both.decrypt("request", about, old.encrypt("request", about, body));
-    expect(asked).toMatchObject({ key: one.name });
+    const received = both.decrypt("request", about, old.encrypt("request", about, body));
+    expect(received).toMatchObject({ key: one.name });
     const reply = both.encrypt("reply", about, body, one.name);
     expect(textOf(encryptedMessages([one]).decrypt("reply", about, reply))).toBe(body.toString());
     expect(textOf(next.decrypt("request", about, both.encrypt("request", about, body)))).toBe(body.toString());
     expect(textOf(next.decrypt("request", about, old.encrypt("request", about, body)))).toBe("unknown_key");
   });
 
-  it("of one text differ each time, and those of two processes", () => {
+  it("have a different ciphertext each time, also for the same plaintext", () => {
     const [here, there] = [encryptedMessages([one]), encryptedMessages([one])];
     const tails = [here, here, there].map((messages) => messages.encrypt("request", about, body).subarray(-body.length).toString("latin1"));
     expect(new Set(tails).size).toBe(3);
   });
 });
 
-describe("the window of counters", () => {
-  it("takes each counter once, as one that remembers all of them, but for those that are too old", () => {
+describe("the replay window", () => {
+  it("accepts each counter once, and none that is too old", () => {
     const size = ReplayWindow.size;
     const counters = fc.array(fc.oneof(fc.nat(3 * size), fc.nat(40), fc.integer({ min: size - 3, max: size + 3 })), { maxLength: 300 });
     fc.assert(

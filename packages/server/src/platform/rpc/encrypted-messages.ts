@@ -4,25 +4,28 @@ import type { Distrust } from "../keys/authenticator.ts";
 import type { DerivedKey } from "../keys/keys.ts";
 import { ReplayWindow } from "./replay-window.ts";
 
-/** What a message is: none stands for one of another kind. */
+/**
+ * The kind of a message. It is authenticated, so no message passes for one of another kind. `tell` is a notification: the name is part of
+ * what older releases authenticate.
+ */
 export type MessageKind = "request" | "reply" | "sign" | "tell";
 
 /** A message that a process of this installation has sent. */
-export interface Opened {
+export interface Decrypted {
   readonly body: Buffer;
-  /** The name of the key that it came under: an answer goes back under the same one, which the other side has for certain. */
+  /** The name of its key. The answer is encrypted under the same key, which the sender certainly has. */
   readonly key: string;
 }
 
-/** Messages between processes, readable and writable by them alone. `about` is what a message is bound to: its subject, and where its answer goes. */
+/** Encrypts and authenticates messages between processes. `about` binds a message to its subject and its reply subject. */
 export interface EncryptedMessages {
-  /** `key` names the key to use; the current one where it is absent. */
+  /** `key` names the key to use; the current one by default. */
   encrypt(kind: MessageKind, about: string, body: Uint8Array, key?: string): Buffer;
-  /** Why not, where the message is not of this kind, about this, and sent by such a process a moment ago. */
-  decrypt(kind: MessageKind, about: string, message: Uint8Array): Opened | Distrust;
+  /** Returns the reason if the message is of another kind or subject, expired, replayed, or not from this installation. */
+  decrypt(kind: MessageKind, about: string, message: Uint8Array): Decrypted | Distrust;
 }
 
-/** Of the layout below. */
+/** Version of the layout below. */
 const format = 1;
 const nameBytes = 6;
 const senderBytes = 16;
@@ -33,13 +36,13 @@ const at = { name: 1, sender: 1 + nameBytes, counter: 1 + nameBytes + senderByte
 const headBytes = at.time + numberBytes;
 const overheadBytes = headBytes + tagBytes;
 
-/** How old a request may be. Two machines' clocks may differ by half of it; what is repeated within it, the windows refuse. */
+/** How old a request may be. Clocks may differ by half of it; the replay windows reject repetitions within it. */
 const ageMsMax = 60_000;
-/** Some senders more than an installation has processes, with those that ended within the time above. */
+/** More senders than an installation has processes, including those that ended within the time above. */
 const sendersMax = 1_000;
 
 const quote = 0x22;
-/** A message is one JSON string, and a call of a service that speaks JSON itself is an object. */
+/** An encrypted message is one JSON string; a plaintext request of another program is a JSON object. */
 export const isEncrypted = (message: Uint8Array): boolean => message[0] === quote;
 
 interface Sender {
@@ -48,10 +51,10 @@ interface Sender {
 }
 
 /**
- * AES-256-GCM. Each process encrypts under keys of its own, derived from the shared ones by a random name of the sender (HKDF-SHA-256),
- * and counts its messages: so a nonce never repeats under a key, however many are sent. Layout: format, name of the key, sender, counter,
- * time in milliseconds, tag, ciphertext; all before the tag, the kind and `about` are authenticated with it. It travels as a JSON string of
- * base64url: programs that read along for their operators take payloads for text.
+ * AES-256-GCM. Each process encrypts under keys of its own, derived from the shared ones and a random sender id (HKDF-SHA-256),
+ * and counts its messages, so a nonce never repeats under a key. Layout: format, name of the key, sender, counter,
+ * time in milliseconds, tag, ciphertext. Everything before the tag, the kind and `about` are authenticated. It is sent as a JSON string of
+ * base64url, because monitoring tools treat payloads as text.
  */
 export function encryptedMessages(keys: readonly DerivedKey[], now: () => number = Date.now): EncryptedMessages {
   const [current] = keys;
@@ -88,9 +91,9 @@ export function encryptedMessages(keys: readonly DerivedKey[], now: () => number
       const known = senders.get(id);
       const sender = known ?? { key: senderKey(from, message.subarray(at.sender, at.counter)), window: new ReplayWindow() };
       const number = message.readUIntBE(at.counter, numberBytes);
-      const body = opened(message, sender.key, number, kind, about);
+      const body = decrypted(message, sender.key, number, kind, about);
       if (body === undefined) return "forged";
-      // Replies and signs are bound to the one request that waits for them; only what begins something is taken once.
+      // Replies and signs are bound to their one request; only requests and notifications need replay protection.
       if (kind === "request" || kind === "tell") {
         if (Math.abs(now() - message.readUIntBE(at.time, numberBytes)) > ageMsMax) return "expired";
         if (known === undefined) senders.set(id, sender);
@@ -101,7 +104,7 @@ export function encryptedMessages(keys: readonly DerivedKey[], now: () => number
   };
 }
 
-function opened(message: Buffer, key: Buffer, counter: number, kind: MessageKind, about: string): Buffer | undefined {
+function decrypted(message: Buffer, key: Buffer, counter: number, kind: MessageKind, about: string): Buffer | undefined {
   const decipher = createDecipheriv("aes-256-gcm", key, nonceOf(counter), { authTagLength: tagBytes });
   decipher.setAAD(boundTo(message.subarray(0, headBytes), kind, about));
   decipher.setAuthTag(message.subarray(headBytes, overheadBytes));

@@ -1,6 +1,6 @@
 import { OutcomeUnknown } from "../unavailable.ts";
 import { within } from "../waiting.ts";
-import { NobodyServes } from "./errors.ts";
+import { NoResponders } from "./errors.ts";
 import type { Handler, Reply, Rpc } from "./rpc.ts";
 
 interface Server {
@@ -10,18 +10,18 @@ interface Server {
   readonly running: Set<Promise<Reply>>;
 }
 
-/** Requests as function calls: for several roles in one process, and for tests of what stands on the port. */
+/** Requests as function calls: for several roles in one process, and for tests of users of the port. */
 export function inProcessRpc(): Rpc {
   let servers: readonly Server[] = [];
   const listeners = new Map<string, (() => void)[]>();
   let turn = 0;
   return {
     async request(subject, body, { timeoutMs }) {
-      const able = servers.filter((server) => matches(server.subject, subject));
+      const candidates = servers.filter((server) => matches(server.subject, subject));
       turn += 1;
-      const server = able[turn % able.length];
-      if (server === undefined) throw new NobodyServes(subject);
-      // As over a network: neither side sees what the other does to the bytes afterwards.
+      const server = candidates[turn % candidates.length];
+      if (server === undefined) throw new NoResponders(subject);
+      // As over a network: neither side sees later changes to the bytes.
       let awaited = true;
       const answer = (async () => server.handler({ subject, body: body.slice(), isAuthentic: true, isAwaited: () => awaited }))();
       server.running.add(answer);
@@ -44,7 +44,7 @@ export function inProcessRpc(): Rpc {
         },
       };
     },
-    tell(subject) {
+    notify(subject) {
       for (const listener of listeners.get(subject) ?? []) queueMicrotask(listener);
     },
     async listen(subject, listener) {

@@ -4,13 +4,13 @@ import { type EncryptedMessages, isEncrypted, type MessageKind } from "./encrypt
 import { type Headers, noHeaders, type Reply } from "./rpc.ts";
 import { signHeader } from "./signs.ts";
 
-/** What came to the address of an answer. `nothing`: it is not trusted, and whoever waits goes on waiting. */
+/** A message to the inbox of an answer. `nothing`: it is not trusted, and the requester continues to wait. */
 export type Incoming =
   | { readonly what: "sign" | "unserved" | "nothing"; readonly number: string }
   | { readonly what: "reply"; readonly number: string; readonly reply: Reply };
 
-/** A request as it was taken, and the way back to whoever asked. */
-export interface Taken {
+/** A received request, and how to answer its requester. */
+export interface ReceivedRequest {
   readonly body: Uint8Array;
   readonly isAuthentic: boolean;
   sign(): void;
@@ -22,11 +22,11 @@ interface Options {
   distrusted(kind: MessageKind, why: Distrust): void;
 }
 
-/** The status of the server's word that nobody serves a subject, in a message without a body. */
+/** The server's status "no responders", in a message without a body. */
 const noResponders = 503;
 const nothing = new Uint8Array();
 
-/** Requests, replies, signs of life and news as they travel over NATS. */
+/** Requests, replies, signs of life and notifications in their NATS encoding. */
 export class NatsMessages {
   readonly #messages: EncryptedMessages;
   readonly #distrusted: Options["distrusted"];
@@ -40,21 +40,22 @@ export class NatsMessages {
     return this.#messages.encrypt("request", `${subject}\n${reply}`, body);
   }
 
-  tell(subject: string): Buffer {
+  notification(subject: string): Buffer {
     return this.#messages.encrypt("tell", subject, nothing);
   }
 
-  isTold(message: Msg): boolean {
+  /** Whether a process of this installation sent it as a notification. */
+  isNotification(message: Msg): boolean {
     return this.#open("tell", message.subject, message) !== undefined;
   }
 
-  /** Undefined for a request that is encrypted and not trusted: it has no answer. */
-  take(message: Msg): Taken | undefined {
-    if (!isEncrypted(message.data)) return takenInClear(message);
+  /** Reads a request; undefined if it is encrypted and not trusted: it is not answered. */
+  receive(message: Msg): ReceivedRequest | undefined {
+    if (!isEncrypted(message.data)) return plaintextRequest(message);
     const reply = message.reply ?? "";
-    const opened = this.#open("request", `${message.subject}\n${reply}`, message);
-    if (opened === undefined) return undefined;
-    const { body, key } = opened;
+    const decrypted = this.#open("request", `${message.subject}\n${reply}`, message);
+    if (decrypted === undefined) return undefined;
+    const { body, key } = decrypted;
     const signed = toNats({ [signHeader]: "working" });
     return {
       body,
@@ -64,35 +65,35 @@ export class NatsMessages {
     };
   }
 
-  /** Reads what came to an address of an answer. */
+  /** Reads a message to the inbox of an answer. */
   read(message: Msg): Incoming {
     const number = message.subject.slice(message.subject.lastIndexOf(".") + 1);
     const { headers: given } = message;
-    // The server's own word has no code. Whoever forges it makes the call be sent again, under the same id: it is done once all the same.
+    // The server's status carries no authentication code. A forged one causes a retry under the same id, which is executed once.
     if (given?.code === noResponders && message.data.length === 0) return { what: "unserved", number };
     const kind = given?.has(signHeader) ? "sign" : "reply";
-    const opened = this.#open(kind, message.subject, message);
-    if (opened === undefined) return { what: "nothing", number };
-    return kind === "sign" ? { what: "sign", number } : { what: "reply", number, reply: unpacked(opened.body) };
+    const decrypted = this.#open(kind, message.subject, message);
+    if (decrypted === undefined) return { what: "nothing", number };
+    return kind === "sign" ? { what: "sign", number } : { what: "reply", number, reply: unpacked(decrypted.body) };
   }
 
   #open(kind: MessageKind, about: string, { data }: Msg) {
-    const opened = this.#messages.decrypt(kind, about, data);
-    if (typeof opened !== "string") return opened;
-    this.#distrusted(kind, opened);
+    const decrypted = this.#messages.decrypt(kind, about, data);
+    if (typeof decrypted !== "string") return decrypted;
+    this.#distrusted(kind, decrypted);
     return undefined;
   }
 }
 
-/** A call of somebody who speaks JSON over NATS, answered the same way. */
-const takenInClear = (message: Msg): Taken => ({
+/** A request of another program in plain JSON, answered the same way. */
+const plaintextRequest = (message: Msg): ReceivedRequest => ({
   body: message.data,
   isAuthentic: false,
   sign: () => void message.respond(undefined, { headers: toNats({ [signHeader]: "working" }) }),
   answer: ({ body, headers: given }) => void message.respond(body, given === noHeaders ? undefined : { headers: toNats(given) }),
 });
 
-/** Headers are encrypted with the body: their length in two bytes, their JSON, the body. */
+/** The plaintext of a reply: the headers' length in two bytes, their JSON, the body. */
 function packed({ body, headers: given }: Reply): Buffer {
   const head = given === noHeaders ? nothing : Buffer.from(JSON.stringify(given));
   const length = Buffer.allocUnsafe(2);

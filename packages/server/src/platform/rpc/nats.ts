@@ -7,32 +7,33 @@ import { policies, signs } from "../resilience/policies.ts";
 import { OutcomeUnknown, Unavailable } from "../unavailable.ts";
 import { within } from "../waiting.ts";
 import type { EncryptedMessages, MessageKind } from "./encrypted-messages.ts";
-import { NobodyServes } from "./errors.ts";
+import { NoResponders } from "./errors.ts";
 import { type Incoming, NatsMessages } from "./nats-messages.ts";
-import { type GivenUp, Pending } from "./pending.ts";
+import { Pending, type TimeoutKind } from "./pending.ts";
 import type { Handler, Reply, Rpc } from "./rpc.ts";
-import { Awaited, signAddress, wishedSilence } from "./signs.ts";
+import { requestedSilence, signAddress, Waiter } from "./signs.ts";
 
 const { timeLimitMs: connectWithinMs, retries } = policies["nats.connection"];
-/** Pings that stay without an answer: a connection that hangs is given up after so long and another one is made. */
+/** A connection that leaves this many pings unanswered is replaced. */
 const pingEveryMs = 2_000;
 const pingsWithoutAnswerMax = 2;
 
 export interface NatsOptions {
-  /** What the server's operators see of this connection. */
+  /** The connection's name, shown to the server's operators. */
   readonly name: string;
-  /** The first word of every subject: two installations on one NATS do not hear each other. */
+  /** The first word of every subject, so that two installations can share one NATS. */
   readonly prefix: string;
-  /** How long a process that serves may say nothing; as the table has it when absent. */
+  /** How long a serving process may stay silent; by default as in the policies. */
   readonly silenceMs?: number;
   readonly messages: EncryptedMessages;
-  /** Told of each message that is not what a process of this installation has sent. */
+  /** Called for each message that no process of this installation has sent. */
   distrusted(kind: MessageKind, why: Distrust): void;
 }
 
 /**
- * Requests over NATS: queue groups share them out, and "no responders" tells at once that nobody serves. Everything between processes of
- * the installation is encrypted and authenticated (decision 0041); what is not, is a request that is not authentic, or is not heard at all.
+ * Requests over NATS: queue groups balance them, and "no responders" reports at once that no process serves. Messages between
+ * processes of the installation are encrypted and authenticated (decision 0041). Of other messages, only
+ * requests are accepted, flagged as not authentic.
  */
 export async function natsRpc(url: string, logger: Logger, options: NatsOptions): Promise<Rpc> {
   const connection = await open(url, options.name);
@@ -47,7 +48,7 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
   const pending = new Pending<Reply>();
   const inbox = signAddress(createInbox(), silenceMs);
   let hasInbox = false;
-  /** Subscribed to by a process that asks, so that one that only answers needs no right to it. */
+  /** Subscribes on the first request, so that a process that only answers needs no permission for it. */
   const openInbox = (): void => {
     if (hasInbox) return;
     hasInbox = true;
@@ -68,37 +69,39 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
       try {
         return await answer;
       } catch (error) {
-        if (error === unserved) throw new NobodyServes(subject);
+        if (error === unserved) throw new NoResponders(subject);
         if (error !== "time" && error !== "silence") throw new Unavailable("NATS", error);
-        throw new OutcomeUnknown(`service behind ${subject}`, new Error(givenUp[error as GivenUp]), "timeout");
+        throw new OutcomeUnknown(`service behind ${subject}`, new Error(timeoutMessages[error as TimeoutKind]), "timeout");
       }
     },
     async serve(subject, group, handler) {
       const running = new Set<Promise<void>>();
-      const awaited = new Set<Awaited>();
+      const waiters = new Set<Waiter>();
       const heart = setInterval(() => {
-        for (const each of awaited) each.sign();
+        for (const waiter of waiters) waiter.sign();
       }, signs.everyMs);
       heart.unref();
       const subscription = connection.subscribe(full(subject), {
         queue: group,
         callback: (error, message) => {
           if (error) return logger.warn({ err: error, subject }, "a subscription reported an error");
-          const taken = messages.take(message);
-          if (taken === undefined) return;
-          const wish = wishedSilence(message.reply);
-          const waiting = wish === undefined ? undefined : new Awaited(wish, stall.arrivedAt, () => taken.sign());
-          if (waiting) awaited.add(waiting);
-          const { body, isAuthentic } = taken;
+          const received = messages.receive(message);
+          if (received === undefined) return;
+          const silence = requestedSilence(message.reply);
+          const waiter = silence === undefined ? undefined : new Waiter(silence, stall.arrivedAt, () => received.sign());
+          if (waiter) waiters.add(waiter);
+          const { body, isAuthentic } = received;
           const request = { subject: message.subject.slice(options.prefix.length + 1), body, isAuthentic };
-          const answered = answer(taken.answer, { ...request, isAwaited: () => waiting?.still ?? true }, handler, logger).finally(() => {
-            running.delete(answered);
-            if (waiting) awaited.delete(waiting);
-          });
+          const answered = answer(received.answer, { ...request, isAwaited: () => waiter?.isWaiting ?? true }, handler, logger).finally(
+            () => {
+              running.delete(answered);
+              if (waiter) waiters.delete(waiter);
+            },
+          );
           running.add(answered);
         },
       });
-      // The server knows of the subscription when this returns, so whoever starts next finds it.
+      // The server knows the subscription when this returns, so a process that starts next finds it.
       await within(connectWithinMs, "NATS does not answer", connection.flush());
       return {
         async drain() {
@@ -108,11 +111,13 @@ export async function natsRpc(url: string, logger: Logger, options: NatsOptions)
         },
       };
     },
-    tell(subject) {
-      if (connected) connection.publish(full(subject), messages.tell(full(subject)));
+    notify(subject) {
+      if (connected) connection.publish(full(subject), messages.notification(full(subject)));
     },
     async listen(subject, listener) {
-      connection.subscribe(full(subject), { callback: (error, message) => (error || !messages.isTold(message) ? undefined : listener()) });
+      connection.subscribe(full(subject), {
+        callback: (error, message) => (error || !messages.isNotification(message) ? undefined : listener()),
+      });
       await within(connectWithinMs, "NATS does not answer", connection.flush());
     },
     async ping() {
@@ -144,28 +149,28 @@ async function open(url: string, name: string): Promise<NatsConnection> {
   }
 }
 
-async function watch(connection: NatsConnection, logger: Logger, tell: (connected: boolean) => void): Promise<void> {
+async function watch(connection: NatsConnection, logger: Logger, onChange: (connected: boolean) => void): Promise<void> {
   for await (const status of connection.status()) {
     if (status.type === "disconnect") {
-      tell(false);
+      onChange(false);
       logger.warn("the connection to NATS is lost");
     }
     if (status.type === "reconnect") {
-      tell(true);
+      onChange(true);
       logger.info("connected to NATS again");
     }
     if (status.type === "error") logger.warn({ err: status.error }, "NATS reported an error");
-    if (status.type === "close") tell(false);
+    if (status.type === "close") onChange(false);
   }
 }
 
-const givenUp: Readonly<Record<GivenUp, string>> = {
+const timeoutMessages: Readonly<Record<TimeoutKind, string>> = {
   time: "no answer in time",
-  silence: "the process that was asked says nothing: it ended, or stands still",
+  silence: "the serving process is silent: it ended or is blocked",
 };
 
-/** Stands for the server's word that nobody serves a subject. */
-const unserved = Symbol("nobody serves");
+/** The server's "no responders" status. */
+const unserved = Symbol("no responders");
 
 function receive(incoming: Incoming, pending: Pending<Reply>): void {
   if (incoming.what === "sign") pending.sign(incoming.number);
@@ -178,7 +183,7 @@ async function answer(send: (reply: Reply) => void, request: Parameters<Handler>
   try {
     send(await handler(request));
   } catch (error) {
-    // Nobody can be told: the asking side runs into its time limit.
+    // No error can be sent: the requester runs into its time limit.
     logger.error({ err: error, subject }, "a request could not be answered");
   }
 }

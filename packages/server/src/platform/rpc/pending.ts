@@ -1,12 +1,12 @@
-/** How the wait for an answer ended without one. */
-export type GivenUp = "silence" | "time";
+/** Why a request was abandoned: its serving process was silent, or its time limit was exceeded. */
+export type TimeoutKind = "silence" | "time";
 
-/** Requests that wait for their answers, by the number that is the last word of their address. */
+/** Requests that wait for their answers, by the number that ends their reply subject. */
 export class Pending<Answer> {
   readonly #waiting = new Map<string, Waiting<Answer>>();
   #number = 0;
 
-  /** `number` addresses the answer; `answer` rejects with how it was given up. */
+  /** `number` ends the reply subject; `answer` rejects with a {@link TimeoutKind}. */
   add(timeoutMs: number, silenceMs: number): { readonly number: string; readonly answer: Promise<Answer> } {
     this.#number += 1;
     const number = this.#number.toString(36);
@@ -19,13 +19,13 @@ export class Pending<Answer> {
     return { number, answer };
   }
 
-  /** The asked side works on it. */
+  /** Records a sign of life of the serving process. */
   sign(number: string): void {
     const waiting = this.#waiting.get(number);
     if (waiting) waiting.answeredAt = performance.now();
   }
 
-  /** False where nobody waits for it any more. */
+  /** Settles a request. False if it no longer waits. */
   settle(number: string, how: { readonly answer: Answer } | { readonly error: unknown }): boolean {
     const waiting = this.#waiting.get(number);
     if (waiting === undefined) return false;
@@ -42,12 +42,12 @@ export class Pending<Answer> {
   }
 
   #look(number: string, waiting: Waiting<Answer>): void {
-    // What came while this process stood still, or was busy, is read before anything is given up.
+    // Data that arrived while this process was blocked is read before a request is abandoned.
     setImmediate(() => {
       if (this.#waiting.get(number) !== waiting) return;
       const now = performance.now();
-      if (now >= waiting.until) this.settle(number, { error: "time" satisfies GivenUp });
-      else if (now >= waiting.answeredAt + waiting.silenceMs) this.settle(number, { error: "silence" satisfies GivenUp });
+      if (now >= waiting.until) this.settle(number, { error: "time" satisfies TimeoutKind });
+      else if (now >= waiting.answeredAt + waiting.silenceMs) this.settle(number, { error: "silence" satisfies TimeoutKind });
       else this.#watch(number, waiting);
     });
   }

@@ -15,8 +15,8 @@ import { natsRpc } from "./nats.ts";
 import type { Rpc } from "./rpc.ts";
 
 const shared = inProcessRpc();
-// Several processes' handles on one: closing one must not end the others'.
-rpcConformance("requests in process", async () => ({ ...shared, close: async () => {} }));
+// All handles share one instance: closing a handle must not close the others.
+rpcConformance("the in-process rpc port", async () => ({ ...shared, close: async () => {} }));
 
 const key = transportKey();
 const named = { name: "a test", prefix: `test-${process.pid}`, ...ownMessages([key]) };
@@ -24,10 +24,10 @@ const natsAnswers = await listens("nats");
 const there = describe.skipIf(!natsAnswers);
 const reason = natsAnswers ? "" : " (skipped: npm run test:services runs it where NATS answers)";
 
-there(`requests over NATS${reason}`, () => {
-  rpcConformance("as every adapter", () => natsRpc(services.nats, silent, { ...named, ...ownMessages([key]) }));
+there(`the rpc port over NATS${reason}`, () => {
+  rpcConformance("as an rpc adapter", () => natsRpc(services.nats, silent, { ...named, ...ownMessages([key]) }));
 
-  describe("the signs of a process that works on a request", () => {
+  describe("signs of life of a serving process", () => {
     const opened: { close(): Promise<void> }[] = [];
     afterAll(async () => {
       for (const one of opened.toReversed()) await one.close();
@@ -35,21 +35,21 @@ there(`requests over NATS${reason}`, () => {
     const silenceMs = 4 * signs.everyMs;
     const pair = async () => {
       const wire = await wireTo(services.nats);
-      const asking = await natsRpc(services.nats, silent, { ...named, ...ownMessages([key]), silenceMs });
+      const requester = await natsRpc(services.nats, silent, { ...named, ...ownMessages([key]), silenceMs });
       const serving = await natsRpc(wire.url, silent, named);
-      opened.push(wire, asking, serving);
-      return { wire, asking, serving };
+      opened.push(wire, requester, serving);
+      return { wire, requester, serving };
     };
 
-    it("let it take longer than a silence, and are no answer to a program that knows nothing of them", async () => {
-      const { asking, serving } = await pair();
+    it("let a request take longer than the silence limit, and are not delivered to a program that does not ask for them", async () => {
+      const { requester, serving } = await pair();
       const subject = `t${process.pid}.slow`;
       const slowMs = silenceMs + signs.everyMs;
       await serving.serve(subject, "group", () => new Promise((resolve) => setTimeout(() => resolve(text("slow")), slowMs)));
       const plain = await connect(natsServer(services.nats));
       try {
         const [answer, other] = await Promise.all([
-          asking.request(subject, new Uint8Array(), { timeoutMs: 20_000 }),
+          requester.request(subject, new Uint8Array(), { timeoutMs: 20_000 }),
           plain.request(`${named.prefix}.${subject}`, new Uint8Array(), { timeout: 20_000 }),
         ]);
         expect([textOf(answer), other.string()]).toEqual(["slow", "slow"]);
@@ -59,9 +59,9 @@ there(`requests over NATS${reason}`, () => {
     });
 
     it.each(["cut", "hold"] as const)(
-      "tell that it is gone (%s) long before the time is over, and that nobody knows what it did",
+      "are missed long before the time limit when the process is lost (%s), and the outcome is unknown",
       async (how) => {
-        const { wire, asking, serving } = await pair();
+        const { wire, requester, serving } = await pair();
         const subject = `t${process.pid}.gone-${how}`;
         const taken = Promise.withResolvers<void>();
         const ended = Promise.withResolvers<void>();
@@ -70,12 +70,12 @@ there(`requests over NATS${reason}`, () => {
           await ended.promise;
           return text("too late");
         });
-        const asked = asking.request(subject, new Uint8Array(), { timeoutMs: 30_000 });
-        asked.catch(() => {});
+        const request = requester.request(subject, new Uint8Array(), { timeoutMs: 30_000 });
+        request.catch(() => {});
         await taken.promise;
         const stopwatch = startStopwatch();
         await wire[how]();
-        await expect(asked).rejects.toThrow(OutcomeUnknown);
+        await expect(request).rejects.toThrow(OutcomeUnknown);
         expect(stopwatch.idleMs()).toBeLessThan(silenceMs + 2_000);
         wire.release();
         ended.resolve();
@@ -83,13 +83,13 @@ there(`requests over NATS${reason}`, () => {
     );
   });
 
-  describe("when NATS goes away", () => {
+  describe("when NATS is unavailable", () => {
     const opened: { close(): Promise<void> }[] = [];
     afterAll(async () => {
       for (const one of opened.toReversed()) await one.close();
     });
 
-    it("refuses at once while it is away, and asks and serves again by itself", async () => {
+    it("requests are rejected at once during the outage, and work again after it", async () => {
       const wire = await wireTo(services.nats);
       const rpc: Rpc = await natsRpc(wire.url, silent, named);
       opened.push(wire, rpc);
@@ -111,7 +111,7 @@ there(`requests over NATS${reason}`, () => {
       await eventually(() => ask().catch(() => "not yet")).toBe("here");
     });
 
-    it("does not start where nobody answers", async () => {
+    it("connecting fails where no server listens", async () => {
       await expect(natsRpc("nats://127.0.0.1:1", silent, named)).rejects.toThrow("NATS is unavailable");
     });
   });

@@ -1,45 +1,45 @@
 /**
- * Signs of life. A process that works on a request for longer than a moment says so to whoever asked, again and again; where that hears
- * neither a sign nor the answer for `silenceMs`, the process is dead, stands still, or is cut off, and is waited for no longer.
+ * Signs of life. A process that works on a request for longer than a moment repeatedly notifies the requester. If the requester receives
+ * neither a sign nor the answer for `silenceMs`, the process is dead, blocked or disconnected, and the requester stops waiting.
  *
- * Who wants signs says so by the address of the answer, `<inbox>.signs-3000.<number>`: the time is in it, so that both sides count the
- * same, and a caller that knows nothing of signs (an older release, another program) takes none of them for an answer.
+ * A requester asks for signs by its reply subject, `<inbox>.signs-3000.<number>`. The subject carries the time, so that both sides use the
+ * same one. A requester that does not know signs (an older release, another program) never receives one as an answer.
  */
 export const signHeader = "gatehouse-sign";
 
-const wish = /\.signs-(\d{1,6})\.[^.]+$/;
+const requested = /\.signs-(\d{1,6})\.[^.]+$/;
 
 export const signAddress = (inbox: string, silenceMs: number): string => `${inbox}.signs-${silenceMs}`;
 
-/** The silence after which nobody waits behind this address any more; undefined where no signs are wanted. */
-export function wishedSilence(reply: string | undefined): number | undefined {
-  const [, silenceMs] = wish.exec(reply ?? "") ?? [];
+/** The silence after which the requester stops waiting; undefined if it asks for no signs. */
+export function requestedSilence(reply: string | undefined): number | undefined {
+  const [, silenceMs] = requested.exec(reply ?? "") ?? [];
   return silenceMs === undefined ? undefined : Number(silenceMs);
 }
 
-/** The asked side of one request: when it last said something, and whether it said it in time. */
-export class Awaited {
+/** The requester of one request as the serving process sees it: whether it still waits, given when it last got a sign. */
+export class Waiter {
   readonly #silenceMs: number;
   readonly #sign: () => void;
-  #saidAt: number;
-  #givenUp = false;
+  #signedAt: number;
+  #hasGivenUp = false;
 
   constructor(silenceMs: number, arrivedAt: number, sign: () => void) {
     this.#silenceMs = silenceMs;
     this.#sign = sign;
-    this.#saidAt = arrivedAt;
+    this.#signedAt = arrivedAt;
   }
 
-  /** False once this process has been silent for so long that nobody waits any more; it stays so. */
-  get still(): boolean {
-    if (performance.now() - this.#saidAt > this.#silenceMs) this.#givenUp = true;
-    return !this.#givenUp;
+  /** False once this process was silent for too long; never true again. */
+  get isWaiting(): boolean {
+    if (performance.now() - this.#signedAt > this.#silenceMs) this.#hasGivenUp = true;
+    return !this.#hasGivenUp;
   }
 
-  /** Says that the work goes on, where somebody waits for it. */
+  /** Sends a sign of life, if the requester still waits. */
   sign(): void {
-    if (!this.still) return;
+    if (!this.isWaiting) return;
     this.#sign();
-    this.#saidAt = performance.now();
+    this.#signedAt = performance.now();
   }
 }

@@ -6,14 +6,14 @@ snapshotCacheConformance("in process", async () => inProcessSnapshotCache());
 
 const entry = (key: string) => ({ key, value: `of ${key}`, version: 1n, ttlSeconds: 60 });
 
-it("the cache in process has nothing left after it was closed", async () => {
+it("the in-process snapshot cache is empty after it was closed", async () => {
   const cache = inProcessSnapshotCache();
   await cache.write([entry("a")], { after: 0, to: 1 });
   await cache.close();
   expect(await cache.read(["a"])).toEqual({ watermark: null, entries: [null] });
 });
 
-it("the cache in process bounds its memory: what is evicted is not there", async () => {
+it("the in-process snapshot cache limits its memory by eviction", async () => {
   const cache = inProcessSnapshotCache();
   await cache.write(
     Array.from({ length: 50_001 }, (_, index) => entry(String(index))),

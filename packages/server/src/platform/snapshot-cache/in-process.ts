@@ -3,11 +3,11 @@ import { LRUCache } from "lru-cache";
 import { sizeOf } from "./size-of.ts";
 import { type Cached, type Entry, type SnapshotCache, sameWatermark, type Watermark } from "./snapshot-cache.ts";
 
-/** Bounds on memory, not on correctness: what is evicted is read from the database again. */
+/** Limits on memory only: evicted values are read from the database again. */
 const entriesMax = 50_000;
 const bytesMax = 64 * 1_024 * 1_024;
 
-/** A snapshot in this process. It has values where the writer is in the same process; elsewhere it has no watermark and stays empty. */
+/** A snapshot in this process. It has values if the writer is in the same process; otherwise it has no watermark and stays empty. */
 export function inProcessSnapshotCache(): SnapshotCache {
   const entries = new LRUCache<string, Cached>({
     max: entriesMax,
@@ -21,8 +21,8 @@ export function inProcessSnapshotCache(): SnapshotCache {
   };
   const store = (added: readonly Entry[]): void => {
     for (const { key, value, version, ttlSeconds } of added) {
-      const kept = entries.get(key);
-      if (kept === undefined || kept.version <= version) entries.set(key, { value, version }, { ttl: ttlSeconds * 1_000 });
+      const current = entries.get(key);
+      if (current === undefined || current.version <= version) entries.set(key, { value, version }, { ttl: ttlSeconds * 1_000 });
     }
   };
   return {

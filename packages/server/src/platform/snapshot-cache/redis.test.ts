@@ -14,10 +14,10 @@ import type { SnapshotCache, Watermark } from "./snapshot-cache.ts";
 const key = { name: "AAAAAAAA", key: randomBytes(32) };
 const distrusted = vi.fn();
 const entry = (key: string, value: string, version = 1n) => ({ key, value, version, ttlSeconds: 60 });
-/** What a policy gives a call, and as much again for the machine that the tests share. */
+/** Twice the time limit of the policy, because tests share the machine. */
 const soonMs = 400;
 
-describeOnRedis("on a Redis", () => {
+describeOnRedis("the snapshot in Redis", () => {
   let redis: OwnRedis;
   beforeAll(async () => {
     redis = await startRedis();
@@ -33,8 +33,8 @@ describeOnRedis("on a Redis", () => {
     return open();
   });
 
-  describe("a snapshot that was lost or is old", () => {
-    it("has no watermark after it was flushed, and takes no fill from before", async () => {
+  describe("when it was lost or is old", () => {
+    it("has no watermark after a flush, and accepts no earlier fill", async () => {
       const cache = await open();
       await cache.write([entry("a", "of a")], { after: 0, to: 1 });
       const { watermark } = await cache.read([]);
@@ -44,31 +44,31 @@ describeOnRedis("on a Redis", () => {
       expect(await cache.write([entry("b", "of b")], { after: 1, to: 2 })).toBe(false);
     });
 
-    it("that was restored from an old file shows its old watermark, and the next write ends it", async () => {
+    it("has its old watermark after a restore from an old file, until the next write begins a generation", async () => {
       const cache = await open();
       await cache.write([entry("a", "old")], { after: 0, to: 1 });
-      const [oldWatermark, oldValue] = await redis.raw.mget("iam:read-model:mark", "a");
+      const [oldWatermark, oldValue] = await redis.raw.mget("iam:projection:watermark", "a");
       await cache.write([entry("a", "new", 2n)], { after: 1, to: 2 });
-      await redis.raw.mset("iam:read-model:mark", oldWatermark as string, "a", oldValue as string);
+      await redis.raw.mset("iam:projection:watermark", oldWatermark as string, "a", oldValue as string);
       expect((await cache.read(["a"])).watermark?.number).toBe(1);
       expect(await cache.write([entry("b", "of b", 3n)], { after: 2, to: 3 })).toBe(false);
       expect((await cache.read(["a", "b"])).entries.map((each) => each?.value ?? null)).toEqual([null, "of b"]);
     });
 
-    it("is not believed where somebody has written something else under its keys", async () => {
+    it("is not trusted if another program has written its keys", async () => {
       const cache = await open();
       await cache.write([entry("a", "of a")], { after: 0, to: 1 });
       await redis.raw.set("a", "nothing of ours");
       expect((await cache.read(["a"])).entries).toEqual([null]);
-      await redis.raw.set("iam:read-model:mark", "nonsense");
+      await redis.raw.set("iam:projection:watermark", "nonsense");
       expect(await cache.read(["a"])).toEqual({ watermark: null, entries: [null] });
     });
   });
 
-  describe("a Redis that somebody else writes to", () => {
+  describe("when another program writes to Redis", () => {
     const openWith = async (...keys: { name: string; key: Buffer }[]) =>
       redisSnapshotCache(await redis.connect(), createResilience(createMetrics()), { authenticator: authenticator(keys), distrusted });
-    const watermarkText = async () => (await redis.raw.get("iam:read-model:mark")) as string;
+    const watermarkText = async () => (await redis.raw.get("iam:projection:watermark")) as string;
     const other = { name: "BBBBBBBB", key: randomBytes(32) };
     beforeEach(() => distrusted.mockClear());
 
@@ -79,7 +79,7 @@ describeOnRedis("on a Redis", () => {
       ["no code", (text: string) => text.replace(/^(\S+ \S+) \S+ \S+ /, "$1 "), "unsigned"],
       ["a key that is not here", (text: string) => text.replace("AAAAAAAA.", "CCCCCCCC."), "unknown_key"],
       ["half a code", (text: string) => text.replace(/(AAAAAAAA\.\S{8})\S+/, "$1"), "forged"],
-    ])("gives nothing under a key with %s, tells so, and lets a reader put it right", async (_what, change, why) => {
+    ])("returns no value for a key with %s, reports it, and accepts a fill", async (_what, change, why) => {
       const cache = await open();
       await cache.write([entry("a", "of a"), entry("b", "of b")], { after: 0, to: 1 });
       const changed = change((await redis.raw.get("a")) as string);
@@ -92,7 +92,7 @@ describeOnRedis("on a Redis", () => {
       expect((await cache.read(["a"])).entries[0]?.value).toBe("of a");
     });
 
-    it("gives a value under no other key, and in no other generation", async () => {
+    it("returns a value under no other key, and in no other generation", async () => {
       const cache = await open();
       await cache.write([entry("a", "of a"), entry("b", "of b")], { after: 0, to: 1 });
       const before = (await redis.raw.get("a")) as string;
@@ -108,7 +108,7 @@ describeOnRedis("on a Redis", () => {
       ]);
     });
 
-    it("gives a value for no longer than it was given, whatever time Redis was told", async () => {
+    it("returns no value after its expiry, whatever its time to live in Redis", async () => {
       const cache = await open();
       await cache.write([entry("a", "of a")], { after: 0, to: 1 });
       await redis.raw.persist("a");
@@ -122,28 +122,28 @@ describeOnRedis("on a Redis", () => {
       ["another number", (text: string) => text.replace(/^(\S+) 1 /, "$1 9 ")],
       ["no code", (text: string) => text.replace(/ \S+$/, "")],
       ["rubbish", () => "x"],
-    ])("has no watermark where that has %s, and the next write or the reconciler begins another", async (_what, change) => {
+    ])("has no watermark if that has %s, and the next write or the reconciler begins another", async (_what, change) => {
       const cache = await open();
       for (const heal of [() => cache.write([], { after: 1, to: 2 }).then((continued) => !continued), () => cache.begin(2, null)]) {
         await redis.raw.flushall();
         await cache.write([entry("a", "of a")], { after: 0, to: 1 });
-        await redis.raw.set("iam:read-model:mark", change(await watermarkText()));
+        await redis.raw.set("iam:projection:watermark", change(await watermarkText()));
         expect(await cache.read(["a"])).toEqual({ watermark: null, entries: [null] });
         expect(await heal()).toBe(true);
         expect((await cache.read(["a"])).watermark?.number).toBe(2);
       }
     });
 
-    it("breaks nothing by keys that are no texts", async () => {
+    it("treats keys of another type as absent", async () => {
       const cache = await open();
       await redis.raw.lpush("a", "x");
-      await redis.raw.lpush("iam:read-model:mark", "x");
+      await redis.raw.lpush("iam:projection:watermark", "x");
       expect(await cache.read(["a"])).toEqual({ watermark: null, entries: [null] });
       expect(await cache.write([entry("a", "of a")], { after: 0, to: 1 })).toBe(false);
       expect((await cache.read(["a"])).entries[0]?.value).toBe("of a");
     });
 
-    it("is read under either key while the master key is changed, and not under one that is gone", async () => {
+    it("is read under both keys during a rotation of the master key, and not under a deleted one", async () => {
       const [before, during, after] = [await openWith(key), await openWith(other, key), await openWith(other)];
       await before.write([entry("a", "old")], { after: 0, to: 1 });
       expect((await during.read(["a"])).entries[0]?.value).toBe("old");
@@ -155,9 +155,9 @@ describeOnRedis("on a Redis", () => {
     });
   });
 
-  describe("a Redis that is away", () => {
+  describe("when Redis is unavailable", () => {
     it.each(["holds", "cuts"] as const)(
-      "that %s every connection: each call ends within its time, and it answers again without a restart",
+      "and %s every connection, each call ends within its time limit, and calls work again without a restart",
       async (how) => {
         const wire = await wireTo(redis.url);
         const cache = await open(wire.url);
@@ -179,7 +179,7 @@ describeOnRedis("on a Redis", () => {
             await expect(call()).rejects.toThrow(Unavailable);
             expect(stopwatch.idleMs()).toBeLessThan(soonMs);
           }
-          // The circuit is open by now: nobody waits any more.
+          // The circuit is open by now, so calls do not wait.
           const stopwatch = startStopwatch();
           await Promise.allSettled(Array.from({ length: 100 }, () => cache.read(["a"])));
           expect(stopwatch.idleMs()).toBeLessThan(soonMs);
@@ -202,7 +202,7 @@ describeOnRedis("on a Redis", () => {
       },
     );
 
-    it("is no reason not to start", async () => {
+    it("does not prevent a start", async () => {
       const wire = await wireTo(redis.url);
       await wire.cut();
       const cache = await open(wire.url);

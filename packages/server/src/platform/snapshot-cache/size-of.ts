@@ -1,9 +1,9 @@
-/** What V8 takes for a text, a number and an object beside what is in them; an estimate, and rather too much than too little. */
+/** V8's overhead of a text, a number and an object; a conservative estimate. */
 const textBytes = 24;
 const valueBytes = 16;
 const objectBytes = 56;
 
-/** Bytes that a value of JSON takes in memory, about. */
+/** The approximate size of a JSON value in memory, in bytes. */
 export function sizeOf(value: unknown): number {
   if (typeof value === "string") return textBytes + value.length * 2;
   if (typeof value !== "object" || value === null) return valueBytes;

@@ -1,7 +1,7 @@
 import type { Tracer } from "../telemetry/tracing.ts";
 import type { SnapshotCache } from "./snapshot-cache.ts";
 
-/** A cache whose look-ups are spans of the trace that they belong to. */
+/** A cache whose calls are spans of their trace. */
 export function tracedSnapshotCache(cache: SnapshotCache, tracer: Tracer): SnapshotCache {
   if (!tracer.on) return cache;
   const traced = <T>(operation: string, keys: number, work: () => Promise<T>): Promise<T> =>

@@ -2,11 +2,11 @@ import type { Registry } from "prom-client";
 import type { Activity } from "./activity.ts";
 
 /**
- * Metrics of what happens tens of thousands of times a second: numbers in arrays, put into Prometheus' form when they
- * are asked for. prom-client hashes the labels at each observation, which costs more than a whole decision.
+ * Metrics of events that occur tens of thousands of times per second: numbers in arrays, converted to Prometheus' form when they
+ * are collected. prom-client hashes the labels at each observation, which costs more than a whole decision.
  */
 
-/** A histogram over two labels. The first may stand for several (`labelsOf`), such as a method and a route. */
+/** A histogram over two labels. The first may represent several (`labelsOf`), such as a method and a route. */
 export class HotHistogram {
   readonly #bounds: readonly number[];
   readonly #series = new Map<string, Map<string, Series>>();
@@ -66,13 +66,13 @@ export class HotHistogram {
   }
 }
 
-/** A counter over two labels. */
+/** A counter over two labels. It may also record each increment in an {@link Activity}. */
 export class HotCounter {
   readonly #counts = new Map<string, Map<string, number>>();
-  readonly #noted: Activity | undefined;
+  readonly #activity: Activity | undefined;
 
-  constructor(registry: Registry, about: About & { readonly noted?: Activity }) {
-    this.#noted = about.noted;
+  constructor(registry: Registry, about: About & { readonly activity?: Activity }) {
+    this.#activity = about.activity;
     register(registry, about, "counter", () =>
       [...this.#counts].flatMap(([first, bySecond]) =>
         [...bySecond].map(([second, value]) => ({ labels: { [about.labels[0]]: first, [about.labels[1]]: second }, value })),
@@ -87,7 +87,7 @@ export class HotCounter {
 
   inc(first: string, second: string): void {
     this.#add(first, second, 1);
-    this.#noted?.note(false, 0);
+    this.#activity?.record(false, 0);
   }
 
   #add(first: string, second: string, count: number): void {
@@ -110,7 +110,7 @@ interface About {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly [string, string];
-  /** The labels that the first value stands for, instead of its own name. */
+  /** The labels that the first value represents, instead of its own name. */
   readonly labelsOf?: (first: string) => Readonly<Record<string, string>>;
 }
 
@@ -120,7 +120,7 @@ interface Value {
   readonly value: number;
 }
 
-/** The part of prom-client's metric that its registry asks for. */
+/** Registers the subset of prom-client's metric that its registry uses. */
 function register(registry: Registry, { name, help, labels, labelsOf }: About, type: "histogram" | "counter", values: () => Value[]): void {
   const labelNames = [...(labelsOf === undefined ? [labels[0]] : Object.keys(labelsOf(""))), labels[1]];
   const metric = {

@@ -25,7 +25,7 @@ const metadata = {
   process: process.pid,
 };
 
-describe("a line of the log", () => {
+describe("a log line", () => {
   it("has its documented form", () => {
     const { logger, entries } = logging();
     logger.info(
@@ -52,7 +52,7 @@ describe("a line of the log", () => {
     ]);
   });
 
-  it("tells the time at which it was written", () => {
+  it("has the time at which it was written", () => {
     const { logger, entries } = logging();
     const before = Date.now();
     logger.info("now");
@@ -81,7 +81,7 @@ describe("a line of the log", () => {
     expect(entries().map((entry) => entry["message"])).toEqual(["this"]);
   });
 
-  it("is one line of JSON in which no name stands twice", () => {
+  it("is one line of JSON without duplicate names", () => {
     const { logger, lines } = logging();
     logger.info({ module: "query", text: "one\ntwo" }, "three\nfour");
     logger.child({ module: "command" }).info({ a: 1 }, "of a child");
@@ -96,7 +96,7 @@ describe("a line of the log", () => {
     expect(JSON.parse(lines[3] as string).context).toEqual({ peer: "three" });
   });
 
-  it("keeps a field named like one of its own apart, in the context", () => {
+  it("has a field with the name of a reserved one in the context", () => {
     const { logger, entries } = logging();
     logger.info(
       { message: "forged", level: "FATAL", timestamp: "1970", metadata: { service: "other" }, context: { a: 1 } },
@@ -110,7 +110,7 @@ describe("a line of the log", () => {
     });
   });
 
-  it("shows an error with its type, message, stack, code and causes", () => {
+  it("has an error's type, message, stack, code and causes", () => {
     const { logger, entries } = logging();
     const error = Object.assign(new Error("outer", { cause: new Error("inner") }), { code: "E1" });
     logger.error({ err: error, traceId: "t" }, "a request failed");
@@ -123,7 +123,7 @@ describe("a line of the log", () => {
     expect(entries()[0]).not.toHaveProperty("err");
   });
 
-  it("takes an error's message where none is given", () => {
+  it("has the error's message if none is given", () => {
     const { logger, entries } = logging();
     logger.error(new Error("alone"));
     logger.error({ err: new Error("in a field") });
@@ -135,11 +135,11 @@ describe("a line of the log", () => {
 
   it.each<[string, (logger: ReturnType<typeof logging>["logger"]) => void]>([
     ["in the message", (logger) => logger.info(`token ${session} of ada@example.com`)],
-    ["in the message beside fields", (logger) => logger.info({ a: 1 }, `token ${session} of ada@example.com`)],
+    ["in the message with fields", (logger) => logger.info({ a: 1 }, `token ${session} of ada@example.com`)],
     ["in what is put into the message", (logger) => logger.info("token %s of %s, %s", session, "ada@example.com", "last")],
     ["in an object that is put into the message", (logger) => logger.info("%j and %o", { password: session }, { to: "ada@example.com" })],
     ["in a field", (logger) => logger.info({ password: "ada@example.com", note: session }, "said")],
-    ["in a field beside the message", (logger) => logger.info({ module: session, traceId: "ada@example.com" }, "said")],
+    ["in a field with a message", (logger) => logger.info({ module: session, traceId: "ada@example.com" }, "said")],
     ["in an error", (logger) => logger.error({ err: new Error(`${session} ada@example.com`) }, "failed")],
     ["in an error that is the message", (logger) => logger.error(new Error(`${session} ada@example.com`))],
     ["in an error of a field that is the message", (logger) => logger.error({ err: new Error(`${session} ada@example.com`) })],
@@ -150,7 +150,7 @@ describe("a line of the log", () => {
     ["in what a child is given", (logger) => logger.child({ module: "command", token: session, to: "ada@example.com" }).info("said")],
     ["in what a child's child is given", (logger) => logger.child({}).child({ note: session, to: "ada@example.com" }).info("said")],
     ["in a message that is no text", (logger) => logger.info({ a: 1 }, { note: session } as unknown as string)],
-  ])("shows no secret and no address, not %s", (_where, log) => {
+  ])("contains no secret and no address, not even %s", (_where, log) => {
     const { logger, lines } = logging();
     log(logger);
     expect(lines).toHaveLength(1);
@@ -158,7 +158,7 @@ describe("a line of the log", () => {
     expect(lines[0]).not.toContain("ada@example.com");
   });
 
-  it("is written whatever it is given: nothing, null, a number, an object that leads to itself", () => {
+  it("is written for any argument: none, null, a number, a cyclic object", () => {
     const { logger, entries } = logging();
     const circle: Record<string, unknown> = {};
     circle["self"] = circle;

@@ -9,12 +9,12 @@ export interface LoggerOptions {
   readonly environment: string;
   /** The roles of the process, as the configuration names them. */
   readonly roles?: string;
-  /** The span that the line is written in; it says which trace the line belongs to, whoever else does. */
+  /** The current span; its trace is that of the line, and overrides any other. */
   readonly trace?: () => SpanIds | undefined;
   readonly destination?: DestinationStream;
 }
 
-/** Fields that stand beside the message; everything else goes into `context`. */
+/** Top-level fields; all others go into `context`. */
 const topLevel = new Set(["module", "traceId", "spanId", "err"]);
 
 /**
@@ -63,8 +63,8 @@ type Parent = Logger & { readonly [childFields]?: Readonly<Record<string, unknow
 const fieldsOf = (logger: Logger): Readonly<Record<string, unknown>> => (logger as Parent)[childFields] ?? {};
 
 /**
- * Keeps the fields of a child beside it instead of as pino's bindings: bindings are written as they are, unmasked, and a line's own
- * field of the same name would be a second key. Children inherit this way of making them.
+ * Stores the fields of a child on the logger instead of as pino's bindings: bindings are written unmasked, and a line's own
+ * field of the same name would be a duplicate key. Children inherit this behaviour.
  */
 function withFieldsOfChildren(logger: Logger): Logger {
   const { child } = logger;
@@ -75,7 +75,7 @@ function withFieldsOfChildren(logger: Logger): Logger {
   });
 }
 
-/** The arguments of a log method, masked: the message, what is put into it, and an error's message where it stands for one. */
+/** The arguments of a log method, masked: the message, its parameters, and an error's message if it is used as the message. */
 function withoutSecrets(args: readonly unknown[]): unknown[] {
   const [first, ...rest] = args;
   if (typeof first === "string") return [maskText(first), ...rest.map(masked)];
@@ -86,11 +86,11 @@ function withoutSecrets(args: readonly unknown[]): unknown[] {
 
 function arranged(fields: Record<string, unknown>): Record<string, unknown> {
   const { metadata, ...given } = fields;
-  const beside: Record<string, unknown> = {};
+  const top: Record<string, unknown> = {};
   const context: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
-    if (topLevel.has(name)) beside[name === "err" ? "error" : name] = masked(value);
+    if (topLevel.has(name)) top[name === "err" ? "error" : name] = masked(value);
     else Object.assign(context, masked({ [name]: value }));
   }
-  return { ...beside, ...(Object.keys(context).length > 0 ? { context } : {}), metadata };
+  return { ...top, ...(Object.keys(context).length > 0 ? { context } : {}), metadata };
 }

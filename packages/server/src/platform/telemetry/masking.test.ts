@@ -3,16 +3,16 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { masked, maskText } from "./masking.ts";
 
-// Made up, and of the forms that the product's own have.
+// Invented secrets in the product's formats.
 const session = "ghs_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 const refresh = "ghr_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 const apiKey = "ghk_abcd1234_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLW9mLWl0";
-const sealed = "g1.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const encrypted = "g1.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
-describe("a text on its way to a log", () => {
-  it.each([session, refresh, apiKey, jwt, sealed, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])(
-    "shows no credential, wherever it stands: %s",
+describe("a masked text", () => {
+  it.each([session, refresh, apiKey, jwt, encrypted, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])(
+    "contains no credential at any position: %s",
     (secret) => {
       for (const text of [
         secret,
@@ -43,7 +43,7 @@ describe("a text on its way to a log", () => {
     ["https://api.example/v1?api_key=abc&apikey=def&page=2", "https://api.example/v1?api_key=[secret]&apikey=[secret]&page=2"],
     ["/login?return_to=%2Fa%3Ftoken%3Dabc123%26x%3D1", "/login?return_to=%2Fa%3Ftoken%3D[secret]"],
     ["password=hunter2 was sent", "password=[secret] was sent"],
-  ])("shows no secret parameter of %j", (text, expected) => {
+  ])("contains no secret parameter of %j", (text, expected) => {
     expect(maskText(text)).toBe(expected);
   });
 
@@ -61,7 +61,7 @@ describe("a text on its way to a log", () => {
     ["https://user:p4ssw0rd@api.example/a?b=c", "https://user:[secret]@api.example/a?b=c"],
     ["postgres://gatehouse@db.example/iam", "postgres://g***@db.example/iam"],
     ["https://db.example:5432/a@b", "https://db.example:5432/a@b"],
-  ])("shows no credential of the address %j", (text, expected) => {
+  ])("contains no credential of the URL %j", (text, expected) => {
     expect(maskText(text)).toBe(expected);
   });
 
@@ -73,7 +73,7 @@ describe("a text on its way to a log", () => {
     ["o'brien@example.ie, b_2@example.org", "o***@example.ie, b***@example.org"],
     ["root@localhost", "r***@localhost"],
     ["Key (email)=(ada@example.com) already exists.", "Key (email)=(a***@example.com) already exists."],
-  ])("cuts the e-mail address in %j to its first letter", (text, expected) => {
+  ])("has only the first letter of the e-mail address in %j", (text, expected) => {
     expect(maskText(text)).toBe(expected);
   });
 
@@ -82,16 +82,16 @@ describe("a text on its way to a log", () => {
     ['Unexpected token in {"newPassword": "a b c", "pin": 1}', 'Unexpected token in {"newPassword": "[secret]", "pin": 1}'],
     ['{\\"access_token\\":\\"abc\\",\\"n\\":1}', '{\\"access_token\\":"[secret]",\\"n\\":1}'],
     ['{"clientSecret":12345}', '{"clientSecret":"[secret]"}'],
-  ])("shows no secret of JSON in a text: %j", (text, expected) => {
+  ])("contains no secret of JSON: %j", (text, expected) => {
     expect(maskText(text)).toBe(expected);
   });
 
-  it("shows nothing behind a scheme of authentication", () => {
+  it("contains no credential after an authentication scheme", () => {
     expect(maskText("Authorization: Basic YWRhOmh1bnRlcjI=")).toBe("Authorization: Basic [secret]");
     expect(maskText("authorization: bearer opaque.value~of/another+kind==")).toBe("authorization: bearer [secret]");
   });
 
-  it("shows nothing of a private key, also of one that was cut off", () => {
+  it("contains no private key, also not a truncated one", () => {
     const key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nabc=\n-----END RSA PRIVATE KEY-----";
     expect(maskText(`before\n${key}\nafter`)).toBe("before\n[secret]\nafter");
     expect(maskText(`before ${key.slice(0, 50)}`)).toBe("before [secret]");
@@ -106,17 +106,17 @@ describe("a text on its way to a log", () => {
     "https://app.example/verify-email?lang=en",
     "a token was refused; the password is too short",
     "",
-  ])("leaves alone what tells nothing: %j", (text) => {
+  ])("is unchanged without secrets: %j", (text) => {
     expect(maskText(text)).toBe(text);
   });
 
-  it("is masked once and for all: masking it again changes nothing", () => {
+  it("does not change when masked again", () => {
     for (const text of [`a ${session} b`, "ada@example.com", "postgres://u:p@h/d", "password=x", "Basic YWRhOmh1bnRlcjI="]) {
       expect(maskText(maskText(text))).toBe(maskText(text));
     }
   });
 
-  it("takes time in proportion to its length, whatever it is made of", () => {
+  it("is computed in linear time", () => {
     for (const piece of [
       "a",
       "a.",
@@ -133,17 +133,17 @@ describe("a text on its way to a log", () => {
       const text = piece.repeat(Math.ceil(1_000_000 / piece.length));
       const stopwatch = startStopwatch();
       maskText(text);
-      // What grows with the square of the length takes minutes here; a busy machine takes a second.
+      // Quadratic time would take minutes here; linear time takes a second on a busy machine.
       expect(stopwatch.idleMs(), piece).toBeLessThan(10_000);
     }
   });
 
-  it("is cut where it is longer than anybody reads", () => {
+  it("is truncated at its maximum length", () => {
     expect(maskText("x".repeat(20_000))).toMatch(/^x{16000}… \(4000 more characters\)$/);
   });
 });
 
-describe("a value on its way to a log", () => {
+describe("a masked value", () => {
   it.each([
     "password",
     "Password",
@@ -176,14 +176,14 @@ describe("a value on its way to a log", () => {
     "credentials",
     "tokenHash",
     "jwt",
-  ])("never shows the field %s, whatever is in it", (name) => {
+  ])("never contains the value of a field named %s", (name) => {
     for (const value of ["hunter2", 123456, ["hunter2"], { nested: "hunter2" }, Buffer.from("hunter2")]) {
       expect(masked({ [name]: value })).toEqual({ [name]: "[secret]" });
       expect(masked({ a: [{ b: { [name]: value } }] })).toEqual({ a: [{ b: { [name]: "[secret]" } }] });
     }
   });
 
-  it("may say that there is no secret, or whether there is one", () => {
+  it("may show whether there is a secret", () => {
     expect(masked({ password: null, token: undefined, secret: false, hasPassword: true })).toEqual({
       password: null,
       token: undefined,
@@ -192,7 +192,7 @@ describe("a value on its way to a log", () => {
     });
   });
 
-  it("shows what tells nothing as it is", () => {
+  it("has other values unchanged", () => {
     const at = new Date();
     const value = {
       userId: "0198a000-0000-7000-8000-000000000001",
@@ -209,14 +209,14 @@ describe("a value on its way to a log", () => {
     expect(masked(value)).toEqual(value);
   });
 
-  it("masks the texts in it, at every depth", () => {
+  it("has masked texts at every depth", () => {
     expect(masked(["ada@example.com", { to: "ada@example.com", link: "https://a.example/?token=abc", inner: [[session]] }])).toEqual([
       "a***@example.com",
       { to: "a***@example.com", link: "https://a.example/?token=[secret]", inner: [["[secret]"]] },
     ]);
   });
 
-  it("masks maps, sets, addresses and bytes", () => {
+  it("has masked maps, sets, URLs and bytes", () => {
     expect(
       masked(
         new Map([
@@ -231,13 +231,13 @@ describe("a value on its way to a log", () => {
     expect(masked({ revision: 18_446_744_073_709_551_615n })).toEqual({ revision: "18446744073709551615" });
   });
 
-  it("does not change what it is given", () => {
+  it("is a copy: the argument is unchanged", () => {
     const value = { password: "hunter2", inner: { to: "ada@example.com" } };
     masked(value);
     expect(value).toEqual({ password: "hunter2", inner: { to: "ada@example.com" } });
   });
 
-  it("shows an error with its causes, without the secrets of any of them", () => {
+  it("has an error's causes without their secrets", () => {
     const root = Object.assign(new Error("connect postgres://gatehouse:p4ssw0rd@db.example failed"), {
       code: "ECONNREFUSED",
       detail: "Key (email)=(ada@example.com)",
@@ -260,7 +260,7 @@ describe("a value on its way to a log", () => {
     expect(shown.error.stack).toContain("masking.test.ts");
   });
 
-  it("shows each of several errors, and causes that are none", () => {
+  it("has each error of an aggregate, and causes that are not errors", () => {
     expect(masked(new AggregateError([new Error(session), new Error("second")], "both failed"))).toMatchObject({
       message: "both failed",
       errors: [{ message: "[secret]" }, { message: "second" }],
@@ -269,7 +269,7 @@ describe("a value on its way to a log", () => {
     expect(masked(new Error("failed", { cause: session }))).toMatchObject({ cause: "[secret]" });
   });
 
-  it("ends at a depth, at a number of fields, and where it meets itself", () => {
+  it("is limited in depth and number of fields, also if it is cyclic", () => {
     const circle: Record<string, unknown> = { name: "a" };
     circle["self"] = circle;
     expect(JSON.stringify(masked(circle))).toContain("[deep]");
@@ -287,7 +287,7 @@ describe("a value on its way to a log", () => {
     expect(JSON.stringify(masked(cause))).toContain("loop");
   });
 
-  it("is not ended by a field that cannot be read", () => {
+  it("contains the other fields if one cannot be read", () => {
     const value = {
       ok: 1,
       get broken(): string {
@@ -297,7 +297,7 @@ describe("a value on its way to a log", () => {
     expect(masked(value)).toEqual({ ok: 1, broken: "[unreadable]" });
   });
 
-  it("never shows a planted secret, however it is wrapped", () => {
+  it("never contains a planted secret, however it is nested", () => {
     const secret = fc.constantFrom(session, refresh, apiKey, jwt);
     const wrapped = fc.letrec((tie) => ({
       value: fc.oneof(

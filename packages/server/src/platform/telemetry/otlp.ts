@@ -16,17 +16,17 @@ import { extract, type Span, type SpanOptions, type Tracer } from "./tracing.ts"
 export interface OtlpOptions {
   /** The receiver's address; traces go to `/v1/traces` below it (OTLP 1.0 §OTLP/HTTP Request). */
   readonly endpoint: string;
-  /** Which part of the traces that begin here is recorded, 0 to 1; of those that begin elsewhere, the one before decides. */
+  /** The sampling ratio of traces that begin here, 0 to 1; other traces follow their parent's decision. */
   readonly ratio: number;
   readonly version: string;
   readonly environment: string;
   readonly metrics?: Pick<Metrics, "dependencyCalls">;
 }
 
-/** A short delay, so that a trace is there when somebody looks for it, in a batch all the same. */
+/** A short delay, so that traces are visible soon, but still sent in batches. */
 const sendEveryMs = 1_000;
 const { timeLimitMs: sendTimeoutMs } = policies["otlp.export"];
-/** An attribute of ours is an id, a code or a route; anything longer is a mistake and is cut. */
+/** Attributes are ids, codes or routes; a longer value is a bug and is truncated. */
 const valueCharactersMax = 256;
 
 const kinds = {
@@ -37,7 +37,7 @@ const kinds = {
   consumer: SpanKind.CONSUMER,
 } as const;
 
-/** Traces by OpenTelemetry's SDK, sent over OTLP/HTTP. Loaded only where an endpoint is configured. */
+/** Traces by OpenTelemetry's SDK, sent over OTLP/HTTP. Loaded only if an endpoint is configured. */
 export function otlpTracer(options: OtlpOptions): Tracer {
   const provider = new TracerProvider({
     resource: resourceFromAttributes({
@@ -60,7 +60,7 @@ export function otlpTracer(options: OtlpOptions): Tracer {
     ],
   });
   const spans = provider.getTracer("gatehouse", options.version);
-  // Our own storage and not OpenTelemetry's global one: two servers in one process (tests) do not hear of each other.
+  // A separate storage instead of OpenTelemetry's global one isolates two servers in one process (tests).
   const storage = new AsyncLocalStorage<Context>();
   const present = (): OtelSpan | undefined => trace.getSpan(storage.getStore() ?? ROOT_CONTEXT);
   const begin = (name: string, { kind = "internal", attributes = {} }: SpanOptions, below: Context): OtelSpan =>
@@ -98,13 +98,13 @@ function counted(exporter: SpanExporter, metrics: OtlpOptions["metrics"]): SpanE
   };
 }
 
-/** Ends the span with the work, whether that is done at once or by a promise. */
+/** Ends the span with the work, which is synchronous or returns a promise. */
 function finished<T>(span: OwnSpan, work: () => T): T {
   let result: T;
   try {
     result = work();
   } catch (error) {
-    span.fall(error);
+    span.endWith(error);
     throw error;
   }
   if (!(result instanceof Promise)) {
@@ -117,13 +117,13 @@ function finished<T>(span: OwnSpan, work: () => T): T {
       return value;
     },
     (error) => {
-      span.fall(error);
+      span.endWith(error);
       throw error;
     },
   ) as T;
 }
 
-/** What stands above a span that continues another process's trace. */
+/** The parent context of a span that continues another process's trace. */
 function remote(traceparent: string | null | undefined): Context {
   const ids = extract(traceparent);
   if (ids === undefined) return ROOT_CONTEXT;
@@ -137,7 +137,7 @@ function traceparentOf(span: OtelSpan | undefined): string | undefined {
   return `00-${traceId}-${spanId}-${(traceFlags & 0xff).toString(16).padStart(2, "0")}`;
 }
 
-/** One span, or several of the same work in the traces that it is for. */
+/** One span, or one per trace if the work belongs to several traces. */
 class OwnSpan implements Span {
   readonly #spans: readonly OtelSpan[];
   #failed = false;
@@ -164,8 +164,8 @@ class OwnSpan implements Span {
     this.#failed = true;
     for (const span of this.#spans) span.setAttribute("error.type", code).setStatus({ code: SpanStatusCode.ERROR, message: code });
   }
-  /** Ends with a thrown error: its kind alone is told, where nobody has said a code. */
-  fall(error: unknown): void {
+  /** Ends the span with a thrown error. Records only its name, unless a code was set. */
+  endWith(error: unknown): void {
     if (!this.#failed) this.fail(error instanceof Error ? error.name : "unknown");
     this.end();
   }

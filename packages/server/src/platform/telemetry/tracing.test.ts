@@ -6,7 +6,7 @@ const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 const spanId = "00f067aa0ba902b7";
 
 describe("extract", () => {
-  it("reads a traceparent, of a later version too", () => {
+  it("parses a traceparent, also of a later version", () => {
     expect(extract(`00-${traceId}-${spanId}-01`)).toEqual({ traceId, spanId, flags: 1 });
     expect(extract(`01-${traceId}-${spanId}-00-more`)).toEqual({ traceId, spanId, flags: 0 });
   });
@@ -20,13 +20,13 @@ describe("extract", () => {
     ["capitals", `00-${traceId.toUpperCase()}-${spanId}-01`],
     ["something behind it", `00-${traceId}-${spanId}-01x`],
     ["a new line", `00-${traceId}-${spanId}-01\n`],
-  ])("takes %s for none", (_what, given) => {
+  ])("rejects %s", (_what, given) => {
     expect(extract(given)).toBeUndefined();
   });
 });
 
-describe("a tracer that nobody receives from", () => {
-  it("does the work and nothing else", () => {
+describe("a tracer without a receiver", () => {
+  it("only runs the work", () => {
     const result = {};
     expect(noTracer.span("work", {}, () => result)).toBe(result);
     expect(noTracer.inject()).toBeUndefined();
@@ -34,8 +34,8 @@ describe("a tracer that nobody receives from", () => {
   });
 });
 
-describe("a line of the log", () => {
-  it("has the ids of the span that it is written in, whatever trace it names itself", () => {
+describe("a log line", () => {
+  it("has the ids of its span, whatever trace id is in its fields", () => {
     const lines: string[] = [];
     const destination = { write: (line: string) => void lines.push(line) };
     const logger = createLogger({ level: "info", version: "1", environment: "test", trace: () => ({ traceId, spanId }), destination });

@@ -3,10 +3,10 @@ import { parseArgs } from "node:util";
 import { type Checkpoint, listChains } from "#modules/foundation/audit/index.ts";
 import type { Static } from "#operation/declaration/schema.ts";
 import { readConfiguration } from "../configuration.ts";
+import { type CallOperation, callOperations } from "./call-operation.ts";
 import type { Command } from "./command.ts";
-import { type CallOperation, callOperations } from "./reach.ts";
 
-/** How a chain is called on the command line. */
+/** The name of a chain on the command line. */
 export const nameOf = (organizationId: string | null): string => organizationId ?? "internal";
 
 export const auditCheckpointCommand: Command = {
@@ -14,7 +14,7 @@ export const auditCheckpointCommand: Command = {
   usage: "gatehouse audit checkpoint [--out checkpoints.jsonl]",
   does:
     "Print the signed heads of the audit chains, a line of JSON each.\n" +
-    "Keep them where who holds the database cannot write: gatehouse audit verify --against proves the chains by them.",
+    "Store them where an administrator of the database cannot write: gatehouse audit verify --against proves the chains by them.",
   async run(args) {
     const { values } = parseArgs({ args: [...args], options: { out: { type: "string" } } });
     const lines: string[] = [];

@@ -1,15 +1,15 @@
 import { parseArgs } from "node:util";
 import { erasePerson } from "#modules/foundation/audit/index.ts";
 import { readConfiguration } from "../configuration.ts";
+import { callOperation } from "./call-operation.ts";
 import { type Command, UsageError } from "./command.ts";
-import { callOperation } from "./reach.ts";
 
 export const auditEraseCommand: Command = {
   words: ["audit", "erase"],
   usage: "gatehouse audit erase [--user <id>] [--email a@example.com]",
   does:
-    "Destroy the key of a person's data in the audit log: it cannot be decrypted any more, and the chains verify as before.\n" +
-    "Cannot be undone, but by a backup that still has the key.",
+    "Destroy the key of a person's data in the audit log: the data can no longer be decrypted, and the chains verify as before.\n" +
+    "Only a backup that still has the key can undo this.",
   async run(args) {
     const { values } = parseArgs({ args: [...args], options: { user: { type: "string" }, email: { type: "string" } } });
     const { user: userId, email } = values;

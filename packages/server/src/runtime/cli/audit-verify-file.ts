@@ -6,13 +6,13 @@ import { UsageError } from "./command.ts";
 
 export interface FileOptions {
   readonly file: string;
-  /** Of `/.well-known/audit-keys.json`. */
+  /** A copy of `/.well-known/audit-keys.json`. */
   readonly keys: string | undefined;
-  /** Whether the file is said to have every record, so that one that is absent is a fault. */
+  /** Whether the file must have every record, so that a missing one is an error. */
   readonly complete: boolean;
 }
 
-/** Verifies an export by itself: it needs no server, no database and no configuration. Tells how many things are wrong. */
+/** Verifies an export offline: without a server, a database or a configuration. Returns the number of errors. */
 export async function verifyExport({ file, keys, complete }: FileOptions, checkpoints: readonly Checkpoint[]): Promise<number> {
   const trusted = keys === undefined ? undefined : trustedIn(keys);
   const lines = createInterface({ input: createReadStream(file, "utf8"), crlfDelay: Number.POSITIVE_INFINITY });
@@ -25,7 +25,7 @@ export async function verifyExport({ file, keys, complete }: FileOptions, checkp
   const incomplete = complete
     ? chains.filter(({ organizationId, absent, first, last }) => absent > 0 || first > 1 || isSaidOf(organizationId, last))
     : [];
-  for (const { organizationId } of incomplete) say(`WRONG ${nameOf(organizationId)}: the file has not every record`);
+  for (const { organizationId } of incomplete) say(`WRONG ${nameOf(organizationId)}: the file does not have every record`);
   for (const chain of chains) say(proves(chain, trusted !== undefined));
   if (chains.length === 0) say("There is no record in this file.");
   return wrong.length + incomplete.length;
@@ -35,7 +35,7 @@ function proves({ organizationId, records, first, last, absent, signed }: FileRe
   const gaps = absent === 0 ? "without a gap" : `${absent} between them are not in the file`;
   const proof =
     signed === undefined
-      ? "nothing signed tells of them (--against)"
+      ? "no signature covers them (--against)"
       : `records ${signed.from} to ${signed.through} are as they were signed at ${signed.at} with the key ${signed.keyId}${isTrusted ? "" : ", which came with the signature (--keys)"}`;
   return `${nameOf(organizationId)}: ${records} records from ${first} to ${last}, ${gaps}; ${proof}`;
 }

@@ -12,10 +12,10 @@ import type { Static } from "#operation/declaration/schema.ts";
 import { readConfiguration } from "../configuration.ts";
 import { headsOf, linesOf, nameOf } from "./audit-checkpoint.ts";
 import { verifyExport } from "./audit-verify-file.ts";
+import { type CallOperation, callOperations } from "./call-operation.ts";
 import { type Command, UsageError } from "./command.ts";
-import { type CallOperation, callOperations } from "./reach.ts";
 
-/** Progress is told for chains that take a while. */
+/** Records between two progress lines. */
 const progressEvery = 10_000;
 
 const options = {
@@ -32,22 +32,22 @@ export const auditVerifyCommand: Command = {
     "gatehouse audit verify [--organization <id>|internal] [--against checkpoints.jsonl]\n" +
     "gatehouse audit verify --file export.jsonl [--against checkpoints.jsonl] [--keys audit-keys.json] [--complete]",
   does:
-    "Verify the audit chains: tells every record that was changed, deleted, reordered or is missing at the end; exits 1 then.\n" +
-    "--against compares with checkpoints that were kept elsewhere (gatehouse audit checkpoint).\n" +
-    "--file verifies an export in JSON Lines by itself, anywhere: --keys are the public keys that are trusted (what\n" +
-    "/.well-known/audit-keys.json answered), --complete says that it has every record, so that an absent one is a fault.",
+    "Verify the audit chains: report every record that was changed, deleted, reordered or is missing at the end; exit 1 then.\n" +
+    "--against compares with checkpoints that are stored elsewhere (gatehouse audit checkpoint).\n" +
+    "--file verifies an export in JSON Lines offline: --keys are the public keys that are trusted (the answer of\n" +
+    "/.well-known/audit-keys.json), --complete says that it has every record, so that a missing one is an error.",
   async run(args) {
     const { values } = parseArgs({ args: [...args], options });
     const { file, organization, against, keys, complete } = values;
     const misplaced = file === undefined ? (keys ?? complete) : organization;
     if (misplaced !== undefined) throw new UsageError("--keys and --complete are for --file, --organization is not.");
-    const kept = against === undefined ? [] : read(against);
+    const trusted = against === undefined ? [] : read(against);
     const problems =
       file === undefined
-        ? await callOperations(readConfiguration(process.env), (call) => verify(call, organization, kept))
-        : await verifyExport({ file, keys, complete: complete === true }, kept);
+        ? await callOperations(readConfiguration(process.env), (call) => verify(call, organization, trusted))
+        : await verifyExport({ file, keys, complete: complete === true }, trusted);
     if (problems > 0) process.exitCode = 1;
-    const whole = file === undefined ? "The audit log is intact.\n" : "Nothing is wrong with what is in this file.\n";
+    const whole = file === undefined ? "The audit log is intact.\n" : "The records in this file are intact.\n";
     process.stdout.write(problems === 0 ? whole : `${problems} ${problems === 1 ? "thing is" : "things are"} wrong.\n`);
   },
 };
@@ -60,56 +60,56 @@ function read(file: string): readonly Checkpoint[] {
   }
 }
 
-async function verify(call: CallOperation, only: string | undefined, kept: readonly Checkpoint[]): Promise<number> {
+async function verify(call: CallOperation, only: string | undefined, trusted: readonly Checkpoint[]): Promise<number> {
   let problems = 0;
-  const tell = (name: string, findings: readonly Finding[]): void => {
+  const report = (name: string, findings: readonly Finding[]): void => {
     problems += findings.length;
     for (const { kind, text } of findings) process.stdout.write(`WRONG ${name}: ${text} (${kind})\n`);
   };
-  if (only === undefined) tell("the audit log", (await call(verifyConsistency, {})).findings);
+  if (only === undefined) report("the audit log", (await call(verifyConsistency, {})).findings);
   const chains = new Set<string>();
   for await (const { organizationId } of headsOf(call)) {
     const name = nameOf(organizationId);
     if (only !== undefined && only !== name) continue;
     chains.add(name);
-    await verifyParts(call, organizationId, (findings) => tell(name, findings));
+    await verifyPages(call, organizationId, (findings) => report(name, findings));
   }
-  for (const [organizationId, ofChain] of Map.groupBy(kept, (one) => one.organizationId)) {
+  for (const [organizationId, ofChain] of Map.groupBy(trusted, (one) => one.organizationId)) {
     const name = nameOf(organizationId);
-    if (only === undefined || only === name) await verifyAgainst(call, organizationId, ofChain, (findings) => tell(name, findings));
+    if (only === undefined || only === name) await verifyAgainst(call, organizationId, ofChain, (findings) => report(name, findings));
   }
   if (only !== undefined && chains.size === 0) throw new UsageError(`There is no chain of ${only}.`);
   return problems;
 }
 
-/** Part by part; of a chain that is not here once is enough. */
+/** Compares in batches, and reports a missing chain once. */
 async function verifyAgainst(
   call: CallOperation,
   organizationId: string | null,
   ofChain: readonly Checkpoint[],
-  tell: (findings: readonly Finding[]) => void,
+  report: (findings: readonly Finding[]) => void,
 ): Promise<void> {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (let from = 0; from < ofChain.length; from += checkpointsMax) {
     const checkpoints = ofChain.slice(from, from + checkpointsMax);
     const { findings } = await call(verifyCheckpoints, { organizationId, checkpoints });
-    tell(findings.filter(({ text }) => !told.has(text) && told.add(text)));
+    report(findings.filter(({ text }) => !reported.has(text) && reported.add(text)));
   }
 }
 
 type Page = Static<typeof verifyChain.output>;
 
-async function verifyParts(
+async function verifyPages(
   call: CallOperation,
   organizationId: string | null,
-  tell: (findings: readonly Finding[]) => void,
+  report: (findings: readonly Finding[]) => void,
 ): Promise<void> {
   const name = nameOf(organizationId);
   let after: Page["next"] = null;
   let checked = 0;
   for (;;) {
     const page: Page = await call(verifyChain, { organizationId, ...(after === null ? {} : { after }) });
-    tell(page.findings);
+    report(page.findings);
     const before = checked;
     checked += page.checked;
     if (Math.floor(checked / progressEvery) > Math.floor(before / progressEvery)) {
@@ -117,7 +117,7 @@ async function verifyParts(
     }
     if (page.next === null) {
       const since = page.begins > 1 ? `, from ${page.begins} on: what was older was removed by retention` : "";
-      process.stdout.write(`${name}: ${checked} records looked at${since}\n`);
+      process.stdout.write(`${name}: ${checked} records verified${since}\n`);
       return;
     }
     after = page.next;

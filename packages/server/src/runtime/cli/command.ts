@@ -1,9 +1,9 @@
 /** A command of the command line. */
 export interface Command {
-  /** What is typed: `["user", "create"]`. */
+  /** The words of the command: `["user", "create"]`. */
   readonly words: readonly string[];
   readonly usage: string;
-  /** What it does; the first line is a sentence of its own. */
+  /** The help text; its first line is a complete sentence. */
   readonly does: string;
   run(args: readonly string[]): Promise<void>;
 }

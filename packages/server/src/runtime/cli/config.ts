@@ -11,7 +11,7 @@ export const configCommand: Command = {
       const set = value === undefined || value === "" ? "" : `\n    now: ${variable.secret ? "[set]" : value}`;
       return `${variable.name}\n    ${variable.meaning}\n    takes ${variable.takes}; default: ${variable.fallbackText ?? String(variable.fallback)}${set}`;
     });
-    const file = "GATEHOUSE_CONFIG\n    a file with lines of NAME=value; the environment stands above it";
+    const file = "GATEHOUSE_CONFIG\n    a file with lines of NAME=value; the environment takes precedence";
     process.stdout.write(`${[...lines, file].join("\n")}\n`);
   },
 };

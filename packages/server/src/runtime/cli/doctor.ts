@@ -6,7 +6,7 @@ import { checks } from "./doctor/checks.ts";
 export const doctorCommand: Command = {
   words: ["doctor"],
   usage: "gatehouse doctor",
-  does: "Look at everything that a start depends on and say what is wrong.\nChanges nothing; exits 1 when something is wrong.",
+  does: "Check everything that a start depends on and report what is wrong.\nChanges nothing; exits 1 when something is wrong.",
   async run() {
     const configuration = readConfiguration(process.env);
     const findings: Finding[] = [];

@@ -1,14 +1,14 @@
 import { parseArgs } from "node:util";
 import { dropDeadLetter, getStatus, listDeadLetters, redriveDeadLetters } from "#modules/insight/operations/index.ts";
 import { readConfiguration } from "../configuration.ts";
+import { type CallOperation, withOperations } from "./call-operation.ts";
 import { type Command, UsageError } from "./command.ts";
-import { type CallOperation, withOperations } from "./reach.ts";
 
 const about =
   "A consumer of the log is named as gatehouse events status shows it; the broker's consumer for billing is iam.billing.\n" +
-  "Works beside a running server as well as alone.";
+  "Works with and without a running server.";
 
-/** The two words after `events`, and what they do. */
+/** A subcommand of `events`. */
 const command = (
   words: readonly string[],
   usage: string,
@@ -43,13 +43,13 @@ export const eventsCommands: readonly Command[] = [
   command(
     ["dead-letters", "redrive"],
     " --consumer iam.billing (--id <id> | --all)",
-    "Hand dead letters to their consumer again.",
+    "Redeliver dead letters to their consumer.",
     (call, { consumer, id, all }) => {
       if ((id === undefined) === (all !== true)) throw new UsageError("Either --id or --all is needed.");
       return call(redriveDeadLetters, { consumer: needed("consumer", consumer), ...(id === undefined ? {} : { id }) });
     },
   ),
-  command(["dead-letters", "drop"], " --consumer iam.billing --id <id>", "Forget a dead letter.", (call, { consumer, id }) =>
+  command(["dead-letters", "drop"], " --consumer iam.billing --id <id>", "Delete a dead letter.", (call, { consumer, id }) =>
     call(dropDeadLetter, { consumer: needed("consumer", consumer), id: needed("id", id) }),
   ),
 ];

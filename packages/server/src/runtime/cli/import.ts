@@ -13,8 +13,8 @@ export const importCommand: Command = {
   usage: "gatehouse import --from <data directory | postgres://…> [--from-schema public]",
   does:
     "Move a whole installation into the empty PostgreSQL of DATABASE_URL.\n" +
-    "The source's servers are stopped; it is read and not changed. GATEHOUSE_MASTER_KEY is the source's. All or nothing:\n" +
-    "everything is compared on both ends before it is kept (docs/operations/README.md).",
+    "Stop the source's servers first; the source is not changed. GATEHOUSE_MASTER_KEY is the source's. All or nothing:\n" +
+    "everything is compared on both ends before the commit (docs/operations/README.md).",
   async run(args) {
     const { values } = parseArgs({ args: [...args], options: { from: { type: "string" }, "from-schema": { type: "string" } } });
     if (!values.from) throw new UsageError("--from is needed.");
@@ -26,7 +26,7 @@ export const importCommand: Command = {
     ];
     if (url === undefined || missing.length > 0) throw new ConfigurationError(missing);
     if (values.from === url) throw new UsageError("The source is the target.");
-    // The queue's housekeeping may find no connection while a large table is sorted; what fails here is thrown.
+    // The job queue's maintenance may find no connection while a large table is sorted. Errors of the import itself are thrown.
     const logger = createLogger({ level: "fatal", version: configuration.settings.version, environment: configuration.environment });
     const source = await openSource(values.from, values["from-schema"]);
     const database = await openStorage(configuration);
@@ -44,7 +44,7 @@ export const importCommand: Command = {
   },
 };
 
-/** What was compared, a line a table, and the total. */
+/** The compared tables, one line each, and the total. */
 function tableOf({ tables, jobs, encryptedValues, seconds }: ImportReport): string {
   const wide = Math.max(...tables.map(({ table }) => table.length));
   const lines = tables.map(({ table, source, target }) => `${table.padEnd(wide)}  ${String(source.rows).padStart(9)}  ${target.digest}`);

@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { beginGatehouse, runGatehouse } from "@gatehouse/testing/command-line.ts";
 import { describeOnPostgresql } from "@gatehouse/testing/databases.ts";
-import { anAddress, expectStatus, newOrganization, type Person, registration } from "@gatehouse/testing/people.ts";
+import { anAddress, newOrganization, type Person, registration } from "@gatehouse/testing/people.ts";
 import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
 import { openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { services } from "@gatehouse/testing/services.ts";
@@ -15,22 +16,22 @@ import { nameOf, purposeOf } from "#platform/keys/encrypted-field.ts";
 import { holderOf } from "../data-lock.ts";
 import { encryptedFields, manifests } from "../modules.ts";
 
-// Each of these starts programs, which on a machine with other work takes its time; what is slow is not wrong.
+// Each test starts programs, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 480_000 });
 
 const newKey = () => randomBytes(32).toString("base64");
 const keyNamed = (text: string) => masterKeyName(Buffer.from(text, "base64"));
 const withoutLimits = { GATEHOUSE_SIGN_IN_LIMIT: "off" };
 
-interface Sealed {
+interface Encrypted {
   readonly person: Person;
-  /** Has registered; the mail waits in the queue. */
+  /** A registered user whose mail waits in the queue. */
   readonly newcomer: string;
   repeat(at: TestServer): Promise<string>;
 }
 
-/** An answer to an Idempotency-Key and a mail in the queue: something encrypted in each kind of place. */
-async function sealSomething(server: TestServer): Promise<Sealed> {
+/** Stores an answer to an Idempotency-Key and a mail in the queue: an encrypted value in a table and in a job. */
+async function encryptSomething(server: TestServer): Promise<Encrypted> {
   const { owner: person } = await newOrganization(server);
   const name = `Once ${person.id}`;
   const repeat = async (at: TestServer) => {
@@ -43,7 +44,7 @@ async function sealSomething(server: TestServer): Promise<Sealed> {
   };
   await repeat(server);
   const newcomer = registration();
-  await expectStatus(201, server.call("POST /api/v1/iam/auth/register", { from: anAddress(), body: newcomer }));
+  await expectOk(server.call("POST /api/v1/iam/auth/register", { from: anAddress(), body: newcomer }));
   return { person, newcomer: newcomer.email, repeat };
 }
 
@@ -66,25 +67,25 @@ describe("the master key of embedded storage", () => {
   const key = () => readFileSync(join(dataDir, "master.key"), "utf8").trim();
   const older = () => join(dataDir, "master.key.old");
 
-  it("is replaced, everything is encrypted anew, and what was encrypted before is as good as it was", async () => {
+  it("is replaced, every value is re-encrypted, and every value decrypts as before", async () => {
     const first = await openTestServer({ ...withoutLimits, ...environment }, { fresh: true, worker: false });
-    const { newcomer, repeat } = await sealSomething(first);
+    const { newcomer, repeat } = await encryptSomething(first);
     const answer = await repeat(first);
     await first.close();
     const before = key();
     const rotated = await runGatehouse(["keys", "rotate"], environment);
     expect(rotated, rotated.output).toMatchObject({ code: 0 });
-    expect(rotated.output).toContain("jobs notifications.send-mail.sealed: 1 encrypted anew");
+    expect(rotated.output).toContain("jobs notifications.send-mail.sealed: 1 re-encrypted");
     expect(key()).not.toBe(before);
     expect(statSync(join(dataDir, "master.key")).mode & 0o777).toBe(0o600);
     expect(existsSync(older())).toBe(false);
     const looked = await openTestServer(environment, { worker: false });
-    const { rows: told } = await sql`select operation, caller_kind, after from audit_entries where operation = 'keys.rotate'`.execute(
+    const { rows: audited } = await sql`select operation, caller_kind, after from audit_entries where operation = 'keys.rotate'`.execute(
       looked.application.platform.database.owner,
     );
     await looked.close();
     const after = { current: keyNamed(key()), reencrypted: expect.any(Number), undecryptable: 0 };
-    expect(told).toEqual([{ operation: "keys.rotate", caller_kind: "operator", after }]);
+    expect(audited).toEqual([{ operation: "keys.rotate", caller_kind: "operator", after }]);
     const status = await runGatehouse(["keys", "status"], environment);
     expect(status.output).toContain(keyNamed(key()));
     expect(status.output).not.toContain(keyNamed(before));
@@ -94,12 +95,12 @@ describe("the master key of embedded storage", () => {
     await second.close();
   });
 
-  it("that was replaced by a rotation which was killed is not replaced again: the next run ends the first", async () => {
+  it("that a killed rotation replaced is not replaced again: the next run completes the first", async () => {
     const first = await openTestServer({ ...withoutLimits, ...environment }, { fresh: true, worker: false });
-    const { repeat } = await sealSomething(first);
+    const { repeat } = await encryptSomething(first);
     const answer = await repeat(first);
     await first.close();
-    // As a kill after the files and before the first page leaves it.
+    // The state after a kill between the files and the first page.
     copyFileSync(join(dataDir, "master.key"), older());
     const made = newKey();
     writeFileSync(join(dataDir, "master.key"), `${made}\n`, { mode: 0o600 });
@@ -111,9 +112,9 @@ describe("the master key of embedded storage", () => {
     expect(existsSync(older())).toBe(false);
   });
 
-  it("that was deleted is missed: nothing starts, nothing is made anew, and the doctor says it", async () => {
+  it("that was deleted is reported: nothing starts, no key is generated, and the doctor reports it", async () => {
     const first = await openTestServer({ ...withoutLimits, ...environment }, { fresh: true, worker: false });
-    await sealSomething(first);
+    await encryptSomething(first);
     await first.close();
     const made = key();
     rmSync(join(dataDir, "master.key"));
@@ -132,7 +133,7 @@ describe("the master key of embedded storage", () => {
     await (await openTestServer({ ...withoutLimits, ...environment }, { worker: false })).close();
   });
 
-  it("is not rotated while a server runs on it", async () => {
+  it("is not rotated while a server runs on the data directory", async () => {
     const before = newKey();
     writeFileSync(join(dataDir, "master.key"), `${before}\n`, { mode: 0o600 });
     const server = beginGatehouse(["start"], { ...environment, PORT: "0", LOG_LEVEL: "silent" });
@@ -145,15 +146,15 @@ describe("the master key of embedded storage", () => {
   });
 });
 
-describe("what is sealed", () => {
-  it("is encrypted nowhere but in the places that are declared, each with a purpose that opens it", async () => {
+describe("an encrypted value", () => {
+  it("is in a declared column only, each with a purpose that decrypts it", async () => {
     const masterKey = newKey();
     const keys = aesKeys(Buffer.from(masterKey, "base64"));
     const server = await openTestServer(
       { ...withoutLimits, GATEHOUSE_DATA_DIR: "memory", GATEHOUSE_MASTER_KEY: masterKey },
       { fresh: true, worker: false },
     );
-    await sealSomething(server);
+    await encryptSomething(server);
     await appendAuditEntries(server);
     const { owner } = server.application.platform.database;
     const { rows: columns } = await sql<{ schema: string; table: string; column: string }>`
@@ -167,7 +168,7 @@ describe("what is sealed", () => {
       if (rows.length > 0) found.add(schema === "jobs" ? `jobs.${column}` : `${table}.${column}`);
     }
     const declared = encryptedFields.map((place) => ("table" in place ? nameOf(place) : "jobs.data"));
-    // Under the keys of people, which are encrypted themselves.
+    // Encrypted with the keys of people, which are encrypted themselves.
     expect(found.delete("audit_personal.sealed")).toBe(true);
     for (const place of ["audit_signing_keys.sealed_private_key", "audit_person_keys.sealed_key"]) expect(found).toContain(place);
     expect(found.size).toBeGreaterThan(4);
@@ -199,17 +200,17 @@ describeOnPostgresql("the master key of servers on PostgreSQL", () => {
     [before, after] = [newKey(), newKey()];
   });
   afterEach(() => database.drop());
-  const environment = (sealing: string, opening: readonly string[] = []) => ({
+  const environment = (current: string, old: readonly string[] = []) => ({
     DATABASE_URL: database.url,
     GATEHOUSE_DATA_DIR: "memory",
-    GATEHOUSE_MASTER_KEY: sealing,
-    ...(opening.length > 0 ? { GATEHOUSE_MASTER_KEYS_OLD: opening.join(",") } : {}),
+    GATEHOUSE_MASTER_KEY: current,
+    ...(old.length > 0 ? { GATEHOUSE_MASTER_KEYS_OLD: old.join(",") } : {}),
   });
   const open = (variables: Record<string, string>) => openTestServer({ ...withoutLimits, ...variables }, { worker: false });
 
-  it("changes while they run: what either key encrypts, both processes open, cursors too; then the old key opens nothing any more", async () => {
+  it("is rotated while they run: both processes decrypt values and cursors of either key, and afterwards the old key decrypts nothing", async () => {
     const [old, young] = [await open(environment(before, [after])), await open(environment(after, [before]))];
-    const { person, repeat } = await sealSomething(old);
+    const { person, repeat } = await encryptSomething(old);
     const answer = await repeat(old);
     await newOrganization(old, person);
     const page = (at: TestServer, cursor?: string) =>
@@ -228,20 +229,20 @@ describeOnPostgresql("the master key of servers on PostgreSQL", () => {
     await alone.close();
   });
 
-  it("is rotated once by two that do it at once", async () => {
+  it("is rotated once by two concurrent commands", async () => {
     const server = await open(environment(before, [after]));
-    await sealSomething(server);
+    await encryptSomething(server);
     const both = await Promise.all([1, 2].map(() => runGatehouse(["keys", "rotate"], environment(after, [before]))));
     expect(both.filter(({ code }) => code === 0).length).toBeGreaterThan(0);
-    const counts = both.map(({ output }) => Number(/idempotency_keys\.answer: (\d+) encrypted anew/.exec(output)?.[1] ?? 0));
+    const counts = both.map(({ output }) => Number(/idempotency_keys\.answer: (\d+) re-encrypted/.exec(output)?.[1] ?? 0));
     expect(counts[0] as number).toBeGreaterThanOrEqual(0);
     expect((counts[0] as number) + (counts[1] as number)).toBe(1);
     await server.close();
   });
 
-  it("that another one takes the place of is refused by every command, which names it, and nothing is lost", async () => {
+  it("is required by every command: another key is refused by name, and no value is lost", async () => {
     const server = await open(environment(before));
-    await sealSomething(server);
+    await encryptSomething(server);
     await appendAuditEntries(server);
     await server.close();
     for (const command of [["start"], ["keys", "rotate"], ["audit", "verify"], ["projection", "verify"]]) {
@@ -261,14 +262,14 @@ describeOnPostgresql("the master key of servers on PostgreSQL", () => {
     });
     expect((await runGatehouse(["doctor"], environment(before))).output).toContain("ok    the master key is the database's");
     const status = await runGatehouse(["keys", "status"], environment(after));
-    expect(status).toMatchObject({ code: 1, output: expect.stringContaining(`${keyNamed(before)} is not here`) });
+    expect(status).toMatchObject({ code: 1, output: expect.stringContaining(`${keyNamed(before)} is missing`) });
     expect(await runGatehouse(["keys", "rotate"], environment(after, [before]))).toMatchObject({ code: 0 });
     expect(await runGatehouse(["audit", "verify"], environment(after))).toMatchObject({ code: 0 });
   });
 
-  it("of before is missed by name as long as values are encrypted with it", async () => {
+  it("that is missing is reported by name as long as values are encrypted with it", async () => {
     const server = await open(environment(before));
-    await sealSomething(server);
+    await encryptSomething(server);
     await server.close();
     await (await open(environment(after, [before]))).close();
     const refused = await runGatehouse(["start"], { ...environment(after), PORT: "0", LOG_LEVEL: "silent" });
@@ -276,7 +277,7 @@ describeOnPostgresql("the master key of servers on PostgreSQL", () => {
     expect(refused.output).toContain("GATEHOUSE_MASTER_KEYS_OLD");
   });
 
-  it("that is kept in a file which is gone is not made anew", async () => {
+  it("of a file that is gone is not generated again", async () => {
     const dataDir = mkdtempSync(join(tmpdir(), "gatehouse-key-file-"));
     const inFile = { DATABASE_URL: database.url, GATEHOUSE_DATA_DIR: dataDir };
     await (await open(inFile)).close();

@@ -1,8 +1,8 @@
 import { sql } from "kysely";
 import { recordOnStorage } from "#modules/foundation/audit/index.ts";
 import { type Database, everyTenant } from "#platform/database/database.ts";
-import { forgetOlderKeys, hasOlderKeys, replaceMasterKey } from "#platform/keys/file.ts";
-import { forgetOtherKeys, presentPlaces } from "#platform/keys/known-keys.ts";
+import { deleteOlderKeys, hasOlderKeys, replaceMasterKey } from "#platform/keys/file.ts";
+import { deleteOtherKeys, presentFields } from "#platform/keys/known-keys.ts";
 import { encryptionStatus, type FieldStatus, reencrypt } from "#platform/keys/reencrypt.ts";
 import { StartRefused } from "#platform/start-refused.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
@@ -19,17 +19,17 @@ import type { Command } from "./command.ts";
 export const keysStatusCommand: Command = {
   words: ["keys", "status"],
   usage: "gatehouse keys status",
-  does: "Tell which master keys are known here, and how many encrypted values each has encrypted.\nA key may be taken away once it has encrypted none.",
+  does: "Show the known master keys, and how many values each has encrypted.\nA key may be removed once it has encrypted none.",
   run: () =>
     onStorage(async (database, configuration) => {
       const { keys, from } = keyRing(configuration);
-      const [sealing, ...others] = keys?.names ?? [];
-      say(sealing === undefined ? `There is no master key in ${from}.` : `encrypting: ${sealing}${othersOf(others)}`);
-      const status = await encryptionStatus(database, await presentPlaces(database.owner, encryptedFields));
-      for (const { place, encryptedBy } of status) say(`${place}: ${countsOf(encryptedBy)}`);
-      const strange = namesOf(status).filter((name) => name !== "unnamed" && !keys?.names.includes(name));
-      for (const name of strange) say(`${name} is not here: what it has encrypted cannot be decrypted`);
-      if (strange.length > 0) process.exitCode = 1;
+      const [current, ...others] = keys?.names ?? [];
+      say(current === undefined ? `There is no master key in ${from}.` : `encrypting: ${current}${othersOf(others)}`);
+      const status = await encryptionStatus(database, await presentFields(database.owner, encryptedFields));
+      for (const { field, encryptedBy } of status) say(`${field}: ${countsOf(encryptedBy)}`);
+      const missing = namesOf(status).filter((name) => name !== "unnamed" && !keys?.names.includes(name));
+      for (const name of missing) say(`${name} is missing: the values that it encrypted cannot be decrypted`);
+      if (missing.length > 0) process.exitCode = 1;
     }),
 };
 
@@ -37,8 +37,8 @@ export const keysTransportCommand: Command = {
   words: ["keys", "transport"],
   usage: "gatehouse keys transport",
   does:
-    "Print the transport key that follows from the master key, for GATEHOUSE_TRANSPORT_KEY of a gateway (docs/operations/keys.md).\n" +
-    "With it messages between processes are read and written: hand it on as a secret. Needs no database.",
+    "Print the transport key derived from the master key, for GATEHOUSE_TRANSPORT_KEY of a gateway (docs/operations/keys.md).\n" +
+    "It decrypts and authenticates messages between processes: treat it as a secret. Needs no database.",
   run: async () => {
     const { keys, from } = keyRing(readConfiguration(process.env));
     const [current] = keys === undefined ? [] : transportKeysOf(keys);
@@ -51,53 +51,53 @@ export const keysRotateCommand: Command = {
   words: ["keys", "rotate"],
   usage: "gatehouse keys rotate",
   does:
-    "Encrypt every encrypted value anew under the current master key (docs/operations/keys.md).\n" +
-    "With GATEHOUSE_MASTER_KEY: the keys of before are in GATEHOUSE_MASTER_KEYS_OLD, and servers may run. On embedded storage\n" +
-    "the server is stopped and a new key is made in the data directory. May be ended and begun again at any time.",
+    "Re-encrypt every encrypted value with the current master key (docs/operations/keys.md).\n" +
+    "With GATEHOUSE_MASTER_KEY: the previous keys are in GATEHOUSE_MASTER_KEYS_OLD, and servers may run. On embedded storage\n" +
+    "stop the server; a new key is generated in the data directory. May be interrupted and repeated at any time.",
   run: () =>
     onStorage(async (database, configuration) => {
       const inFiles = configuration.masterKey === undefined;
-      // Refused with a key that is not the database's, before a new one takes its place.
+      // Refuses a key that is not the database's, before a new one replaces it.
       await openKeyRing(database, configuration);
-      // What an earlier run has begun is ended first: one more key would only be one more to keep.
+      // An interrupted run is completed first, without a further new key.
       if (inFiles && !hasOlderKeys(configuration.dataDir)) replaceMasterKey(configuration.dataDir);
       const keys = await openKeyRing(database, configuration);
-      const undecryptable = await alone(database, async () => {
-        let left = 0;
+      const undecryptable = await exclusively(database, async () => {
+        let undecryptableCount = 0;
         let reencrypted = 0;
-        for (const place of await presentPlaces(database.owner, encryptedFields)) {
-          const done = await reencrypt(database, place, keys);
-          left += done.undecryptable;
+        for (const field of await presentFields(database.owner, encryptedFields)) {
+          const done = await reencrypt(database, field, keys);
+          undecryptableCount += done.undecryptable;
           reencrypted += done.reencrypted;
           say(
-            `${done.place}: ${done.reencrypted} encrypted anew${done.undecryptable > 0 ? `, ${done.undecryptable} could not be decrypted` : ""}`,
+            `${done.field}: ${done.reencrypted} re-encrypted${done.undecryptable > 0 ? `, ${done.undecryptable} could not be decrypted` : ""}`,
           );
         }
-        const done = { current: keys.current, reencrypted, undecryptable: left };
+        const done = { current: keys.current, reencrypted, undecryptable: undecryptableCount };
         await database.transact(everyTenant, (tx) => recordOnStorage(tx, "keys.rotate", new Date(), done));
-        return left;
+        return undecryptableCount;
       });
-      const others = namesOf(await encryptionStatus(database, await presentPlaces(database.owner, encryptedFields))).filter(
+      const others = namesOf(await encryptionStatus(database, await presentFields(database.owner, encryptedFields))).filter(
         (name) => name !== keys.current,
       );
       if (others.length === 0) {
-        await database.transact(everyTenant, (tx) => forgetOtherKeys(tx, keys));
-        if (inFiles) forgetOlderKeys(configuration.dataDir);
+        await database.transact(everyTenant, (tx) => deleteOtherKeys(tx, keys));
+        if (inFiles) deleteOlderKeys(configuration.dataDir);
         return say(
-          `Everything is encrypted by ${keys.current}. ${inFiles ? "The key of before is gone." : "The others may be taken away."}`,
+          `Everything is encrypted by ${keys.current}. ${inFiles ? "The previous key is deleted." : "The others may be removed."}`,
         );
       }
       process.exitCode = 1;
       say(
         undecryptable > 0
-          ? `Keep the old keys: values are left that none of the keys here decrypts (${others.join(", ")}).`
-          : `Keep the old keys and run this again: meanwhile a server has encrypted with ${others.join(", ")}.`,
+          ? `Keep the old keys: some values cannot be decrypted by any of the known keys (${others.join(", ")}).`
+          : `Keep the old keys and run this again: a server encrypted with ${others.join(", ")} in the meantime.`,
       );
     }),
 };
 
-/** Of two rotations at once one works. The lock is the transaction's: a process that dies lets it go. */
-async function alone<T>(database: Database, work: () => Promise<T>): Promise<T> {
+/** Only one rotation runs at a time. The lock belongs to the transaction, so a process that dies releases it. */
+async function exclusively<T>(database: Database, work: () => Promise<T>): Promise<T> {
   // One connection, and the data directory is locked already.
   if (database.kind === "pglite") return work();
   return database.owner.transaction().execute(async (tx) => {

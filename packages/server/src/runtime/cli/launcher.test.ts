@@ -9,7 +9,7 @@ import { version } from "../version.ts";
 const root = join(import.meta.dirname, "../../../../..");
 const source = join(root, "packages/server");
 
-/** Folders of the PATH without those that a package manager has put before it, where the machine's own Node would be hidden. */
+/** Folders of the PATH without those that a package manager prepends, which would hide the machine's own Node. */
 const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => !folder.includes("node_modules"));
 const oldNode = folders.map((folder) => join(folder, "node")).find((program) => existsSync(program) && isOld(program));
 const why = oldNode === undefined ? " (skipped: no Node before 22.18 is installed)" : "";
@@ -19,7 +19,7 @@ function isOld(program: string): boolean {
   return major < 22 || (major === 22 && minor < 18);
 }
 
-/** A folder with the packages as a package manager installs them: copied below node_modules, their dependencies beside them. */
+/** A folder with the packages as a package manager installs them: copied below node_modules, with their dependencies. */
 function install(): string {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-installed-"));
   const modules = join(folder, "node_modules");
@@ -51,11 +51,18 @@ describe("the program, installed below node_modules", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("runs on a Node that is recent enough, and says nothing of its own", () => {
-    expect(run(process.execPath, join(installed, "bin/gatehouse.js"), ["--version"])).toEqual({ status: 0, stdout: version, stderr: "" });
+  it("runs on a recent Node without output of its own", () => {
+    const program = join(installed, "bin/gatehouse.js");
+    expect(run(process.execPath, program, ["--version"])).toEqual({ status: 0, stdout: version, stderr: "" });
+    // `--version` loads no product code; `help` loads all of it.
+    expect(run(process.execPath, program, ["help"])).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(`^gatehouse ${version}\n`),
+      stderr: "",
+    });
   });
 
-  it.skipIf(oldNode === undefined)(`says which Node it needs where it finds none, and exits 78${why}`, () => {
+  it.skipIf(oldNode === undefined)(`names the required Node where it finds none, and exits 78${why}`, () => {
     const answer = run(oldNode as string, join(installed, "bin/gatehouse.js"), ["--version"]);
     expect(answer).toEqual({
       status: 78,
@@ -64,7 +71,7 @@ describe("the program, installed below node_modules", () => {
     });
   });
 
-  it.skipIf(oldNode === undefined)(`hands over to the Node of the package below it, and beside it${why}`, () => {
+  it.skipIf(oldNode === undefined)(`runs on the Node of the package \`node\` below it or next to it${why}`, () => {
     for (const at of [join(installed, "node_modules/node"), join(folder, "node_modules/node")]) {
       mkdirSync(dirname(at), { recursive: true });
       symlinkSync(join(root, "node_modules/node"), at);
@@ -77,7 +84,7 @@ describe("the program, installed below node_modules", () => {
     }
   });
 
-  it.skipIf(oldNode === undefined)(`does not hand over to a package that is too old as well${why}`, () => {
+  it.skipIf(oldNode === undefined)(`does not run on a package that is too old as well${why}`, () => {
     const at = join(folder, "node_modules/node");
     mkdirSync(join(at, "bin"), { recursive: true });
     cpSync(join(root, "node_modules/node/package.json"), join(at, "package.json"));
@@ -90,16 +97,16 @@ describe("the program, installed below node_modules", () => {
 describe.skipIf(oldNode === undefined)(`the program under an older Node${why}`, () => {
   const node = oldNode as string;
 
-  it("runs from its place and from node_modules/.bin", () => {
+  it("runs from its folder and from node_modules/.bin", () => {
     for (const program of [join(source, "bin/gatehouse.js"), join(root, "node_modules/.bin/gatehouse")])
       expect(run(node, program, ["--version"]), program).toEqual({ status: 0, stdout: version, stderr: "" });
   });
 
-  it("ends with the code of the command", () => {
+  it("exits with the code of the command", () => {
     expect(run(node, join(source, "bin/gatehouse.js"), ["no-such-command"]).status).toBe(64);
   });
 
-  it("hands a signal on, and ends when the server has stopped", async () => {
+  it("forwards a signal, and exits when the server has stopped", async () => {
     const child = spawn(node, [join(source, "bin/gatehouse.js"), "start"], {
       env: { PATH: dirname(node), GATEHOUSE_DATA_DIR: "memory", PORT: "0", LOG_LEVEL: "info" },
     });

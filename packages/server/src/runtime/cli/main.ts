@@ -47,13 +47,12 @@ const commands: readonly Command[] = [
   keysTransportCommand,
 ];
 
-/** Exit codes of sysexits.h, where one says what happened. */
+/** Exit codes of sysexits.h where one fits. */
 const exit = { failure: 1, usage: 64, ...refusalExitCodes } as const;
 
 /** The command line: `gatehouse <command> [options]`. */
 export async function main(args: readonly string[]): Promise<void> {
   if (args.length === 0 || args[0] === "help" || args[0] === "--help") return say(help());
-  if (args[0] === "--version") return say(version);
   const command = commands.find(({ words }) => words.every((word, index) => args[index] === word));
   if (!command) return end(exit.usage, `There is no command "${args.slice(0, 2).join(" ")}".\n\n${help()}`);
   const rest = args.slice(command.words.length);
@@ -70,23 +69,20 @@ function explained(error: unknown, command: Command): readonly [number, string] 
   if (error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS")) {
     return [exit.usage, `${(error as Error).message}\n\n${command.usage}`];
   }
-  if (error instanceof ConfigurationError) return [exit.configuration, `The configuration is not right:\n  ${error.problems.join("\n  ")}`];
+  if (error instanceof ConfigurationError) return [exit.configuration, `The configuration is invalid:\n  ${error.problems.join("\n  ")}`];
   if (error instanceof StartRefused) return [error.exitCode, error.message];
-  if (isRefusedLogin(error)) return [exit.configuration, `PostgreSQL refuses what DATABASE_URL says: ${(error as Error).message}.`];
+  if (isRefusedLogin(error)) return [exit.configuration, `PostgreSQL refuses the login of DATABASE_URL: ${(error as Error).message}.`];
   if (isForbidden(error))
-    return [
-      exit.configuration,
-      `The login of DATABASE_URL may not do that: ${(error as Error).message}. gatehouse doctor says what it lacks.`,
-    ];
+    return [exit.configuration, `The login of DATABASE_URL lacks a right: ${(error as Error).message}. Run gatehouse doctor.`];
   if (isUnavailable(error)) return [exit.unavailable, `${nameOf(error)} does not answer: ${causeOf(error as Error)}`];
   if (error instanceof ImportRefused) return [exit.failure, error.message];
   if (error instanceof OperationError) return [exit.failure, operationText(error)];
   if ((error as { code?: string }).code === "EADDRINUSE")
-    return [exit.configuration, `${(error as Error).message}. Choose another PORT, or stop what listens there.`];
+    return [exit.configuration, `${(error as Error).message}. Choose another PORT, or stop the process that listens there.`];
   return [exit.failure, error instanceof Error ? (error.stack ?? error.message) : String(error)];
 }
 
-/** What no adapter has named comes from the database's driver. */
+/** An error without a service's name comes from the database driver. */
 const nameOf = (error: unknown): string =>
   !(error instanceof Unavailable) || error.dependency === "database" ? "PostgreSQL (DATABASE_URL)" : error.dependency;
 
@@ -102,7 +98,7 @@ const help = (): string =>
     "Commands:",
     ...commands.map((command) => `  ${command.words.join(" ").padEnd(21)} ${command.does.split("\n")[0]}`),
     "",
-    "gatehouse <command> --help tells more. Configuration is environment variables: gatehouse config lists them.",
+    "gatehouse <command> --help shows more. The configuration is environment variables: gatehouse config lists them.",
   ].join("\n");
 
 function say(text: string): void {

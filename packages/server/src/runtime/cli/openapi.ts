@@ -4,7 +4,7 @@ import { manifests } from "../modules.ts";
 import { version } from "../version.ts";
 import type { Command } from "./command.ts";
 
-/** What a description that belongs to no installation names as its server. */
+/** The server of a description without an installation. */
 const placeholder = "http://127.0.0.1:8080";
 
 export const openapiCommand: Command = {

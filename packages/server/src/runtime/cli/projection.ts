@@ -1,34 +1,34 @@
 import { hostname } from "node:os";
 import {
-  askCaches,
   listCacheReports,
   listEntryKeys,
   renewSnapshot,
   repairProjection,
+  startCacheCheck,
   verifyProjection,
 } from "#modules/authorization/decisions/index.ts";
 import type { Static } from "#operation/declaration/schema.ts";
 import { readConfiguration } from "../configuration.ts";
+import { type CallOperation, callOperations } from "./call-operation.ts";
 import type { Command } from "./command.ts";
-import { type CallOperation, callOperations } from "./reach.ts";
 
 type Difference = Static<typeof verifyProjection.output>["differences"][number];
 
-/** A process observes the question within an eighth of a second, and compares some hundred thousand entries in a few. */
-const processesAnswerMs = 5_000;
-const betweenAnswersMs = 250;
+/** A process sees the request within 125 ms, and compares some hundred thousand entries in a few seconds. */
+const reportTimeoutMs = 5_000;
+const pollEveryMs = 250;
 
-/** What differs is looked at again so often, so that an event on its way to the read model is not taken for a fault. */
-const looks = 4;
-const betweenLooksMs = 1_000;
+/** A difference is confirmed by further comparisons, because an event may not have reached the projection yet. */
+const comparisons = 4;
+const betweenComparisonsMs = 1_000;
 
 export const projectionVerifyCommand: Command = {
   words: ["projection", "verify"],
   usage: "gatehouse projection verify",
   does:
-    "Compare the projection that decisions are made from with its tables, and name each entry that differs, is missing, is left over or cannot be computed.\n" +
-    "Looks into the shared copy (REDIS_URL), and asks every running process to look into its own caches, which forget what differs.\n" +
-    "Changes no table; exits 1 when there is any. Works beside a running server.",
+    "Compare the projection of decisions with its source tables. List each entry that differs, is missing, is left over or cannot be computed.\n" +
+    "Also compares the Redis snapshot (REDIS_URL), and requests a comparison of the caches of every running process. Caches drop what differs.\n" +
+    "Changes no table; exits 1 where anything differs. Works with a running server.",
   run: () =>
     callOperations(readConfiguration(process.env), async (call) => {
       const found: Difference[] = [];
@@ -38,8 +38,8 @@ export const projectionVerifyCommand: Command = {
           say(`${difference.how.padEnd(9)}  ${difference.where.padEnd(5)}  ${difference.key}`);
         }
       });
-      say(`${count} entries, ${found.length === 0 ? "all as the tables say" : `${found.length} not as the tables say`}`);
-      const differing = await inCaches(call);
+      say(`${count} entries, ${found.length === 0 ? "all equal to the tables" : `${found.length} not equal to the tables`}`);
+      const differing = await countCacheDifferences(call);
       if (found.length + differing > 0) process.exitCode = 1;
     }),
 };
@@ -48,63 +48,61 @@ export const projectionRebuildCommand: Command = {
   words: ["projection", "rebuild"],
   usage: "gatehouse projection rebuild",
   does:
-    "Compute every entry of the projection anew from the tables and begin its Redis snapshot anew.\n" +
-    "Works beside a running server, which goes on to answer. Run it after a restore of the database.",
+    "Recompute every entry of the projection from the tables and start a new Redis snapshot.\n" +
+    "Works with a running server, which continues to serve. Run it after a restore of the database.",
   run: () =>
     callOperations(readConfiguration(process.env), async (call) => {
-      const count = await eachPage(call, "written anew", async (keys) => void (await call(repairProjection, { keys: [...keys] })));
+      const count = await eachPage(call, "recomputed", async (keys) => void (await call(repairProjection, { keys: [...keys] })));
       await call(renewSnapshot, {});
-      say(`${count} entries are written anew, and the Redis snapshot begins anew`);
+      say(`${count} entries recomputed, new Redis snapshot started`);
     }),
 };
 
-/** Asks every process for what it has cached, tells each answer and returns how many cached entries differed. */
-async function inCaches(call: CallOperation): Promise<number> {
-  const { checkId } = await call(askCaches, {});
-  const told = new Set<string>();
+/** Requests a comparison of the caches of every process, prints each report and returns how many cached entries differed. */
+async function countCacheDifferences(call: CallOperation): Promise<number> {
+  const { checkId } = await call(startCacheCheck, {});
+  const reported = new Set<string>();
   let differing = 0;
-  for (let quietMs = 0; quietMs < processesAnswerMs; quietMs += betweenAnswersMs) {
+  for (let quietMs = 0; quietMs < reportTimeoutMs; quietMs += pollEveryMs) {
     const { reports } = await call(listCacheReports, { checkId });
     for (const report of reports) {
       const name = `${report.host}, process ${report.pid}`;
-      // This command is a process, too, where it works on the storage itself.
-      if (told.has(name) || (report.pid === process.pid && report.host === hostname())) continue;
-      told.add(name);
+      // Without a running server this command itself answers; it is not counted.
+      if (reported.has(name) || (report.pid === process.pid && report.host === hostname())) continue;
+      reported.add(name);
       quietMs = 0;
       differing += report.differing;
       for (const key of report.keys) say(`differs    cache  ${key} (${name})`);
-      say(`${name}: ${report.entries} cached, ${report.differing === 0 ? "all as the database has them" : `${report.differing} were not`}`);
+      say(`${name}: ${report.entries} cached, ${report.differing === 0 ? "all equal to the database" : `${report.differing} were not`}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, betweenAnswersMs));
+    await new Promise((resolve) => setTimeout(resolve, pollEveryMs));
   }
-  say(
-    told.size === 0 ? "No running process has answered for its caches." : `${told.size} running processes have answered for their caches.`,
-  );
+  say(reported.size === 0 ? "No running process reported its caches." : `${reported.size} running processes reported their caches.`);
   return differing;
 }
 
-/** As many as one call takes: a page has more where somebody is in thousands of organizations. */
+/** The most keys of one call. A page may have more, where a user is a member of thousands of organizations. */
 const keysMax = 1_000;
-/** Half a million parts take a minute; who watches sees that it goes on. */
-const tellEveryMs = 2_000;
+/** Interval of progress lines: half a million entries take a minute. */
+const progressEveryMs = 2_000;
 
 /**
- * Hands the keys to `work` in portions, and answers how many there were. Those that come or go meanwhile are the projector's. How far it
- * has come is told beside the result, on the standard error.
+ * Calls `work` with the keys in batches, and returns their number. The projector handles keys that change meanwhile. Progress goes to
+ * standard error.
  */
 async function eachPage(call: CallOperation, what: string, work: (keys: readonly string[]) => Promise<void>): Promise<number> {
   let count = 0;
   let cursor: string | null = null;
-  let toldAt = performance.now();
+  let printedAt = performance.now();
   do {
     const page: Static<typeof listEntryKeys.output> = await call(listEntryKeys, { cursor });
     for (let from = 0; from < page.keys.length; from += keysMax) {
       const keys = page.keys.slice(from, from + keysMax);
       await work(keys);
       count += keys.length;
-      if (performance.now() - toldAt < tellEveryMs) continue;
-      toldAt = performance.now();
-      process.stderr.write(`${count} parts ${what} …\n`);
+      if (performance.now() - printedAt < progressEveryMs) continue;
+      printedAt = performance.now();
+      process.stderr.write(`${count} entries ${what} …\n`);
     }
     cursor = page.next;
   } while (cursor !== null);
@@ -114,8 +112,8 @@ async function eachPage(call: CallOperation, what: string, work: (keys: readonly
 async function differencesOf(call: CallOperation, keys: readonly string[]): Promise<readonly Difference[]> {
   let suspects = keys;
   let differences: readonly Difference[] = [];
-  for (let look = 0; look < looks && suspects.length > 0; look += 1) {
-    if (look > 0) await new Promise((resolve) => setTimeout(resolve, betweenLooksMs));
+  for (let run = 0; run < comparisons && suspects.length > 0; run += 1) {
+    if (run > 0) await new Promise((resolve) => setTimeout(resolve, betweenComparisonsMs));
     ({ differences } = await call(verifyProjection, { keys: [...suspects] }));
     suspects = [...new Set(differences.map(({ key }) => key))];
   }

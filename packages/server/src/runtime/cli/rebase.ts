@@ -12,14 +12,14 @@ export const rebaseCommand: Command = {
   words: ["rebase"],
   usage: "gatehouse rebase",
   does:
-    "Give a database that pg_dump or logical replication moved here positions of this PostgreSQL.\n" +
-    "Every server is stopped; GATEHOUSE_MASTER_KEY is the installation's. All or nothing, and nothing where it is not needed\n" +
+    "Give the log positions of a database that pg_dump or logical replication moved here transaction ids of this PostgreSQL.\n" +
+    "Stop every server first; GATEHOUSE_MASTER_KEY is the installation's. All or nothing, and nothing where it is not needed\n" +
     "(docs/operations/backup.md).",
   async run() {
     const configuration = readConfiguration(process.env);
     const { databaseUrl: url, masterKey } = configuration;
     const missing = [
-      ...(url === undefined ? ["DATABASE_URL is not set: embedded storage is moved with its directory and needs no rebase."] : []),
+      ...(url === undefined ? ["DATABASE_URL is not set: embedded storage moves with its directory and needs no rebase."] : []),
       ...(masterKey === undefined ? ["GATEHOUSE_MASTER_KEY is not set: it is the installation's, and signs its audit log."] : []),
     ];
     if (url === undefined || missing.length > 0) throw new ConfigurationError(missing);
@@ -28,10 +28,10 @@ export const rebaseCommand: Command = {
     const database = await openStorage(configuration, { poolSize: 1 });
     try {
       const { wasMoved, rows } = await rebase(database, keys, new Date(), say);
-      if (!wasMoved) return say("The positions are this PostgreSQL's own. Nothing was changed.");
+      if (!wasMoved) return say("The positions belong to this PostgreSQL. Nothing was changed.");
       const total = [...rows.values()].reduce((sum, count) => sum + count, 0);
       say(
-        `${total} rows have positions of this PostgreSQL. Start the servers; \`gatehouse projection verify\` and \`gatehouse audit verify\` look at the result.`,
+        `${total} rows have positions of this PostgreSQL. Start the servers; \`gatehouse projection verify\` and \`gatehouse audit verify\` check the result.`,
       );
     } finally {
       await database.close();
@@ -39,7 +39,7 @@ export const rebaseCommand: Command = {
   },
 };
 
-/** The schema and the keys, on connections that are closed afterwards: the rebase takes every other connection for a server's. */
+/** Migrates and opens the keys on connections that are closed afterwards: the rebase treats every other connection as a server's. */
 async function prepare(configuration: Configuration): Promise<KeyRing> {
   const database = await openStorage(configuration, { poolSize: 1 });
   try {

@@ -2,16 +2,16 @@ import { parseArgs } from "node:util";
 import { restoreOwner } from "#modules/organization/tenancy/index.ts";
 import { restoreAdministrator } from "#modules/signin/authentication/index.ts";
 import { readConfiguration } from "../configuration.ts";
+import { type CallOperation, callOperations } from "./call-operation.ts";
 import { type Command, UsageError } from "./command.ts";
-import { type CallOperation, callOperations } from "./reach.ts";
 
-const runbook = "Works beside a running server as well as alone (docs/operations/runbook.md#nobody-can-administer).";
+const runbook = "Works with and without a running server (docs/operations/runbook.md#nobody-can-administer).";
 
-/** The way back into the internal scope where nobody is left who could open it. */
+/** Restores access to the internal scope where no administrator is left. */
 const userRestoreCommand: Command = {
   words: ["user", "restore"],
   usage: "gatehouse user restore --email a@example.com",
-  does: `Make a user an active internal administrator, whatever was taken from them.\n${runbook}`,
+  does: `Make a user an active internal administrator, also where they were suspended or lost the role.\n${runbook}`,
   async run(args) {
     const { values } = parseArgs({ args: [...args], options: { email: { type: "string" } } });
     if (!values.email) throw new UsageError("--email is needed.");
@@ -24,7 +24,7 @@ const userRestoreCommand: Command = {
 const organizationRestoreCommand: Command = {
   words: ["organization", "restore"],
   usage: "gatehouse organization restore --organization 0198… --email a@example.com",
-  does: `Make a user an active owner of an organization, whatever was taken from them.\n${runbook}`,
+  does: `Make a user an active owner of an organization, also where they were suspended or lost the role.\n${runbook}`,
   async run(args) {
     const { values } = parseArgs({ args: [...args], options: { organization: { type: "string" }, email: { type: "string" } } });
     if (!values.organization || !values.email) throw new UsageError("--organization and --email are needed.");

@@ -1,16 +1,16 @@
 import { parseArgs } from "node:util";
 import { confirmRemoval, listStoppedRemovals } from "#modules/insight/operations/index.ts";
 import { readConfiguration } from "../configuration.ts";
+import { callOperation } from "./call-operation.ts";
 import { type Command, UsageError } from "./command.ts";
-import { callOperation } from "./reach.ts";
 
-const about = "Works beside a running server as well as alone (docs/operations/runbook.md#gatehouseremovalstopped).";
+const about = "Works with and without a running server (docs/operations/runbook.md#gatehouseremovalstopped).";
 
 export const retentionCommands: readonly Command[] = [
   {
     words: ["retention", "status"],
     usage: "gatehouse retention status",
-    does: `List removals that are stopped, because more is due at once than one run may take.\n${about}`,
+    does: `List removals that are stopped, because more rows are due than one run may delete.\n${about}`,
     async run() {
       const answer = await callOperation(readConfiguration(process.env), listStoppedRemovals, {});
       process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
@@ -19,7 +19,7 @@ export const retentionCommands: readonly Command[] = [
   {
     words: ["retention", "confirm"],
     usage: "gatehouse retention confirm <name>",
-    does: `Let a stopped removal go on for a day.\n${about}`,
+    does: `Allow a stopped removal for a day.\n${about}`,
     async run(args) {
       const { positionals } = parseArgs({ args: [...args], options: {}, allowPositionals: true });
       const [name] = positionals;

@@ -21,7 +21,7 @@ export const startCommand: Command = {
       ...(values.workers === undefined ? {} : { GATEHOUSE_WORKERS: values.workers }),
     });
     if (configuration.workers > 1 && cluster.isPrimary) return runWorkers(configuration);
-    const lock = holdsData(configuration) ? lockDataDir(configuration.dataDir, configuration.settings.publicUrl) : undefined;
+    const lock = ownsData(configuration) ? lockDataDir(configuration.dataDir, configuration.settings.publicUrl) : undefined;
     try {
       await serve(configuration, lock);
     } catch (error) {
@@ -31,6 +31,6 @@ export const startCommand: Command = {
   },
 };
 
-/** Only embedded storage is held by one process; a PostgreSQL serves many, and a gateway holds nothing. */
-const holdsData = ({ databaseUrl, dataDir, roles }: Configuration): boolean =>
+/** Only embedded storage belongs to one process; PostgreSQL serves many, and a gateway has no storage. */
+const ownsData = ({ databaseUrl, dataDir, roles }: Configuration): boolean =>
   databaseUrl === undefined && dataDir !== "memory" && needsDatabase(roles);

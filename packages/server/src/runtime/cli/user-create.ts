@@ -2,15 +2,15 @@ import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
 import { createUser } from "#modules/signin/authentication/index.ts";
 import { readConfiguration } from "../configuration.ts";
+import { callOperation } from "./call-operation.ts";
 import { type Command, UsageError } from "./command.ts";
-import { callOperation } from "./reach.ts";
 
 export const userCreateCommand: Command = {
   words: ["user", "create"],
   usage:
     "gatehouse user create --email a@example.com --first-name A --last-name B [--locale en] [--administrator]\n" +
     "The password is read from GATEHOUSE_USER_PASSWORD, or from standard input.",
-  does: "Create an active user, with --administrator as an internal administrator.\nWorks beside a running server as well as alone.",
+  does: "Create an active user, with --administrator as an internal administrator.\nWorks with and without a running server.",
   async run(args) {
     const { values } = parseArgs({
       args: [...args],
@@ -33,7 +33,7 @@ export const userCreateCommand: Command = {
   },
 };
 
-/** Not an option: options are seen by everybody who lists the processes. */
+/** Not an option, because every user of the machine can list the options of processes. */
 async function readPassword(): Promise<string> {
   const given = process.env["GATEHOUSE_USER_PASSWORD"];
   if (given !== undefined) return given;

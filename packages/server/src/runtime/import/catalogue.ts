@@ -4,7 +4,7 @@ import { allOf } from "#platform/database/many-rows.ts";
 
 export interface Column {
   readonly name: string;
-  /** As PostgreSQL writes it: `xid8`, `character varying(255)`. */
+  /** In PostgreSQL's spelling: `xid8`, `character varying(255)`. */
   readonly type: string;
   readonly identity: boolean;
   readonly required: boolean;
@@ -23,14 +23,14 @@ export interface Table {
   readonly name: string;
   readonly columns: readonly Column[];
   readonly foreignKeys: readonly ForeignKey[];
-  /** Triggers of our own that fire on a plain insert. */
+  /** The product's triggers that fire on an insert. */
   readonly triggers: readonly string[];
 }
 
-/** The tables of the migrations' own bookkeeping: each database has its own. */
+/** The tables of the migrations, which each database has itself. */
 const bookkeeping = ["schema_steps", "schema_steps_lock", "schema_breaking"];
 
-/** Every table of the product, from the database's catalogue: a module that comes later is in it without being listed. */
+/** Every table of the product, from the database's catalogue, so that new modules are covered without a list. */
 export async function readTables(db: Kysely<AnyTables>): Promise<readonly Table[]> {
   const { rows } = await sql<Table>`
     select c.relname as name,
@@ -51,14 +51,14 @@ export async function readTables(db: Kysely<AnyTables>): Promise<readonly Table[
   return rows;
 }
 
-/** The sequences of the product with the last number that each has given; null where it has given none. */
+/** The sequences of the product with their last value; null where none was used. */
 export async function readSequences(db: Kysely<AnyTables>): Promise<ReadonlyMap<string, string | null>> {
   const { rows } = await sql<{ name: string; last: string | null }>`
     select sequencename as name, last_value::text as last from pg_sequences where schemaname = current_schema()`.execute(db);
   return new Map(rows.map(({ name, last }) => [name, last]));
 }
 
-/** The steps of the schema that a database has taken. */
+/** The schema steps that a database has applied. */
 export async function readSteps(db: Kysely<AnyTables>): Promise<readonly string[]> {
   const { rows: found } = await sql<{ present: boolean }>`select to_regclass('schema_steps') is not null as present`.execute(db);
   if (!found[0]?.present) return [];

@@ -2,13 +2,14 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expectWritten } from "@gatehouse/testing/answers.ts";
+import { expectOk, expectWritten } from "@gatehouse/testing/answers.ts";
 import { beginGatehouse, type Ended } from "@gatehouse/testing/command-line.ts";
 import { asAdministrator, describeOnPostgresql, type Fresh, freshPostgresql } from "@gatehouse/testing/databases.ts";
-import { anAddress, expectStatus, type Person, password, registration, signIn } from "@gatehouse/testing/people.ts";
+import { anAddress, type Person, password, registration, signIn } from "@gatehouse/testing/people.ts";
 import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
-import { compare, Scene } from "@gatehouse/testing/scene.ts";
+import { compare } from "@gatehouse/testing/references.ts";
 import { type AnyBody, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { type Kysely, sql } from "kysely";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { type AnyTables, everyTenant } from "#platform/database/database.ts";
@@ -20,7 +21,7 @@ import { readTables } from "./catalogue.ts";
 import { meaningOf } from "./positions.ts";
 import { openSource } from "./source.ts";
 
-// Each of these starts programs, which on a machine with other work takes its time; what is slow is not wrong.
+// Each test starts programs, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 480_000 });
 
 const withoutLimits = { GATEHOUSE_SIGN_IN_LIMIT: "off" };
@@ -29,10 +30,10 @@ const runImport = (from: string, to: string, masterKey: string): Promise<Ended> 
 const beginImport = (from: string, to: string, masterKey: string) =>
   beginGatehouse(["import", "--from", from], { DATABASE_URL: to, GATEHOUSE_MASTER_KEY: masterKey });
 
-/** As `eventually`, for what another program does, which has to start first. */
-const inTime = <T>(look: () => T) => expect.poll(look, { timeout: 180_000, interval: 50 });
+/** Like `eventually`, with time for another program to start. */
+const eventuallyElsewhere = <T>(read: () => T) => expect.poll(read, { timeout: 180_000, interval: 50 });
 
-/** Every file below a folder with the hash of what is in it. */
+/** Every file below a folder with the hash of its content. */
 function contents(folder: string): readonly string[] {
   return (readdirSync(folder, { recursive: true }) as string[])
     .filter((name) => statSync(join(folder, name)).isFile())
@@ -46,30 +47,30 @@ function contents(folder: string): readonly string[] {
 }
 
 /** Rules, conditions, relationships and everything else that decisions are made from. */
-async function liveIn(scene: Scene): Promise<void> {
-  await scene.define("Room", "Room.Read", "Room.Write", "Room.Close");
-  await scene.model({
+async function liveIn(world: World): Promise<void> {
+  await world.define("Room", "Room.Read", "Room.Write", "Room.Close");
+  await world.model({
     attributes: { user: { level: "number" } },
     resourceTypes: { Room: { relations: { viewer: { subjects: ["user"] } }, permissions: { "Room.Read": { allow: "viewer" } } } },
   });
-  const writer = await scene.roleWith("Room.Write", { effect: "allow", condition: compare("$user.level", "greater_than", 3) });
-  await scene.role(["Room.Close"]);
-  await scene.setEntitlements({ rooms: 12 });
-  const level = await scene.person(writer);
-  await scene.setAttributes(level, { level: 5 });
-  await scene.granted("Room:1", "viewer", `user:${scene.member.id}`);
+  const writer = await world.roleWith("Room.Write", { effect: "allow", condition: compare("$user.level", "greater_than", 3) });
+  await world.role(["Room.Close"]);
+  await world.setEntitlements({ rooms: 12 });
+  const level = await world.person(writer);
+  await world.setAttributes(level, { level: 5 });
+  await world.granted("Room:1", "viewer", `user:${world.member.id}`);
   const key = { "Idempotency-Key": "one-and-the-same" };
-  expectWritten(await scene.send("POST roles", scene.owner.token, keyedRole(scene), key), 201);
-  people = [scene.owner, scene.admin, scene.member, scene.nonMember, scene.administrator, level];
+  expectWritten(await world.send("POST roles", world.owner.token, keyedRole(world), key), 201);
+  people = [world.owner, world.admin, world.member, world.nonMember, world.administrator, level];
 }
 
-const keyedRole = (scene: Scene) => ({ name: "Made once", scope: "Organization", organizationId: scene.organization.id });
+const keyedRole = (world: World) => ({ name: "Made once", scope: "Organization", organizationId: world.organization.id });
 
 const newcomer = registration();
 let people: readonly Person[] = [];
 const permissions = ["Room.Read", "Room.Write", "Room.Close", "Organization.Update", "Organization.InviteMember", "Role.Create"];
 
-/** Everybody asks everything, about a room and about none. */
+/** Every member checks every permission, with and without a room. */
 async function answersOf(server: TestServer, organizationId: string): Promise<readonly AnyBody[]> {
   const answers: AnyBody[] = [];
   for (const person of people) {
@@ -97,7 +98,7 @@ describeOnPostgresql("an import", () => {
   const dataDir = mkdtempSync(join(tmpdir(), "gatehouse-lived-in-"));
   const checkpoints = `${dataDir}.checkpoints.jsonl`;
   const targets: TestDatabase[] = [];
-  let scene: Scene;
+  let world: World;
   let masterKey: string;
   let before: readonly AnyBody[];
   let asItWas: readonly string[];
@@ -119,16 +120,16 @@ describeOnPostgresql("an import", () => {
 
   beforeAll(async () => {
     const server = await openTestServer({ ...withoutLimits, GATEHOUSE_DATA_DIR: dataDir }, { fresh: true });
-    scene = await Scene.on(server);
-    await liveIn(scene);
+    world = await World.on(server, ["admin", "member", "nonMember"]);
+    await liveIn(world);
     await server.application.settled();
-    before = await answersOf(server, scene.organization.id);
+    before = await answersOf(server, world.organization.id);
     await server.close();
-    // Without a worker, what is asked for now waits: a mail in the queue, events that no consumer has handled.
+    // Without a worker a mail waits in the queue, and events wait for consumers.
     const idle = await openTestServer({ ...withoutLimits, GATEHOUSE_DATA_DIR: dataDir }, { worker: false });
-    const asked = await idle.call("POST /api/v1/iam/auth/forgot-password", { from: anAddress(), body: { email: scene.member.email } });
+    const asked = await idle.call("POST /api/v1/iam/auth/forgot-password", { from: anAddress(), body: { email: world.member.email } });
     expect(asked.status).toBe(202);
-    await expectStatus(201, idle.call("POST /api/v1/iam/auth/register", { from: anAddress(), body: newcomer }));
+    await expectOk(idle.call("POST /api/v1/iam/auth/register", { from: anAddress(), body: newcomer }));
     const { owner } = idle.application.platform.database;
     await sql`insert into dead_letters (consumer, event_id, attempts, failure, failed_at)
       select (select min(name) from consumers), (select id from events order by sequence limit 1), 6, 'could not', now()`.execute(owner);
@@ -148,19 +149,19 @@ describeOnPostgresql("an import", () => {
     rmSync(checkpoints, { force: true });
   });
 
-  it("takes everything along, and shows that each table is the same on both ends", () => {
+  it("moves every row, and reports that each table is equal on both ends", () => {
     expect(imported, imported.output).toMatchObject({ code: 0 });
     expect(imported.output).toMatch(/users +\d+ +[0-9a-f]{32}/);
-    // A mail and a reset link; schedules may have added theirs in their minute.
+    // A mail and a reset link; schedules may have added jobs.
     expect(Number(/(\d+) waiting jobs/.exec(imported.output)?.[1])).toBeGreaterThanOrEqual(2);
     expect(imported.output).toMatch(/[1-9]\d* encrypted values decrypted/);
   });
 
-  it("leaves the source as it was, byte by byte", () => {
+  it("leaves the source unchanged, byte by byte", () => {
     expect(contents(dataDir)).toEqual(asItWas);
   });
 
-  it("keeps the log's order, and every consumer's place is behind the same event", async () => {
+  it("preserves the log's order, and every consumer's position is after the same event", async () => {
     const server = await onTarget(false);
     const { owner } = server.application.platform.database;
     const now = await idsInOrder(owner);
@@ -170,13 +171,13 @@ describeOnPostgresql("an import", () => {
     await server.close();
   });
 
-  it("then sessions are good, passwords too, answers are the same, the waiting mail is sent, and a retry gets its first answer", async () => {
+  it("sessions and passwords are valid after the import, decisions are equal, the waiting mail is sent, and a retry gets its first answer", async () => {
     const server = await onTarget();
-    expect(await answersOf(server, scene.organization.id)).toEqual(before);
+    expect(await answersOf(server, world.organization.id)).toEqual(before);
     for (const person of people) expect((await server.call("GET /api/v1/iam/users/me", { token: person.token })).status).toBe(200);
-    expect(await signIn(server, scene.member.email)).toMatch(/^ghs_/);
+    expect(await signIn(server, world.member.email)).toMatch(/^ghs_/);
     expect((await server.mail(newcomer.email, "verify-email")).links).toHaveLength(1);
-    const mail = await server.mail(scene.member.email, "reset-password");
+    const mail = await server.mail(world.member.email, "reset-password");
     const token = new URL(mail.links[0] as string).searchParams.get("token") as string;
     const reset = await server.call("POST /api/v1/iam/auth/reset-password", {
       from: anAddress(),
@@ -184,8 +185,8 @@ describeOnPostgresql("an import", () => {
     });
     expect(reset.status, JSON.stringify(reset.body)).toBeLessThan(300);
     const retried = await server.call("POST /api/v1/iam/roles", {
-      token: scene.owner.token,
-      body: keyedRole(scene),
+      token: world.owner.token,
+      body: keyedRole(world),
       headers: { "Idempotency-Key": "one-and-the-same" },
     });
     expect(retried.status).toBe(201);
@@ -193,9 +194,9 @@ describeOnPostgresql("an import", () => {
     await server.close();
   });
 
-  it("then the audit trail verifies as before, says that it was moved, and goes on", async () => {
+  it("the audit log verifies after the import, records the move, and continues", async () => {
     const server = await onTarget();
-    const moved: Scene = Object.assign(Object.create(scene), { server });
+    const moved = world.onServer(server);
     await moved.role(["Room.Close"]);
     await server.application.settled();
     const { owner } = server.application.platform.database;
@@ -208,11 +209,11 @@ describeOnPostgresql("an import", () => {
     expect(verified, verified.output).toMatchObject({ code: 0, output: expect.stringContaining("is intact") });
   });
 
-  it("then what is written comes behind everything that was imported, and every consumer handles it", async () => {
+  it("later writes come after everything imported, and every consumer handles them", async () => {
     const server = await onTarget();
     const { owner } = server.application.platform.database;
     const known = new Set(await idsInOrder(owner));
-    const moved: Scene = Object.assign(Object.create(scene), { server });
+    const moved = world.onServer(server);
     const role = await moved.role(["Room.Close"]);
     const joined = await moved.person(role);
     await server.application.settled();
@@ -232,7 +233,7 @@ describeOnPostgresql("an import", () => {
     expect(await count()).toEqual(users);
   });
 
-  it("is refused on a database that others have tables in, before anything is made there", async () => {
+  it("is refused on a database with tables of other programs, before anything is created there", async () => {
     const other = await newTarget();
     const tables = () =>
       asAdministrator(
@@ -241,14 +242,14 @@ describeOnPostgresql("an import", () => {
       );
     await asAdministrator(async (client) => client.query("create table orders (id integer)"), other.url);
     const refused = await runImport(dataDir, other.url, masterKey);
-    expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("has tables that the source has not (orders)") });
+    expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("has tables that the source lacks (orders)") });
     expect(await tables()).toEqual([{ tablename: "orders" }]);
   });
 
-  it("is refused with another master key, told how to take the right one along", async () => {
+  it("is refused with another master key, with the remedy in the message", async () => {
     const other = await newTarget();
     const refused = await runImport(dataDir, other.url, randomBytes(32).toString("base64"));
-    expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("does not decrypt what the source has encrypted") });
+    expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("does not decrypt the values of the source") });
     expect(refused.output).toContain("master.key");
     expect(refused.output).not.toContain(masterKey);
     await expectEmpty(other.url);
@@ -258,23 +259,23 @@ describeOnPostgresql("an import", () => {
     const other = await newTarget();
     await migrated(other.url);
     await asAdministrator(async (holder) => {
-      // A row of the sessions waits until it is let in: by then the people and organizations are written.
+      // A row of the sessions waits for a lock; by then the people and organizations are written.
       await holder.query(`create function let_in() returns boolean language sql as 'select pg_advisory_xact_lock(1) is not null'`);
       await holder.query("alter table sessions add constraint let_in check (let_in())");
       await holder.query("select pg_advisory_lock(1)");
       const { child, ended } = beginImport(dataDir, other.url, masterKey);
-      await inTime(async () => (await waitingForLock(holder)).length).toBe(1);
+      await eventuallyElsewhere(async () => (await waitingForLock(holder)).length).toBe(1);
       child.kill("SIGKILL");
       await ended;
       await holder.query("select pg_advisory_unlock(1)");
-      await inTime(async () => (await holder.query(others)).rows.length).toBe(0);
+      await eventuallyElsewhere(async () => (await holder.query(others)).rows.length).toBe(0);
     }, other.url);
     await expectEmpty(other.url);
-    // What a killed process leaves of its lock is taken over.
+    // The lock of a killed process is taken over.
     expect(await runImport(dataDir, other.url, masterKey)).toMatchObject({ code: 0 });
   });
 
-  it("no column that was taken along as it is holds ids of transactions", async () => {
+  it("no column that is copied unchanged contains transaction ids", async () => {
     const source = await openSource(dataDir);
     const known = sql`(select transaction::text from events union select transaction::text from audit_entries)`;
     for (const table of await readTables(source.database)) {
@@ -309,9 +310,9 @@ describeOnPostgresql("an import", () => {
     await server.close();
   });
 
-  it("is refused while a server holds the data directory", async () => {
+  it("is refused while a server owns the data directory", async () => {
     const holder = beginGatehouse(["start"], { GATEHOUSE_DATA_DIR: dataDir, PORT: "0", LOG_LEVEL: "silent" });
-    await inTime(() => holderOf(dataDir)?.pid).toBe(holder.child.pid);
+    await eventuallyElsewhere(() => holderOf(dataDir)?.pid).toBe(holder.child.pid);
     const refused = await runImport(dataDir, (await newTarget()).url, masterKey);
     holder.child.kill("SIGTERM");
     await holder.ended;
@@ -320,7 +321,7 @@ describeOnPostgresql("an import", () => {
 
   it("leaves a source behind that still starts", async () => {
     const server = await openTestServer({ ...withoutLimits, GATEHOUSE_DATA_DIR: dataDir });
-    expect(await signIn(server, scene.owner.email)).toMatch(/^ghs_/);
+    expect(await signIn(server, world.owner.email)).toMatch(/^ghs_/);
     await server.close();
   });
 });

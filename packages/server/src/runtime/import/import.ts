@@ -13,12 +13,12 @@ import { refuseForeignKey } from "./master-key.ts";
 import { inOrderOfReference } from "./order.ts";
 import { meaningOf } from "./positions.ts";
 import { ImportRefused } from "./refused.ts";
-import { copyRows, type Digest, digestOf, sameTextForms } from "./rows.ts";
-import { forgetSeed } from "./seeds.ts";
+import { copyRows, type Digest, digestOf, sameTextFormats } from "./rows.ts";
+import { deleteSeed } from "./seeds.ts";
 import { raiseSequences } from "./sequences.ts";
 import type { Source } from "./source.ts";
 
-/** A table, as it was and as it is. */
+/** A table in the source and in the target. */
 export interface Verified {
   readonly table: string;
   readonly source: Digest;
@@ -28,19 +28,19 @@ export interface Verified {
 export interface ImportReport {
   readonly tables: readonly Verified[];
   readonly jobs: number;
-  /** Encrypted values that were opened with the target's key to prove that it is the right one. */
+  /** Number of encrypted values that were decrypted with the target's key, to prove that it is the right one. */
   readonly encryptedValues: number;
   readonly seconds: number;
 }
 
 /**
- * Moves a whole installation into an empty PostgreSQL, in one transaction of the target: a run that fails or is killed leaves
- * it empty. Every table is compared on both ends before the commit. Throws {@link ImportRefused} with what is to be done.
+ * Moves a whole installation into an empty PostgreSQL, in one transaction of the target: a run that fails or is killed leaves it
+ * empty. Compares every table on both ends before the commit. Throws {@link ImportRefused} with the remedy.
  */
 export async function importInstallation(
   source: Source,
   target: { readonly database: Database; readonly configuration: DatabaseAddresses; readonly keys: KeyRing; readonly logger: Logger },
-  tell: (line: string) => void = () => {},
+  report: (line: string) => void = () => {},
 ): Promise<ImportReport> {
   const began = performance.now();
   await refuseOtherEngine(target.configuration.databaseUrl as string, target.configuration.databaseSchema);
@@ -56,11 +56,11 @@ export async function importInstallation(
       const encryptedValues = await refuseForeignKey(from, source.masterKey, target.keys);
       await refuseForgedAuditLog(from);
       return target.database.owner.transaction().execute(async (tx) => {
-        await sameTextForms.execute(tx);
+        await sameTextFormats.execute(tx);
         await sql`lock table ${sql.join(tables.map(({ name }) => sql.table(name)))} in exclusive mode`.execute(tx);
         await refuseUnlessEmpty(tx, tables);
         for (const { table, key } of deferred) await defer(tx, table, key.name);
-        for (const table of tables) tell(await copied(from, tx, table));
+        for (const table of tables) report(await copied(from, tx, table));
         await sql`set constraints all immediate`.execute(tx);
         for (const { table, key } of deferred.filter(({ key }) => !key.deferrable)) {
           await sql`alter table ${sql.table(table)} alter constraint ${sql.ref(key.name)} not deferrable`.execute(tx);
@@ -77,21 +77,21 @@ export async function importInstallation(
   }
 }
 
-/** Reads everything as it was at one moment, and changes nothing. */
+/** Reads from one snapshot, and changes nothing. */
 const inSnapshot = <T>(db: Kysely<AnyTables>, work: (from: Kysely<AnyTables>) => Promise<T>): Promise<T> =>
   db.transaction().execute(async (tx) => {
     await sql`set transaction isolation level repeatable read, read only`.execute(tx);
-    await sameTextForms.execute(tx);
+    await sameTextFormats.execute(tx);
     return work(tx);
   });
 
-/** Asked before anything is made there: what others keep in the database is neither moved nor compared. */
+/** Runs before anything is created in the target: tables of other programs are neither moved nor compared. */
 async function refuseForeignTables(source: Kysely<AnyTables>, target: Kysely<AnyTables>): Promise<void> {
   const ours = new Set((await readTables(source)).map(({ name }) => name));
   const others = (await readTables(target)).map(({ name }) => name).filter((name) => !ours.has(name));
   if (others.length === 0) return;
   throw new ImportRefused(
-    `The database of DATABASE_URL has tables that the source has not (${others.join(", ")}). An import goes into a database of its own.`,
+    `The database of DATABASE_URL has tables that the source lacks (${others.join(", ")}). An import needs a database without other tables.`,
   );
 }
 
@@ -105,30 +105,30 @@ async function refuseOtherSchema(source: Kysely<AnyTables>, target: Kysely<AnyTa
   if (further.length > 0) throw new ImportRefused(`The source's schema is newer (${further.join(", ")}). Import with its release.`);
 }
 
-/** The target signs the number of records again, which must not make a wrong signature a valid one. */
+/** The target signs the number of records again, so an invalid signature must be refused first. */
 async function refuseForgedAuditLog(from: Kysely<AnyTables>): Promise<void> {
   if (await isAuditLogSigned(from as never)) return;
-  throw new ImportRefused("The audit log's number of records is not as it was signed. `gatehouse audit verify` on the source tells more.");
+  throw new ImportRefused("The audit log's number of records does not match its signature. Run `gatehouse audit verify` on the source.");
 }
 
 async function refuseUnlessEmpty(tx: Kysely<AnyTables>, tables: readonly Table[]): Promise<void> {
   const filled: string[] = [];
   for (const { name } of tables) {
-    await forgetSeed(tx, name);
+    await deleteSeed(tx, name);
     const { rows } = await sql<{ any: boolean }>`select exists (select from ${sql.table(name)}) as any`.execute(tx);
     if (rows[0]?.any) filled.push(name);
   }
   if ((await waitingJobs(tx, queueNames)) > 0) filled.push("jobs");
   if (filled.length === 0) return;
   throw new ImportRefused(
-    `The database of DATABASE_URL is not empty (${filled.join(", ")}). An import goes into a new database; no server may have been started on it.`,
+    `The database of DATABASE_URL is not empty (${filled.join(", ")}). An import needs a new database on which no server was started.`,
   );
 }
 
 const defer = (tx: Kysely<AnyTables>, table: string, name: string) =>
   sql`alter table ${sql.table(table)} alter constraint ${sql.ref(name)} deferrable initially deferred`.execute(tx);
 
-/** Triggers that watch over rows say what may be written from now on; these rows were written before. */
+/** Copies a table with its triggers disabled: they validate new writes, and these rows exist already. */
 async function copied(from: Kysely<AnyTables>, tx: Kysely<AnyTables>, table: Table): Promise<string> {
   const began = performance.now();
   const switchTriggers = async (how: "disable" | "enable") => {
@@ -141,7 +141,7 @@ async function copied(from: Kysely<AnyTables>, tx: Kysely<AnyTables>, table: Tab
   return `${table.name}: ${rows} rows, ${Math.round(rows / Math.max(seconds, 0.001))} a second`;
 }
 
-/** The next number of each sequence lies behind those that were given in the source, and behind those that were imported. */
+/** Sets the next number of each sequence above those used in the source and those imported. */
 async function continueSequences(from: Kysely<AnyTables>, tx: Kysely<AnyTables>, tables: readonly Table[]): Promise<void> {
   for (const [name, last] of await readSequences(from)) {
     if (last !== null) await sql`select setval(${name}::regclass, ${last}::bigint)`.execute(tx);
@@ -157,5 +157,5 @@ async function compared(from: Kysely<AnyTables>, tx: Kysely<AnyTables>, tables: 
   }
   const different = verified.filter(({ source, target }) => source.rows !== target.rows || source.digest !== target.digest);
   if (different.length === 0) return verified;
-  throw new ImportRefused(`Not the same on both ends: ${different.map(({ table }) => table).join(", ")}. Nothing was kept.`);
+  throw new ImportRefused(`Not the same on both ends: ${different.map(({ table }) => table).join(", ")}. Nothing was imported.`);
 }

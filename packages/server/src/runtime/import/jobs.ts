@@ -3,10 +3,10 @@ import type { AnyTables, WriteHandle } from "#platform/database/database.ts";
 import { anyOf } from "#platform/database/many-rows.ts";
 import type { Jobs } from "#platform/jobs/jobs.ts";
 
-/** Few jobs wait at a time; a backlog is taken in pages all the same. */
+/** Few jobs wait at a time; a backlog is read in pages. */
 const pageSize = 500;
 
-/** Work that was begun and not ended was not done: like what waits, it is done by whoever takes over. */
+/** An interrupted job is not done, so it moves like a waiting one. */
 const unfinished = sql`state in ('created', 'retry', 'active')`;
 
 async function hasQueue(db: Kysely<AnyTables>): Promise<boolean> {
@@ -23,8 +23,8 @@ export async function waitingJobs(db: Kysely<AnyTables>, queues: readonly string
 }
 
 /**
- * Enqueues the source's unfinished jobs anew, in the order in which they were made, in the import's transaction. Schedules
- * are not taken along: each start makes them. Returns how many there were.
+ * Enqueues the source's unfinished jobs in the order of their creation, in the import's transaction. Schedules are not
+ * moved: each start creates them. Returns the number of jobs.
  */
 export async function moveJobs(source: Kysely<AnyTables>, target: WriteHandle, jobs: Jobs, queues: readonly string[]): Promise<number> {
   if (!(await hasQueue(source))) return 0;

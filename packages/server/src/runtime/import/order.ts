@@ -7,9 +7,9 @@ export interface Deferred {
 }
 
 export interface Order {
-  /** A table stands after those that its rows refer to, and a place in a log after the log. */
+  /** A table comes after the tables that its rows refer to, and a position in a log after the log. */
   readonly tables: readonly Table[];
-  /** Foreign keys that no order satisfies (a table that refers to itself, a circle): they are checked at the end. */
+  /** Foreign keys that no order satisfies (a table that refers to itself, a cycle): they are checked at the end. */
   readonly deferred: readonly Deferred[];
 }
 
@@ -18,14 +18,14 @@ export function inOrderOfReference(tables: readonly Table[]): Order {
   const ordered: Table[] = [];
   const deferred: Deferred[] = [];
   const waitsFor = (table: Table): readonly ForeignKey[] => table.foreignKeys.filter(({ to }) => left.has(to));
-  // A place in a log is found by the rows before it.
+  // A position in a log is computed from the rows before it.
   const waitsForLog = (table: Table): boolean => {
     const meaning = meaningOf(table);
-    return meaning.kind === "place" && left.has(meaning.log);
+    return meaning.kind === "position" && left.has(meaning.log);
   };
   const isFree = (table: Table): boolean => waitsFor(table).every(({ to }) => to === table.name) && !waitsForLog(table);
   while (left.size > 0) {
-    const next = [...left.values()].find(isFree) ?? leastBound([...left.values()], waitsFor);
+    const next = [...left.values()].find(isFree) ?? leastDependent([...left.values()], waitsFor);
     for (const key of waitsFor(next)) deferred.push({ table: next.name, key });
     ordered.push(next);
     left.delete(next.name);
@@ -33,6 +33,6 @@ export function inOrderOfReference(tables: readonly Table[]): Order {
   return { tables: ordered, deferred };
 }
 
-/** In a circle somebody has to be first: whoever waits for the fewest. */
-const leastBound = (tables: readonly Table[], waitsFor: (table: Table) => readonly ForeignKey[]): Table =>
+/** In a cycle the table with the fewest open references comes first. */
+const leastDependent = (tables: readonly Table[], waitsFor: (table: Table) => readonly ForeignKey[]): Table =>
   tables.reduce((least, table) => (waitsFor(table).length < waitsFor(least).length ? table : least));

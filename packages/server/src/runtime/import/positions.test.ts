@@ -5,7 +5,7 @@ import { schemaSteps } from "../modules.ts";
 import { type Column, readTables, type Table } from "./catalogue.ts";
 import { inOrderOfReference } from "./order.ts";
 import { meaningOf } from "./positions.ts";
-import { forgetSeed } from "./seeds.ts";
+import { deleteSeed } from "./seeds.ts";
 
 const column = (name: string, type: string, more: Partial<Column> = {}): Column => ({
   name,
@@ -18,7 +18,7 @@ const column = (name: string, type: string, more: Partial<Column> = {}): Column 
 });
 const table = (name: string, ...columns: readonly Column[]): Table => ({ name, columns, foreignKeys: [], triggers: [] });
 
-describe("what a table's transaction ids mean to an import", () => {
+describe("the meaning of a table's transaction ids to an import", () => {
   let fresh: Fresh;
   let tables: readonly Table[];
   beforeAll(async () => {
@@ -27,32 +27,32 @@ describe("what a table's transaction ids mean to an import", () => {
   });
   afterAll(() => fresh.close());
 
-  it("is known for every table of the product, and is read from the types", () => {
+  it("is known for every table of the product, and is derived from the types", () => {
     const meanings = new Map(tables.map((each) => [each.name, meaningOf(each)]));
     expect(meanings.get("events")).toEqual({ kind: "log" });
-    expect(meanings.get("consumers")).toEqual({ kind: "place", log: "events" });
+    expect(meanings.get("consumers")).toEqual({ kind: "position", log: "events" });
     expect(meanings.get("audit_entries")).toEqual({ kind: "log" });
-    expect(meanings.get("audit_progress")).toEqual({ kind: "place", log: "audit_entries" });
+    expect(meanings.get("audit_progress")).toEqual({ kind: "position", log: "audit_entries" });
     expect(meanings.get("broker_messages")).toEqual({ kind: "log" });
-    expect(meanings.get("broker_consumers")).toEqual({ kind: "place", log: "broker_messages" });
-    expect(meanings.get("relays")).toEqual({ kind: "place", log: "events" });
+    expect(meanings.get("broker_consumers")).toEqual({ kind: "position", log: "broker_messages" });
+    expect(meanings.get("relays")).toEqual({ kind: "position", log: "events" });
     expect(meanings.get("audit_records")).toEqual({ kind: "plain" });
     expect(meanings.get("relationships")).toEqual({ kind: "revision", columns: ["revision"] });
-    expect(meanings.get("access_read_model")).toEqual({ kind: "revision", columns: ["version"] });
+    expect(meanings.get("projection_entries")).toEqual({ kind: "revision", columns: ["version"] });
     expect(meanings.get("idempotency_keys")).toEqual({ kind: "revision", columns: ["revision"] });
     expect(meanings.get("users")).toEqual({ kind: "plain" });
   });
 
-  it("no column of type xid8 is taken along as it is, but the one that hashes are over", () => {
+  it("no column of type xid8 is copied unchanged, except the one that hashes cover", () => {
     const hashed = "audit_records";
     for (const each of tables.filter(({ name, columns }) => name !== hashed && columns.some(({ type }) => type === "xid8"))) {
       expect(meaningOf(each).kind, each.name).not.toBe("plain");
     }
   });
 
-  it("a table that comes later is a place where it has a position, and a revision where it has an id alone", () => {
+  it("a new table is a position where it has one, and a revision where it has only a transaction id", () => {
     expect(meaningOf(table("relays", column("transaction", "xid8"), column("sequence", "bigint")))).toEqual({
-      kind: "place",
+      kind: "position",
       log: "events",
     });
     expect(meaningOf(table("notes", column("written_in", "xid8")))).toEqual({ kind: "revision", columns: ["written_in"] });
@@ -60,21 +60,24 @@ describe("what a table's transaction ids mean to an import", () => {
 
   it.each([
     ["another log", table("other_log", column("transaction", "xid8"), column("sequence", "bigint", { identity: true }))],
-    ["a position beside another id", table("odd", column("transaction", "xid8"), column("sequence", "bigint"), column("seen", "xid8"))],
-    ["a declared column that is gone", table("access_read_model", column("key", "text"))],
-  ])("refuses what it cannot read a meaning from: %s", (_what, odd) => {
+    [
+      "a position and another transaction id",
+      table("odd", column("transaction", "xid8"), column("sequence", "bigint"), column("seen", "xid8")),
+    ],
+    ["a declared column that is gone", table("projection_entries", column("key", "text"))],
+  ])("refuses a table without a known meaning: %s", (_what, odd) => {
     expect(() => meaningOf(odd)).toThrow(`does not understand the table ${odd.name}`);
   });
 
-  it("every row that the schema's steps put into a fresh database is known, and goes before the source's comes", async () => {
+  it("every row that the schema steps insert is known, and is deleted before the source's rows are copied", async () => {
     for (const { name } of tables) {
-      await forgetSeed(fresh.database.owner, name);
+      await deleteSeed(fresh.database.owner, name);
       const { rows } = await sql`select * from ${sql.table(name)}`.execute(fresh.database.owner);
       expect(rows, `${name} needs an entry in runtime/import/seeds.ts`).toEqual([]);
     }
   });
 
-  it("every table stands behind those that it refers to; what no order satisfies is checked at the end", () => {
+  it("every table comes after those that it refers to; keys that no order satisfies are checked at the end", () => {
     const { tables: ordered, deferred } = inOrderOfReference(tables);
     expect(ordered.map(({ name }) => name).sort()).toEqual(tables.map(({ name }) => name).sort());
     const put = new Set(deferred.map(({ table: name, key }) => `${name}.${key.name}`));
@@ -89,7 +92,7 @@ describe("what a table's transaction ids mean to an import", () => {
     expect(deferred.map(({ table: name }) => name)).toEqual(["permission_definitions"]);
   });
 
-  it("a circle of tables is begun somewhere, and its keys are checked at the end", () => {
+  it("a cycle of tables is ordered, and its keys are checked at the end", () => {
     const to = (name: string) => ({ name: `to_${name}`, to: name, deferrable: false });
     const one = { ...table("one"), foreignKeys: [to("other")] };
     const other = { ...table("other"), foreignKeys: [to("one")] };

@@ -1,4 +1,4 @@
-/** The import was not begun, or has undone everything: the message says why and what helps. */
+/** The import did not start, or was rolled back. The message has the reason and the remedy. */
 export class ImportRefused extends Error {
   constructor(message: string) {
     super(message);

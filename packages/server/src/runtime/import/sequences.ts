@@ -2,7 +2,7 @@ import { type Kysely, sql } from "kysely";
 import type { AnyTables } from "#platform/database/database.ts";
 import type { Table } from "./catalogue.ts";
 
-/** Puts the next number of each sequence behind those that are in its table. */
+/** Sets the next number of each sequence above those in its table. */
 export async function raiseSequences(tx: Kysely<AnyTables>, tables: readonly Table[]): Promise<void> {
   for (const { name: table, columns } of tables) {
     for (const { name } of columns.filter(({ identity }) => identity)) {

@@ -11,7 +11,7 @@ import { lockDataDir } from "../data-lock.ts";
 import { schemaSteps } from "../modules.ts";
 import { ImportRefused } from "./refused.ts";
 
-/** An installation that is read and not changed. */
+/** An installation, opened read-only. */
 export interface Source {
   readonly database: Kysely<AnyTables>;
   /** The master key in the data directory; undefined where the source has no such file. */
@@ -24,8 +24,8 @@ export const openSource = (from: string, schema?: string): Promise<Source> =>
   /^postgres(ql)?:\/\//.test(from) ? openServer(from, schema) : openDirectory(from);
 
 /**
- * Works on a copy: opening a directory writes to it, and so does bringing it to this release's schema. The directory stays
- * locked until the end, so that no server writes there what the import would no longer see.
+ * Works on a copy: opening a directory writes to it, and so does a migration. The directory stays locked until the end, so that no
+ * server writes what the import would miss.
  */
 async function openDirectory(dataDir: string): Promise<Source> {
   if (!existsSync(join(dataDir, "postgres"))) throw new ImportRefused(`${dataDir} is no data directory: it has no folder postgres.`);
@@ -68,10 +68,10 @@ async function openServer(url: string, schema: string | undefined): Promise<Sour
   return { database: database.owner, masterKey: undefined, close: () => database.close() };
 }
 
-/** What a server writes after the import has looked would be lost without a word. */
+/** Writes of a server after the snapshot would be lost silently. */
 async function refuseWhileInUse(db: Kysely<AnyTables>): Promise<void> {
   const { rows } = await sql<{ count: string }>`select count(*)::text as count from pg_stat_activity
     where datname = current_database() and application_name like 'gatehouse%' and pid <> pg_backend_pid()`.execute(db);
   if (rows[0]?.count !== "0")
-    throw new ImportRefused("A server is connected to the source: stop it first, what it still writes would be lost.");
+    throw new ImportRefused("A server is connected to the source: stop it first, because its later writes would be lost.");
 }

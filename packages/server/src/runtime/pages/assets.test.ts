@@ -3,18 +3,18 @@ import { expect, test } from "vitest";
 import { invitationPage } from "./invitation-page.ts";
 import { english } from "./texts.ts";
 
-/** The scripts are plain JavaScript, so that the compiler does not see what they take from the pages: this does. */
+/** The scripts are plain JavaScript, so this test checks what they use of the pages instead of the compiler. */
 const scripts = readdirSync(new URL("./assets/", import.meta.url))
   .filter((name) => name.endsWith(".js"))
   .map((name) => ({ name, source: readFileSync(new URL(`./assets/${name}`, import.meta.url), "utf8") }));
 const found = (source: string, pattern: RegExp): string[] => [...source.matchAll(pattern)].map(([, name]) => name as string);
 
-test("the scripts use the words that the pages carry, and all of them", () => {
+test("the scripts use exactly the texts that the pages contain", () => {
   const used = new Set(scripts.flatMap(({ source }) => found(source, /(?<!\/)\bwords\.(\w+)/g)));
   expect([...used].sort()).toEqual(Object.keys(english.browser).sort());
 });
 
-test("what the invitation's script looks for is on its page", () => {
+test("every element that the invitation's script uses is on its page", () => {
   const { source } = scripts.find(({ name }) => name === "invitation.js") ?? { source: "" };
   const page = invitationPage(english, "en", "0190c2a0-0000-7000-8000-000000000001", "abc").body.text;
   const ids = found(source, /element\("([\w-]+)"\)/g);
@@ -25,7 +25,7 @@ test("what the invitation's script looks for is on its page", () => {
   for (const target of found(page, /data-go="([\w-]+)"/g)) expect(page).toContain(`data-step="${target}"`);
 });
 
-test("each import of a script is a file beside it", () => {
+test("each import of a script is a file in its folder", () => {
   const names = new Set(scripts.map(({ name }) => name));
   for (const { source } of scripts) for (const imported of found(source, /from "\.\/([^"]+)"/g)) expect(names).toContain(imported);
 });

@@ -2,7 +2,7 @@ import { html } from "./html.ts";
 import { asset, type Page } from "./page.ts";
 import type { Texts } from "./texts.ts";
 
-/** The API, drawn by Swagger UI from /openapi.json. `assetsVersion` makes its files' addresses new with each version. */
+/** The API, rendered by Swagger UI from /openapi.json. `assetsVersion` changes the addresses of its files with each version. */
 export function docsPage({ docs }: Texts, assetsVersion: string): Page {
   const file = (name: string) => `/docs/assets/${name}?v=${encodeURIComponent(assetsVersion)}`;
   return {

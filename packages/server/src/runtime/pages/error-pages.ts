@@ -3,7 +3,7 @@ import { html } from "./html.ts";
 import type { Page } from "./page.ts";
 import type { Texts } from "./texts.ts";
 
-/** What an error of the API means: every answer's `docs` points to this page. The message stays in the API's language. */
+/** Explains an error of the API; the `docs` of every error point here. The message stays in the API's language. */
 export function errorPage({ errors }: Texts, { code, status, message }: ErrorDefinition): Page {
   const help: Readonly<Record<number, string>> = errors.help;
   return {

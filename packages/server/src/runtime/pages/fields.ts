@@ -1,11 +1,11 @@
-import { type Html, html, type Part } from "./html.ts";
+import { type Html, type HtmlValue, html } from "./html.ts";
 import type { Texts } from "./texts.ts";
 
 interface Field {
   readonly name: string;
   readonly label: string;
   readonly type?: "text" | "email" | "password";
-  /** What a password manager fills in (HTML §4.10.18.7). */
+  /** The autofill field for password managers (HTML §4.10.18.7). */
   readonly autocomplete: string;
   readonly hint?: string;
 }
@@ -16,13 +16,13 @@ interface Form {
   /** The operation that takes the fields as JSON. */
   readonly call: string;
   readonly submit: string;
-  readonly fields: Part;
-  /** Names and values that go along unseen. */
+  readonly fields: HtmlValue;
+  /** Hidden fields: names and values. */
   readonly hidden?: Readonly<Record<string, string>>;
 }
 
 /**
- * A form that assets/form.js sends. Its button is off until that script is there, and its method is POST: without the
+ * A form that assets/form.js sends. Its button is disabled until that script runs, and its method is POST: without the
  * script a browser would write the password into the address.
  */
 export function form({ id, call, submit, fields, hidden = {} }: Form): Html {
@@ -49,7 +49,7 @@ ${hint && html`<p class="hint" id="${id}-hint">${hint}</p>`}
 export const emailField = (formId: string, { fields }: Texts): Html =>
   field(formId, { name: "email", label: fields.email, type: "email", autocomplete: "username" });
 
-/** The names, in the order in which the reader's language writes them. */
+/** The name fields, in the order of the reader's language. */
 export function nameFields(formId: string, { fields }: Texts): Html {
   const given = field(formId, { name: "firstName", label: fields.firstName, autocomplete: "given-name" });
   const family = field(formId, { name: "lastName", label: fields.lastName, autocomplete: "family-name" });
@@ -68,7 +68,7 @@ export const newPasswordField = (formId: string, { fields }: Texts, label = fiel
     hint: fields.passwordHint,
   });
 
-/** Seeing what one types prevents more errors than typing it twice. */
+/** Showing the password prevents more errors than typing it twice. */
 const withReveal = (formId: string, texts: Texts["fields"], password: Field): Html =>
   html`${field(formId, password)}
 <label class="check"><input type="checkbox" data-reveal="${formId}-${password.name}"> ${texts.showPassword}</label>`;

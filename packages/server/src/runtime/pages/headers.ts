@@ -18,15 +18,15 @@ const policy = (directives: Directives): string =>
     .map((directive) => directive.join(" "))
     .join("; ");
 
-/** The policy of every page that does not say otherwise. */
+/** The default content security policy of the pages. */
 export const strictPolicy = policy(strict);
 
-/** Mails are laid out by style attributes, and a frame without an address of its own has the policy of its page. */
+/** Mails use style attributes, and a `srcdoc` frame inherits the policy of its page. */
 export const inboxPolicy = policy({ ...strict, "style-src-attr": "'unsafe-inline'" });
 
 /**
- * Headers of whatever this folder answers. No referrer, because tokens stand in the addresses; no opener, because a
- * page with a token is opened from a mail program; nothing is stored, on the way or in the browser.
+ * Sets the headers of every answer of this folder. No referrer, because addresses contain tokens; no opener, because a mail
+ * program opens pages with tokens; no caching, by proxies or the browser.
  */
 export function setHeaders(reply: FastifyReply, requestId: string): void {
   reply

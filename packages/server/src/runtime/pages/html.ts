@@ -1,7 +1,7 @@
-/** What may stand in a template: text is escaped, Html is taken as it is, nothing is nothing. */
-export type Part = string | number | Html | readonly Part[] | false | null | undefined;
+/** A value in a template: text is escaped, Html is inserted unchanged, and absent values are left out. */
+export type HtmlValue = string | number | Html | readonly HtmlValue[] | false | null | undefined;
 
-/** Markup made by `html`. The class is not exported as a value: a string becomes markup only by being written in a template. */
+/** Markup made by `html`. The class is not exported, so that a string becomes markup only through a template. */
 class Markup {
   readonly text: string;
 
@@ -11,16 +11,16 @@ class Markup {
 }
 export type Html = Markup;
 
-/** Markup whose values are escaped for text and for quoted attributes. Attributes in a template are always quoted. */
-export function html(strings: TemplateStringsArray, ...values: readonly Part[]): Html {
-  return new Markup(strings.map((literal, at) => literal + (at < values.length ? written(values[at]) : "")).join(""));
+/** Makes markup; values are escaped for text and for quoted attributes. Attributes in a template are always quoted. */
+export function html(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
+  return new Markup(strings.map((literal, at) => literal + (at < values.length ? render(values[at]) : "")).join(""));
 }
 
-function written(part: Part): string {
-  if (part === false || part === null || part === undefined) return "";
-  if (part instanceof Markup) return part.text;
-  if (typeof part === "object") return part.map(written).join("");
-  return escaped(String(part));
+function render(value: HtmlValue): string {
+  if (value === false || value === null || value === undefined) return "";
+  if (value instanceof Markup) return value.text;
+  if (typeof value === "object") return value.map(render).join("");
+  return escaped(String(value));
 }
 
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };

@@ -5,7 +5,7 @@ import { linkedText } from "./linked-text.ts";
 import type { Page } from "./page.ts";
 import type { Texts } from "./texts.ts";
 
-/** The mails that were not sent, newest first. assets/inbox.js brings in new ones. */
+/** The mails that were not sent, newest first. assets/inbox.js adds new ones. */
 export function inboxPage({ inbox }: Texts, language: Language, items: readonly InboxItem[]): Page {
   return {
     title: inbox.title,
@@ -20,7 +20,7 @@ export function inboxPage({ inbox }: Texts, language: Language, items: readonly 
   };
 }
 
-/** The frame has no rights at all: no script, no form, no origin, no way out. */
+/** The frame has no rights: no script, no form, no origin, no navigation. */
 const mail = (texts: Texts["inbox"], language: Language, item: InboxItem): Html =>
   html`<article id="mail-${item.id}">
 <h2>${item.subject}</h2>
@@ -32,6 +32,6 @@ const mail = (texts: Texts["inbox"], language: Language, item: InboxItem): Html 
 </article>
 `;
 
-/** UTC, since the server does not know where its reader is; the script writes the reader's own time instead. */
+/** UTC, because the server does not know the reader's time zone; the script replaces it with local time. */
 const timeIn = (language: Language, time: Date): string =>
   new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "long", timeZone: "UTC" }).format(time);

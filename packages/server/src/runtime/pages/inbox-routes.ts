@@ -8,11 +8,11 @@ import type { Show } from "./show.ts";
 export interface ReadableInbox {
   /** Newest first. */
   list(): Promise<readonly InboxItem[]>;
-  /** Refuses callers who must not read other people's mails. */
+  /** Refuses callers on other machines. */
   readonly localOnly: onRequestAsyncHookHandler;
 }
 
-/** Without an inbox these addresses lead nowhere, as every unknown one. */
+/** Without an inbox these addresses answer 404, like every unknown one. */
 export function addInbox(scope: FastifyInstance, inbox: ReadableInbox | undefined, show: Show): void {
   if (inbox === undefined) return;
   const guarded = { onRequest: inbox.localOnly };
@@ -26,5 +26,5 @@ export function addInbox(scope: FastifyInstance, inbox: ReadableInbox | undefine
   scope.get("/dev/inbox.json", guarded, async (_request, reply) => reply.send({ items: await inbox.list() }));
 }
 
-/** Changes with each new mail. Mails are never altered and only the oldest are dropped, so the newest one says it all. */
+/** Changes with each new mail. Mails never change and only the oldest are dropped, so the newest identifies the list. */
 const inboxTag = (items: readonly InboxItem[]): string => `"${items[0]?.id ?? "empty"}"`;

@@ -8,24 +8,24 @@ import { addLinkPages } from "./link-routes.ts";
 import { ownFiles } from "./own-files.ts";
 import { pageSender, type Show } from "./show.ts";
 import { startPage } from "./start-page.ts";
-import { askAgain, sendFile } from "./static-file.ts";
+import { revalidate, sendFile } from "./static-file.ts";
 
 export interface PageOptions {
   readonly publicUrl: string;
   readonly version: string;
-  /** The API's description; asked for once, when it is first read. */
+  /** The API's description; called once, at the first request. */
   readonly openapi: () => object;
   /** Every error that the API can answer, by code. */
   readonly errors: ReadonlyMap<string, ErrorDefinition>;
-  /** Only where mails are kept instead of being sent (platform/mail/inbox.ts). */
+  /** Only where mails are stored instead of sent (platform/mail/inbox.ts). */
   readonly inbox?: ReadableInbox | undefined;
 }
 
-/** The pages that a person meets: start, set-up, the links of our mails, the development inbox, the API, the errors. */
+/** The pages for people: start, set-up, the links in mails, the development inbox, the API, the errors. */
 export function registerPages(app: FastifyInstance, options: PageOptions): void {
   const hasInbox = options.inbox !== undefined;
   const show = pageSender({ version: options.version, hasInbox });
-  // A scope of its own, so that these headers are on the pages and not on the API.
+  // A separate scope, so that these headers apply to the pages and not to the API.
   app.register(async (scope) => {
     scope.addHook("onRequest", async (request, reply) => setHeaders(reply, request.id));
     scope.get("/", (request, reply) => show(request, reply, (texts) => startPage(texts, options.publicUrl, hasInbox)));
@@ -37,7 +37,7 @@ export function registerPages(app: FastifyInstance, options: PageOptions): void 
   });
 }
 
-/** The development inbox alone, for a process without the gateway. */
+/** Registers only the development inbox, for a process without the gateway role. */
 export function registerInbox(app: FastifyInstance, version: string, inbox: ReadableInbox | undefined): void {
   const show = pageSender({ version, hasInbox: true });
   app.register(async (scope) => {
@@ -60,6 +60,6 @@ async function addOwnFiles(scope: FastifyInstance): Promise<void> {
   const files = await ownFiles();
   scope.get("/pages/assets/:file", (request, reply) => {
     const file = files.get((request.params as { file: string }).file);
-    return file === undefined ? reply.callNotFound() : sendFile(file, askAgain, request, reply);
+    return file === undefined ? reply.callNotFound() : sendFile(file, revalidate, request, reply);
   });
 }

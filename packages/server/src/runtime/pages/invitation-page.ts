@@ -6,8 +6,8 @@ import { step } from "./steps.ts";
 import type { Texts } from "./texts.ts";
 
 /**
- * Sign in or register, then accept. Which step comes first is known in the browser only (GET users/me, with the
- * cookie): assets/invitation.js leads through them. `id` must have been checked to be a UUID: it stands in an address.
+ * Sign in or register, then accept. Only the browser knows which step comes first (GET users/me, with the cookie), so
+ * assets/invitation.js guides through them. `id` must be a validated UUID, because it is part of an address.
  */
 export function invitationPage(texts: Texts, language: Language, id: string, token: string): Page {
   const { invitation } = texts;

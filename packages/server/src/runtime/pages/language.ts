@@ -4,18 +4,18 @@ import { vietnamese } from "./texts-vi.ts";
 export const languages: Readonly<Record<"en" | "vi", Texts>> = { en: english, vi: vietnamese };
 export type Language = keyof typeof languages;
 
-/** More preferences than this are no browser's. */
+/** Browsers send fewer preferences. */
 const preferencesMax = 20;
 
-/** The language of ours that the reader likes best (RFC 9110 §12.5.4); English where none is named. */
+/** The available language that the reader prefers (RFC 9110 §12.5.4); English where none matches. */
 export function languageOf(acceptLanguage: string | undefined): Language {
   const wishes = (acceptLanguage ?? "").split(",", preferencesMax).flatMap((wish): { language: Language; weight: number }[] => {
-    const [tag = "", ...parameters] = wish.split(";").map((part) => part.trim());
+    const [tag = "", ...parameters] = wish.split(";").map((text) => text.trim());
     const weight = Number(parameters.find((parameter) => parameter.startsWith("q="))?.slice(2) ?? 1);
     const language = languageNamed(tag.toLowerCase());
     return language !== undefined && weight > 0 ? [{ language, weight }] : [];
   });
-  // The sort is stable: of two wishes that weigh the same, the one that was named first is taken.
+  // The sort is stable: of two languages with equal weight, the first wins.
   return wishes.sort((one, other) => other.weight - one.weight)[0]?.language ?? "en";
 }
 

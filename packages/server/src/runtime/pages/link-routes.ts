@@ -16,7 +16,7 @@ export function addLinkPages(scope: FastifyInstance, show: Show): void {
   const linkPage = (url: string, make: (texts: Texts, language: Language, token: string, request: FastifyRequest) => Page) =>
     scope.get(url, (request, reply) => {
       const { token } = request.query as { token?: unknown };
-      // A token that is given twice is a list: such a link is none of ours.
+      // A repeated parameter is a list; such a link is not valid.
       if (typeof token !== "string" || token === "") return show(request, reply, incompleteLinkPage);
       return show(request, reply, (texts, language) => make(texts, language, token, request));
     });

@@ -1,10 +1,10 @@
-import { html, type Part } from "./html.ts";
+import { type HtmlValue, html } from "./html.ts";
 
-/** What ends a sentence or a bracket is not the end of the address before it. */
+/** Punctuation after an address is not part of it. */
 const trailing = /[.,;:!?"'”’»)\]}>]+$/;
 
-/** A plain text, with its http and https addresses to click on. No other scheme becomes a link. */
-export function linkedText(text: string): Part {
+/** A plain text whose http and https addresses are links. No other scheme becomes a link. */
+export function linkedText(text: string): HtmlValue {
   return text.split(/(https?:\/\/[^\s<>]+)/i).map((piece, at) => {
     // The pattern has one group, so every second piece is an address.
     if (at % 2 === 0) return piece;

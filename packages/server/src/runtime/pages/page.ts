@@ -2,33 +2,33 @@ import { type Html, html } from "./html.ts";
 import type { Language } from "./language.ts";
 import type { Texts } from "./texts.ts";
 
-/** What a page gives to be laid out. */
+/** The content of a page. */
 export interface Page {
   readonly title: string;
   readonly body: Html;
-  /** Names in assets/; the page works by them, so a reader without JavaScript is told. */
+  /** Names in assets/. The page needs them, so it shows a hint without JavaScript. */
   readonly script?: string;
   readonly wide?: boolean;
-  /** Style sheets and scripts in place of our own, for a page that brings its whole content along. */
+  /** Replaces the default style sheets and scripts. */
   readonly head?: Html;
-  /** The content has a `main` of its own, of which a document has one. */
+  /** Whether the content has the document's `main` element. */
   readonly hasMain?: boolean;
   readonly status?: number;
 }
 
-/** Where a page stands: what every page shows, whichever it is. */
-export interface Surroundings {
+/** What every page shows. */
+export interface PageContext {
   readonly language: Language;
   readonly texts: Texts;
   readonly version: string;
   readonly hasInbox: boolean;
 }
 
-/** Own address of a file in assets/. */
+/** The address of a file in assets/. */
 export const asset = (name: string): string => `/pages/assets/${name}`;
 
-/** The whole document. The words for the scripts stand in an attribute: the policy allows no inline script. */
-export function documentOf(page: Page, { language, texts, version, hasInbox }: Surroundings): string {
+/** The whole document. The texts of the scripts are in an attribute, because the policy allows no inline script. */
+export function documentOf(page: Page, { language, texts, version, hasInbox }: PageContext): string {
   const content = html`
 ${page.script && html`<noscript><p class="note">${texts.needsScript}</p></noscript>`}
 ${page.body}

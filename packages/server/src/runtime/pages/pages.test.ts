@@ -26,10 +26,10 @@ const mail = (changes: Partial<InboxItem> = {}): InboxItem => ({
 });
 
 let app: FastifyInstance;
-/** Every request that reached the API, which no GET of a page may do. */
+/** Every request to the API, which no GET of a page may cause. */
 let apiCalls: string[];
 
-/** A door with the platform's envelope and an API that only counts. */
+/** An HTTP server with the error envelope and an API that only counts. */
 function start({ mails = [mail()], ...changes }: Partial<PageOptions> & { mails?: readonly InboxItem[] } = {}): FastifyInstance {
   app = Fastify();
   apiCalls = [];
@@ -50,7 +50,7 @@ const get = (url: string, headers: Record<string, string> = {}) => app.inject({ 
 
 afterEach(() => app.close());
 
-describe("what comes from outside is text", () => {
+describe("untrusted input is escaped", () => {
   const hostile = `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;`;
 
   test.each(withToken)("a token in %s", async (url) => {
@@ -89,7 +89,7 @@ describe("what comes from outside is text", () => {
     expect(shown).toContain("</a>). &quot;<a ");
   });
 
-  test("an error code that is asked for, and the message of one that is known", async () => {
+  test("an unknown error code, and the message of a known one", async () => {
     start();
     const unknown = await get(`/errors/${encodeURIComponent("<script>x</script>")}`);
     expect(unknown.statusCode).toBe(404);
@@ -97,7 +97,7 @@ describe("what comes from outside is text", () => {
     expect((await get("/errors/tenancy.last_owner")).body).toContain("keeps &lt;at least&gt; one owner");
   });
 
-  test("an invitation's id must be one, since it becomes part of an address", async () => {
+  test("an invitation's id must be a UUID, because it becomes part of an address", async () => {
     start();
     for (const id of ["..%2F..%2Fauth%2Flogout", "%22%3E", "1"]) {
       const answer = await get(`/invitations/${id}/accept?token=abc`);
@@ -115,7 +115,7 @@ describe("opening a link changes nothing", () => {
     expect(apiCalls).toEqual([]);
   });
 
-  test.each(withToken)("%s without a token, or with two, offers no form", async (url) => {
+  test.each(withToken)("%s without a token, or with two, shows no form", async (url) => {
     start();
     for (const query of ["", "?token=", "?token=a&token=b"]) {
       const answer = await get(`${url}${query}`);
@@ -124,7 +124,7 @@ describe("opening a link changes nothing", () => {
     }
   });
 
-  test("without its script no form can be sent, so no password reaches an address", async () => {
+  test("without its script no form can be sent, so no password gets into an address", async () => {
     start();
     const { body } = await get("/reset-password?token=abc");
     expect(body).toContain('method="post"');
@@ -147,7 +147,7 @@ describe("headers", () => {
     expect(headers["content-security-policy"]).toMatch(strictPolicy);
   });
 
-  test("the policy takes nothing from elsewhere and nothing inline", async () => {
+  test("the policy allows no other origin and no inline script", async () => {
     expect(strictPolicy).toBe(
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; " +
         "frame-ancestors 'none'; base-uri 'none'",
@@ -161,14 +161,14 @@ describe("headers", () => {
     }
   });
 
-  test("the API's answers are left alone", async () => {
+  test("the API's answers have no headers of the pages", async () => {
     start();
     expect((await get("/api/v1/anything")).headers["content-security-policy"]).toBeUndefined();
   });
 });
 
 describe("development inbox", () => {
-  test("shows the mails and says why it exists", async () => {
+  test("shows the mails and explains why it exists", async () => {
     start();
     const { body } = await get("/dev/inbox");
     expect(body).toContain("no SMTP_URL is set");
@@ -177,7 +177,7 @@ describe("development inbox", () => {
     expect(body).toContain(`<a href="${publicUrl}/verify-email?token=abc" rel="noopener noreferrer" target="_blank">`);
   });
 
-  test("gives the same as JSON", async () => {
+  test("returns the same as JSON", async () => {
     start();
     const answer = await get("/dev/inbox.json");
     expect(answer.headers["cache-control"]).toBe("no-store");
@@ -224,7 +224,7 @@ describe("language", () => {
     expect(answer.body).toContain(language === "vi" ? "Thiết lập Gatehouse" : "Set up Gatehouse");
   });
 
-  test("Vietnamese asks for the family name first", async () => {
+  test("Vietnamese has the family name first", async () => {
     start();
     const { body } = await get("/setup?token=abc", { "accept-language": "vi" });
     expect(body.indexOf('name="lastName"')).toBeLessThan(body.indexOf('name="firstName"'));
@@ -232,7 +232,7 @@ describe("language", () => {
 });
 
 describe("API reference", () => {
-  test("takes everything from this server", async () => {
+  test("loads everything from this server", async () => {
     start();
     const { body } = await get("/docs");
     const addresses = [...body.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => address as string);
@@ -245,7 +245,7 @@ describe("API reference", () => {
   test.each([
     ["swagger-ui-bundle.js", "text/javascript; charset=utf-8"],
     ["swagger-ui.css", "text/css; charset=utf-8"],
-  ])("%s is kept for long and compressed", async (name, type) => {
+  ])("%s is cached for long and compressed", async (name, type) => {
     start();
     const plain = await get(`/docs/assets/${name}`);
     expect(plain.headers["content-type"]).toBe(type);
@@ -269,14 +269,14 @@ describe("API reference", () => {
     "/pages/assets/..%2findex.ts",
     "/pages/assets/%2e%2e%2fpages.test.ts",
     "/pages/assets/__proto__",
-  ])("nothing else has an address: %s", async (url) => {
+  ])("no other file is served: %s", async (url) => {
     start();
     const answer = await get(url);
     expect(answer.statusCode).toBe(404);
     expect(answer.json()).toMatchObject({ error: { code: "common.not_found" } });
   });
 
-  test("the description is made once", async () => {
+  test("the description is generated once", async () => {
     let made = 0;
     start({ openapi: () => ({ openapi: "3.1.0", made: ++made }) });
     const [first, second] = [await get("/openapi.json"), await get("/openapi.json")];
@@ -288,7 +288,7 @@ describe("API reference", () => {
 });
 
 describe("error codes", () => {
-  test("each is in the list and has a page that says its status and what to do", async () => {
+  test("each error is in the list and has a page with its status and a remedy", async () => {
     start();
     const list = await get("/errors");
     for (const { code, status } of [...kernelErrors, LastOwner]) {

@@ -5,7 +5,7 @@ import type { Page } from "./page.ts";
 import { step } from "./steps.ts";
 import type { Texts } from "./texts.ts";
 
-/** Makes the first internal administrator with the token of the set-up link. */
+/** Creates the first internal administrator with the token of the set-up link. */
 export function setupPage(texts: Texts, language: Language, token: string): Page {
   const { setup } = texts;
   const fields = [nameFields("setup", texts), emailField("setup", texts), newPasswordField("setup", texts)];

@@ -6,7 +6,7 @@ import { gzip as gzipWithCallback } from "node:zlib";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { isKnownToClient } from "#operation/http/entity-tags.ts";
 
-/** A body that is the same for everybody, kept in memory with its compressed form. */
+/** A body that is the same for every reader, in memory with its compressed form. */
 export interface StaticFile {
   readonly type: string;
   readonly body: Buffer;
@@ -14,10 +14,10 @@ export interface StaticFile {
   readonly etag: string;
 }
 
-/** For an address that names the version of its file: what is behind it never changes. */
-export const forGood = "public, max-age=31536000, immutable";
-/** Kept by the browser and asked about each time, so that a script and its page come from the same version. */
-export const askAgain = "no-cache";
+/** For an address that contains the version of its file, so that its content never changes. */
+export const immutableCache = "public, max-age=31536000, immutable";
+/** Cached and revalidated each time, so that a script and its page come from the same version. */
+export const revalidate = "no-cache";
 
 const gzip = promisify(gzipWithCallback);
 
@@ -31,7 +31,7 @@ const types: Readonly<Record<string, string>> = {
 export const typeOf = (name: string): string | undefined => types[extname(name)];
 
 export async function staticFile(body: Buffer, type: string): Promise<StaticFile> {
-  // Weak, since the compressed form has the same tag (RFC 9110 §8.8.1).
+  // Weak, because the compressed form has the same tag (RFC 9110 §8.8.1).
   const etag = `W/"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
   return { type, body, gzipped: await gzip(body), etag };
 }

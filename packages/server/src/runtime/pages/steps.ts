@@ -1,10 +1,10 @@
-import { type Html, html, type Part } from "./html.ts";
+import { type Html, type HtmlValue, html } from "./html.ts";
 
 /** One of several states of a page. assets/steps.js shows one at a time and moves the focus to its heading. */
 export const step = (
   name: string,
   heading: string,
-  content: Part,
+  content: HtmlValue,
   { first = false, level = 1 }: { first?: boolean; level?: 1 | 2 } = {},
 ): Html =>
   html`<section data-step="${name}"${!first && html` hidden`}>

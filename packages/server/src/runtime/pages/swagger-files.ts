@@ -2,12 +2,12 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { type StaticFile, staticFileAt } from "./static-file.ts";
 
-/** All that the page loads of the package; nothing else in it has an address. */
+/** The files of the package that the page loads; no other file is served. */
 const served: ReadonlySet<string> = new Set(["swagger-ui.css", "swagger-ui-bundle.js"]);
 
 export interface SwaggerFiles {
   readonly version: string;
-  /** The file of that name, read when it is first asked for: it is large, and few processes are ever asked. */
+  /** The file of that name, read at the first request: it is large, and few processes serve it. */
   file(name: string): Promise<StaticFile> | undefined;
 }
 

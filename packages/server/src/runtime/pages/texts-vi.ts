@@ -1,6 +1,6 @@
 import type { Texts } from "./texts.ts";
 
-/** Every text of the pages, in Vietnamese. The type says that none is missing. */
+/** Every text of the pages, in Vietnamese. The type ensures that none is missing. */
 export const vietnamese: Texts = {
   footer: { api: "API", inbox: "Hộp thư thử nghiệm" },
   needsScript: "Trang này cần JavaScript, nhưng trình duyệt của bạn đang tắt JavaScript.",

@@ -1,4 +1,4 @@
-/** Every text of the pages, in English. Its shape is the shape of each other language: see texts-vi.ts. */
+/** Every text of the pages, in English. Its type is the type of each other language: see texts-vi.ts. */
 export const english = {
   footer: { api: "API", inbox: "Development inbox" },
   needsScript: "This page needs JavaScript, which is switched off in your browser.",
@@ -16,7 +16,7 @@ export const english = {
     errors: "Error codes",
     errorsSays: "What each code means and what to do about it.",
     guide: "Guide",
-    guideSays: "The file README.md of the installation is where to begin.",
+    guideSays: "Start with the file README.md of the installation.",
     firstStart: "On the first start a set-up link was printed where the server was started. It creates the first administrator.",
   },
 
@@ -76,7 +76,7 @@ export const english = {
 
   incompleteLink: {
     title: "This link is not complete",
-    lead: "A part of the address is missing. Open the link again as it was given to you, the whole of it, or ask for a new one.",
+    lead: "Part of the address is missing. Open the complete link that you received, or ask for a new one.",
   },
 
   fields: {
@@ -85,7 +85,7 @@ export const english = {
     newPassword: "New password",
     firstName: "First name",
     lastName: "Last name",
-    /** Whether the family name is asked for first, as the reader would write it. */
+    /** Whether the family name comes first, as in the reader's language. */
     familyNameFirst: false,
     showPassword: "Show password",
     passwordHint: "At least 8 characters. A long one is a good one: several words that do not belong together.",
@@ -93,7 +93,7 @@ export const english = {
 
   inbox: {
     title: "Development inbox",
-    note: "This page exists only because no SMTP_URL is set: mails are kept here instead of being sent. Whoever can open this page can read them.",
+    note: "This page exists only because no SMTP_URL is set: mails are stored here instead of being sent. Everyone who can open this page can read them.",
     empty: "No mail yet. What the server would send appears here by itself.",
     to: "To",
     htmlVersion: "HTML version",
@@ -116,43 +116,43 @@ export const english = {
     unknownTitle: "Unknown error code",
     unknown: "This version of the server has no error with this code:",
     help: {
-      400: "Correct the request. The “details” of the answer name each field and the rule that it breaks.",
+      400: "Correct the request. The “details” of the answer name each field and the rule that it violates.",
       401: "Send a valid credential: sign in again, refresh the access token, or check the API key.",
       403: "The caller is known but not allowed to do this. Someone with the right to give permissions has to grant it.",
-      404: "Check the identifier and the organization. What belongs to another organization looks as if it did not exist.",
-      409: "The request contradicts the present state. Read the resource again and decide anew.",
-      412: "Somebody else was faster. Read the resource again and repeat the change with the new ETag.",
+      404: "Check the identifier and the organization. The data of another organization looks as if it did not exist.",
+      409: "The request conflicts with the current state. Read the resource again, then decide.",
+      412: "The resource was changed in the meantime. Read it again and repeat the change with the new ETag.",
       413: "Send less in one request.",
       415: "Send the body as application/json.",
       429: "Wait for the seconds that the header “Retry-After” names, then try again.",
-      500: "The fault is on the server. Its operator finds the cause in the log under the “traceId” of the answer.",
-      503: "Something that the server depends on is away. Try again after a moment, with growing pauses.",
+      500: "The error is on the server. Its operator finds the cause in the log by the “traceId” of the answer.",
+      503: "A service that the server depends on is unavailable. Try again after a moment, with growing pauses.",
       other: "The “details” of the answer say more.",
     },
   },
 
-  /** For the scripts in the browser; see assets/words.js. `{n}` is the number in the server's own sentence. */
+  /** For the scripts in the browser; see assets/words.js. `{n}` is the number in the server's sentence. */
   browser: {
     sending: "One moment…",
     offline: "The server cannot be reached. Check your connection and try again.",
     unexpected: "The server gave an answer that this page does not understand. Try again.",
     reference: "Reference:",
-    checkFields: "Please correct what is marked.",
-    badLink: "This link is not valid. Open it again as it was given to you, or ask for a new one.",
+    checkFields: "Please correct the marked fields.",
+    badLink: "This link is not valid. Open the link exactly as you received it, or ask for a new one.",
     newMail: "New mail: {subject}",
     newMails: "{n} new mails",
     inboxAway: "The server cannot be reached at the moment. Still trying.",
     rules: {
-      required: "This is needed.",
+      required: "This field is required.",
       "format:email": "This is not an e-mail address, such as name@example.com.",
       minLength: "At least {n} characters, please.",
       maxLength: "At most {n} characters, please.",
-      pattern: "This has a form that is not accepted.",
-      text: "This holds a character that cannot be stored.",
+      pattern: "This value does not have the accepted format.",
+      text: "This contains a character that cannot be stored.",
       taken: "This address already has an account.",
       match: "This is not the password of this registration.",
       person_name: "A name has no line breaks and no links.",
-      not_context: "Your name, your address and the names of this service are tried first. Please add at least 8 other characters.",
+      not_context: "Attackers try your name, your address and the name of this service first. Please add at least 8 other characters.",
       not_common: "Attackers try this password first. Please choose another one.",
       not_own_address: "The password must not be the e-mail address.",
       bytes_max: "This password is too long: at most {n} bytes.",
@@ -160,9 +160,9 @@ export const english = {
     },
     codes: {
       "common.too_many_requests": "Too many attempts. Wait a little, then try again.",
-      "common.outcome_unknown": "No answer came in time. Look whether it was done before you try again.",
+      "common.outcome_unknown": "No answer came in time. Check whether it was done before you try again.",
       "common.unavailable": "The server cannot answer right now. Try again in a moment.",
-      "common.internal": "Something went wrong on our side. Try again; if it stays so, tell the operator the reference.",
+      "common.internal": "Something went wrong on our side. Try again; if it happens again, send the reference to the operator.",
       "identity.token_invalid": "This link is not valid. It may have been used already. If you still need one, ask for a new one.",
       "identity.token_expired": "This link has expired. Ask for a new one.",
       "identity.registration_password_wrong": "This is not the password of this registration. You can choose a new one instead.",
@@ -171,7 +171,7 @@ export const english = {
       "tenancy.invitation_not_found":
         "There is no such invitation for this account. Sign in with the address that the invitation was sent to.",
       "tenancy.invitation_expired": "This invitation has expired. Ask for a new one.",
-      "tenancy.invitation_revoked": "This invitation was withdrawn. Ask whoever sent it.",
+      "tenancy.invitation_revoked": "This invitation was revoked. Ask the person who sent it.",
       "tenancy.invitation_accepted": "This invitation was accepted already. Nothing more is needed.",
       "tenancy.already_member": "You are a member already. Nothing more is needed.",
       "tenancy.set_up_done": "Gatehouse is set up already: it has its first administrator.",

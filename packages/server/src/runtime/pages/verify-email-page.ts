@@ -5,8 +5,8 @@ import { step } from "./steps.ts";
 import type { Texts } from "./texts.ts";
 
 /**
- * A form, not an effect: mail scanners open the links of a mail, and the token works once. It asks for the password of the registration:
- * anybody may have registered the address, and a click must not give them an account in the reader's name.
+ * Opening the link has no effect, because mail scanners open links and the token works once. The form requires the password of the
+ * registration: another person may have registered the address, and a click must not give them an account in the reader's name.
  */
 export function verifyEmailPage(texts: Texts, token: string): Page {
   const { verify } = texts;

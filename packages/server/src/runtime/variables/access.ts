@@ -2,14 +2,14 @@ import { noProxies, parseTrustedProxies, trustedProxiesForm } from "#platform/ne
 import { day, hour, integer, masterKey, masterKeys, minute, oneOf, origin } from "./forms.ts";
 import type { Variable } from "./variable.ts";
 
-/** Who comes in and how: addresses, keys, passwords, sessions, links, quotas. */
+/** Access: addresses, keys, passwords, sessions, links, quotas. */
 export const accessVariables: readonly Variable[] = [
   { name: "PUBLIC_URL", fallback: undefined, fallbackText: "http://HOST:PORT", meaning: "the origin of links in messages", ...origin },
   {
     name: "TRUST_PROXY",
     fallback: noProxies,
     fallbackText: "false",
-    meaning: "whose X-Forwarded-For tells the client's address: proxies that set it, by their number or their addresses",
+    meaning: "the proxies whose X-Forwarded-For is trusted for the client's address, by their number or their addresses",
     takes: trustedProxiesForm,
     parse: parseTrustedProxies,
   },
@@ -17,7 +17,7 @@ export const accessVariables: readonly Variable[] = [
     name: "GATEHOUSE_ADMIN_EMAIL",
     fallback: undefined,
     fallbackText: "none: a one-time set-up link is printed",
-    meaning: "with the password: the first internal administrator, made at start",
+    meaning: "with the password: the first internal administrator, created at start",
     takes: "an e-mail address",
     parse: (value) => (/^\S+@\S+$/.test(value) ? value : undefined),
   },
@@ -42,7 +42,7 @@ export const accessVariables: readonly Variable[] = [
     name: "GATEHOUSE_MASTER_KEYS_OLD",
     fallback: [],
     fallbackText: "none",
-    meaning: "further master keys that decrypt what they have encrypted, while the key is being changed (docs/operations/keys.md)",
+    meaning: "previous master keys, which still decrypt during a rotation (docs/operations/keys.md)",
     secret: true,
     ...masterKeys,
   },
@@ -55,14 +55,15 @@ export const accessVariables: readonly Variable[] = [
   {
     name: "KNOWN_ADDRESS",
     fallback: "conceal",
-    meaning: "what registering a known address answers: as for a new one, or an explicit error",
+    meaning: "the answer to a registration of a known address: as for a new one, or an explicit error",
     ...oneOf("conceal", "explicit"),
   },
   {
     name: "PASSWORD_WORDS",
     fallback: [],
-    fallbackText: "none beside the product's name and the host names of PUBLIC_URL",
-    meaning: "words of this installation that attackers try first (company, products, projects); a password needs 8 characters beside them",
+    fallbackText: "none except the product's name and the host names of PUBLIC_URL",
+    meaning:
+      "words of this installation that attackers try first (company, products, projects); a password needs 8 characters in addition to them",
     takes: "words with commas between them, at most 200",
     parse: (value) => {
       const words = value.split(",").map((word) => word.trim());
@@ -72,32 +73,32 @@ export const accessVariables: readonly Variable[] = [
   {
     name: "SESSIONS_PER_USER",
     fallback: 100,
-    meaning: "how many sessions a user has beside each other; one more ends the oldest",
+    meaning: "how many concurrent sessions a user may have; one more ends the oldest",
     ...integer(1, 10_000),
   },
   {
     name: "INVITATIONS_PER_HOUR",
     fallback: 120,
-    meaning: "how many invitations an account sends in an hour; all accounts of an organization send four times as many in a day",
+    meaning: "how many invitations an account may send in an hour; all accounts of an organization may send four times as many in a day",
     ...integer(1, 100_000),
   },
   {
     name: "GATEHOUSE_API_KEYS_LIMIT",
     fallback: 0,
-    meaning: "calls that all API keys together may make in a minute; 0 is without this limit",
+    meaning: "calls per minute of all API keys together; 0 for no limit",
     ...integer(0, 1_000_000_000),
   },
   {
     name: "GATEHOUSE_API_KEY_LIMIT",
     fallback: 6_000,
-    meaning: "calls that every API key may make in a minute, whatever limits of its own it has; 0 is without this limit",
+    meaning: "calls per minute of each API key, in addition to its own limits; 0 for no limit",
     ...integer(0, 1_000_000_000),
   },
-  { name: "SESSION_IDLE_SECONDS", fallback: day, meaning: "a session that is not used for so long is over", ...integer(minute, 30 * day) },
+  { name: "SESSION_IDLE_SECONDS", fallback: day, meaning: "a session expires after this time without use", ...integer(minute, 30 * day) },
   {
     name: "SESSION_ABSOLUTE_SECONDS",
     fallback: 14 * day,
-    meaning: "a session is over after so long, however it is used",
+    meaning: "a session expires after this time, whether or not it is used",
     ...integer(minute, 365 * day),
   },
   { name: "VERIFY_EMAIL_SECONDS", fallback: day, meaning: "how long a link to confirm an address works", ...integer(minute, 30 * day) },
@@ -106,7 +107,7 @@ export const accessVariables: readonly Variable[] = [
   {
     name: "GATEHOUSE_QUOTA_ORGANIZATIONS",
     fallback: 50,
-    meaning: "organizations that one account may have made at a time; holders of Tenant.Update are not limited",
+    meaning: "how many organizations created by one account may exist; principals with Tenant.Update are not limited",
     ...integer(0, 1_000_000_000),
   },
   {
@@ -124,7 +125,7 @@ export const accessVariables: readonly Variable[] = [
   {
     name: "GATEHOUSE_QUOTA_API_KEYS",
     fallback: 1_000,
-    meaning: "active API keys that one owner may have in an organization, or in the internal scope",
+    meaning: "active API keys that one owner may have in an organization or in the internal scope",
     ...integer(0, 1_000_000_000),
   },
   {
@@ -148,14 +149,14 @@ export const accessVariables: readonly Variable[] = [
   {
     name: "GATEHOUSE_CACHE_MB",
     fallback: 256,
-    meaning: "what the caches of decisions may hold in one process, in MiB; what does not fit is read again when it is asked for",
+    meaning: "size limit of the decision caches of one process, in MiB; evicted entries are read again when needed",
     ...integer(64, 1_000_000),
   },
   {
     name: "GATEHOUSE_DECISION_STEPS",
     fallback: 4_000_000,
     meaning:
-      "what the decisions of one principal may cost a second in one process, in steps of some 50 ns; unspent steps of 10 seconds are kept, and beyond them it is answered 429",
+      "cost limit of one principal's decisions per second in one process, in steps of some 50 ns; unspent steps accumulate for 10 seconds, and above the limit the answer is 429",
     ...integer(100_000, 1_000_000_000),
   },
 ];

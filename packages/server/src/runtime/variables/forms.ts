@@ -16,7 +16,7 @@ export const url = (...schemes: readonly string[]) => ({
   takes: `an address that begins with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`,
   parse: (value: string) => (URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1)) ? value : undefined),
 });
-/** Settings in an address would be ignored, because each transaction has its own; one that names a schema would look empty. */
+/** Refuses search_path: each transaction sets its own, so the one in an address would be ignored and the database look empty. */
 export const databaseAddress = {
   takes: "an address that begins with postgres:// or postgresql://, without search_path in it (DATABASE_SCHEMA names a schema)",
   parse: (value: string) => {

@@ -4,9 +4,9 @@ import { rolesOf } from "../roles.ts";
 import { databaseAddress, integer, text } from "./forms.ts";
 import type { Variable } from "./variable.ts";
 
-/** What a process is: where it listens, which roles it has, where its database is. */
+/** A process: its address, its roles, its database. */
 export const processVariables: readonly Variable[] = [
-  { name: "PORT", fallback: 8080, meaning: "the HTTP server", ...integer(0, 65_535) },
+  { name: "PORT", fallback: 8080, meaning: "the port of the HTTP server", ...integer(0, 65_535) },
   {
     name: "HOST",
     fallback: "127.0.0.1",
@@ -18,22 +18,27 @@ export const processVariables: readonly Variable[] = [
     name: "GATEHOUSE_ROLE",
     fallback: rolesOf("all"),
     fallbackText: "all",
-    meaning: "what this process does: every role, or some of them beside other processes",
+    meaning: "the roles of this process: all, or some of them where other processes have the others",
     takes: '"all", or a list of query, command, worker and gateway with commas between them',
     parse: rolesOf,
   },
   {
     name: "GATEHOUSE_WORKERS",
     fallback: 1,
-    meaning: "how many processes `start` runs side by side behind one port, as one a core; needs DATABASE_URL",
+    meaning: "how many processes `start` runs behind one port, such as one per core; needs DATABASE_URL",
     ...integer(1, 256),
   },
-  { name: "GATEHOUSE_DATA_DIR", fallback: "./data", meaning: "embedded storage; `memory` keeps nothing", ...text("a path, or memory") },
+  {
+    name: "GATEHOUSE_DATA_DIR",
+    fallback: "./data",
+    meaning: "the directory of embedded storage; `memory` persists nothing",
+    ...text("a path, or memory"),
+  },
   {
     name: "GATEHOUSE_DISK_RESERVE_MB",
     fallback: undefined,
     fallbackText: "64, or a quarter of a disk smaller than 256 MiB",
-    meaning: "how many MiB stay free on the disk of embedded storage; with less, writes are refused and reads go on",
+    meaning: "how many MiB stay free on the disk of embedded storage; with less, writes are refused and reads continue",
     ...integer(20, 1_000_000),
   },
   {
@@ -57,7 +62,7 @@ export const processVariables: readonly Variable[] = [
     name: "DATABASE_DIRECT_URL",
     fallback: undefined,
     fallbackText: "DATABASE_URL",
-    meaning: "the same database without a pooler: for the schema, and for the session in which the job queue is notified",
+    meaning: "the same database without a pooler: for migrations, and for the session that receives the job queue's notifications",
     secret: true,
     ...databaseAddress,
   },

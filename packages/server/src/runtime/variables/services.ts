@@ -15,13 +15,13 @@ import {
 } from "./forms.ts";
 import type { Variable } from "./variable.ts";
 
-/** Where the services are that it uses: Redis, NATS, a broker, billing, mail. */
+/** External services: Redis, NATS, a broker, billing, mail. */
 export const serviceVariables: readonly Variable[] = [
   {
     name: "REDIS_URL",
     fallback: undefined,
     fallbackText: "none: in process",
-    meaning: "the Redis snapshot of the projection, shared rate limits, and what processes tell each other of the database",
+    meaning: "the Redis snapshot of the projection, shared rate limits, and the reports of processes on the database's availability",
     secret: true,
     takes:
       "redis://[user:password@]host[:port][/db], redis+sentinel://[user:password@]host:port,host:port/master[?db=0] or " +
@@ -32,7 +32,7 @@ export const serviceVariables: readonly Variable[] = [
     name: "GATEHOUSE_LIMITS_WITHOUT_REDIS",
     needs: { variable: "REDIS_URL" },
     fallback: "memory",
-    meaning: "while Redis is away, limits are counted by each process for itself, or what is limited is refused with 503",
+    meaning: "while Redis is unavailable, each process counts limits itself, or limited operations are refused with 503",
     ...oneOf("memory", "refuse"),
   },
   {
@@ -40,7 +40,7 @@ export const serviceVariables: readonly Variable[] = [
     needs: { variable: "REDIS_URL" },
     fallback: minute,
     meaning:
-      "how long checks are answered from memory and Redis while the database is known to be away for everybody; needs REDIS_URL; 0 refuses at once",
+      "how long checks are answered from caches and Redis while the database is known to be unavailable to all processes; needs REDIS_URL; 0 refuses at once",
     ...integer(0, hour),
   },
   {
@@ -55,7 +55,7 @@ export const serviceVariables: readonly Variable[] = [
     name: "NATS_PREFIX",
     needs: { variable: "NATS_URL" },
     fallback: "gatehouse",
-    meaning: "the first word of every subject: installations that share a NATS differ in it",
+    meaning: "the first word of every subject; must differ between installations that share a NATS",
     takes: "one word of letters, digits, _ and -",
     parse: (value) => (/^[\w-]{1,64}$/.test(value) ? value : undefined),
   },
@@ -63,7 +63,7 @@ export const serviceVariables: readonly Variable[] = [
     name: "NATS_SERVICE_CALLS",
     needs: { variable: "NATS_URL" },
     fallback: "refuse",
-    meaning: "whether services that speak NATS themselves are answered (docs/operations/nats.md); their calls are not encrypted",
+    meaning: "whether calls that services send over NATS are served (docs/operations/nats.md); these calls are not encrypted",
     ...oneOf("accept", "refuse"),
   },
   {
@@ -80,7 +80,7 @@ export const serviceVariables: readonly Variable[] = [
     needs: { variable: "GATEHOUSE_TRANSPORT_KEY" },
     fallback: [],
     fallbackText: "none",
-    meaning: "further transport keys that are understood, while the master key is being changed (docs/operations/keys.md)",
+    meaning: "previous transport keys, which are still accepted during a rotation of the master key (docs/operations/keys.md)",
     secret: true,
     ...masterKeys,
   },
@@ -88,7 +88,7 @@ export const serviceVariables: readonly Variable[] = [
     name: "EVENTS_URL",
     fallback: undefined,
     fallbackText: "none: in process",
-    meaning: "the events' broker: RabbitMQ, Kafka (several hosts with commas between them) or NATS JetStream",
+    meaning: "the event broker: RabbitMQ, Kafka (several hosts with commas between them) or NATS JetStream",
     secret: true,
     ...brokerAddress,
   },
@@ -97,21 +97,21 @@ export const serviceVariables: readonly Variable[] = [
     needs: { variable: "EVENTS_URL", beginning: "kafkas:", refused: true },
     fallback: undefined,
     fallbackText: "none: the authorities that Node trusts",
-    meaning: "on Kafka with TLS: who may vouch for the cluster, and nobody else",
+    meaning: "on Kafka with TLS: the only certificate authorities that are trusted",
     ...certificateFile,
   },
   {
     name: "EVENTS_KAFKA_ALIASES",
     needs: { variable: "EVENTS_URL", beginning: "kafka", refused: true },
     fallback: false,
-    meaning: "on Kafka: also publish what S0 names under its topics, as beauth.user.created",
+    meaning: "on Kafka: also publish events under the topics of beAuth, such as beauth.user.created",
     ...boolean,
   },
   {
     name: "BILLING_URL",
     fallback: undefined,
-    fallbackText: "none: plans change by events and by hand alone",
-    meaning: "billing's API, asked for entitlements (decision 0024)",
+    fallbackText: "none: plans change only by events and by operators",
+    meaning: "billing's API, which is read for entitlements (decision 0024)",
     ...url("http", "https"),
   },
   {
@@ -125,22 +125,23 @@ export const serviceVariables: readonly Variable[] = [
   },
   {
     name: "BILLING_DELETION_DELAY_HOURS",
-    // A weekend, and the day on which its alert is read.
+    // A weekend, and the day on which the alert is handled.
     fallback: 72,
-    meaning: "how long an organization stays after billing has asked for its deletion; then billing is asked once more (decision 0030)",
+    meaning:
+      "grace period between billing's request to delete an organization and the deletion, before which billing confirms it (decision 0030)",
     ...integer(0, 8_760),
   },
   {
     name: "BILLING_DELETION_PERCENT_MAX",
     fallback: 1,
-    meaning: "of all organizations, how many in a hundred billing may have deleted within a day (three always); above, none is deleted",
+    meaning: "percentage of all organizations that billing may delete within a day (three always); above it, none is deleted",
     ...integer(0, 100),
   },
   {
     name: "SMTP_URL",
     fallback: undefined,
     fallbackText: "none: development inbox at /dev/inbox",
-    meaning: "where mail is handed over",
+    meaning: "the SMTP server that sends mails",
     secret: true,
     ...url("smtp", "smtps"),
   },

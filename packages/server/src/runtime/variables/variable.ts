@@ -1,25 +1,25 @@
-/** What a variable has no effect without. */
+/** Another variable that a variable needs to have an effect. */
 export interface Need {
   readonly variable: string;
-  /** What the other variable's value begins with; any value where it is absent. */
+  /** The prefix of the other variable's value; any value where it is absent. */
   readonly beginning?: string;
-  /** A start without it is refused, where the operator would rely on what does not happen; otherwise it is warned about. */
+  /** Whether a start without it is refused, because the operator would rely on the setting; otherwise it logs a warning. */
   readonly refused?: true;
 }
 
-/** A variable of the configuration: what it is called, takes and means. `gatehouse config` prints this table. */
+/** A variable of the configuration. `gatehouse config` prints this table. */
 export interface Variable {
   readonly name: string;
   /** The value where it is not set. */
   readonly fallback: unknown;
-  /** The default in words, where the fallback does not say it. */
+  /** The default in words, where `fallback` is not enough. */
   readonly fallbackText?: string;
   readonly takes: string;
   readonly meaning: string;
-  /** What it is about; a value that is set without that would be ignored. */
+  /** The variable that it needs; without that a value would be ignored. */
   readonly needs?: Need;
-  /** Its value is shown nowhere. */
+  /** A secret: its value is never shown. */
   readonly secret?: boolean;
-  /** The value of a text; undefined when it is none. */
+  /** Parses a text; undefined where it is invalid. */
   parse(text: string): unknown;
 }

@@ -1,10 +1,12 @@
 import type { AttributeType, AuthorizationModel } from "@gatehouse/policy";
 import type { PrepareContextOf } from "#operation/declaration/contexts-of.ts";
 import { invalid } from "#operation/declaration/errors.ts";
-import { nullable, personalMark, Type, Uuid } from "#operation/declaration/schema.ts";
+import { nullable, personalKeyword, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
 import { conditionalPermissions } from "./conditional-permissions.ts";
-import { NotHeld } from "./errors.ts";
+import { PermissionNotHeld } from "./errors.ts";
 import type { access } from "./module.ts";
+import type { AttributesRow } from "./policy-store.ts";
+import type { AccessReads } from "./store.ts";
 
 const Value = Type.Union([
   Type.String({ maxLength: 1_000 }),
@@ -13,14 +15,14 @@ const Value = Type.Union([
   Type.Array(Type.Union([Type.String({ maxLength: 1_000 }), Type.Number()]), { maxItems: 200 }),
 ]);
 
-/** What conditions read: names, and texts, numbers, booleans or lists of them. */
+/** Attributes that conditions read, by name: texts, numbers, booleans or lists of them. */
 export const AttributeValues = Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_-]{0,62}$" }), Value, {
   maxProperties: 100,
   additionalProperties: false,
 });
 
-/** What is noted about a person: personal, whatever it says. */
-export const PersonAttributes = { ...AttributeValues, [personalMark]: true } as typeof AttributeValues;
+/** Attributes of a member: personal data, whatever their values are. */
+export const PersonAttributes = { ...AttributeValues, [personalKeyword]: true } as typeof AttributeValues;
 
 export const AttributesOfSubject = Type.Object({
   organizationId: Uuid,
@@ -29,17 +31,27 @@ export const AttributesOfSubject = Type.Object({
   version: Type.Integer(),
 });
 
-interface MemberReads {
-  assignments(userIds: readonly string[], organizationId: string | null): Promise<ReadonlyMap<string, readonly string[]>>;
-  servicesAmong(ids: readonly string[]): Promise<ReadonlySet<string>>;
-}
-
-/** Whether the id is a member's. A service account has roles without being one: nothing is noted about it. */
-export const isMember = async (store: MemberReads, userId: string, organizationId: string): Promise<boolean> =>
+/** Whether the id is a member's. Service accounts have roles, but no membership and no attributes. */
+export const isMember = async (
+  store: Pick<AccessReads, "assignments" | "servicesAmong">,
+  userId: string,
+  organizationId: string,
+): Promise<boolean> =>
   (await store.assignments([userId], organizationId)).has(userId) && !(await store.servicesAmong([userId])).has(userId);
 
-/** What the product says itself cannot be noted. */
-const ownNames = {
+export const toAttributes = (
+  organizationId: string,
+  userId: string | null,
+  row: AttributesRow | undefined,
+): Static<typeof AttributesOfSubject> => ({
+  organizationId,
+  userId,
+  attributes: (row?.attributes ?? {}) as Static<typeof AttributeValues>,
+  version: row?.version ?? 0,
+});
+
+/** Names that the product sets itself: reserved. */
+const reservedNames = {
   user: new Set(["id", "roles", "status", "email", "name", "firstName", "lastName", "locale"]),
   tenant: new Set(["id", "roles", "status"]),
 } as const;
@@ -54,12 +66,12 @@ const fits: Readonly<Record<AttributeType, (value: unknown) => boolean>> = {
   numbers: (value) => Array.isArray(value) && value.every((item) => typeof item === "number"),
 };
 
-/** Refuses attributes that the model does not declare for `user` or `tenant`, or declares of another type. */
+/** Rejects attributes that the model does not declare for `user` or `tenant`, or declares with another type. */
 export function checkAttributes(model: AuthorizationModel, of: "user" | "tenant", attributes: Readonly<Record<string, unknown>>): void {
   const declared = model.attributes?.[of];
   const details = Object.entries(attributes).flatMap(([name, value]) => {
     const field = `attributes.${name}`;
-    if (ownNames[of].has(name)) return [{ field, rule: "reserved", message: "is said by the product itself" }];
+    if (reservedNames[of].has(name)) return [{ field, rule: "reserved", message: "is set by the product itself" }];
     if (declared === undefined) return [];
     const type = Object.hasOwn(declared, name) ? declared[name] : undefined;
     if (type === undefined) return [{ field, rule: "declared", message: "is not declared in the authorization model" }];
@@ -68,15 +80,18 @@ export function checkAttributes(model: AuthorizationModel, of: "user" | "tenant"
   if (details.length > 0) throw invalid(...details.slice(0, 20));
 }
 
-/** Refuses callers who would, by their own attributes, meet a condition of one of their roles that gives what they do not hold. */
-export async function refuseEscalation(
-  { state, reading, requireHeld }: PrepareContextOf<typeof access, typeof NotHeld>,
+/**
+ * Prevents privilege escalation by attributes: rejects callers who could meet, by attributes that apply to themselves, a condition of one
+ * of their roles, unless they hold its permission already.
+ */
+export async function assertNoEscalation(
+  { state, reading, requireHeld }: PrepareContextOf<typeof access, typeof PermissionNotHeld>,
   placeholder: "$user." | "$tenant.",
   userId: string,
   organizationId: string,
 ): Promise<void> {
-  const given = await reading(async (store) =>
+  const conditional = await reading(async (store) =>
     conditionalPermissions(store, await state.compile(store), placeholder, userId, organizationId),
   );
-  await requireHeld(organizationId, given, { error: NotHeld, field: "attributes" });
+  await requireHeld(organizationId, conditional, { error: PermissionNotHeld, field: "attributes" });
 }

@@ -1,12 +1,12 @@
 import type { AttributeType, AuthorizationModel } from "@gatehouse/policy";
 import { oneOf, Type } from "#operation/declaration/schema.ts";
 
-// The shape only; that names fit together the policy engine checks (issuesOfModel).
+// Validates the shape only; the policy engine checks the references between names (issuesOfModel).
 const AttributeKind = Type.Unsafe<AttributeType>(oneOf("text", "number", "boolean", "time", "address", "texts", "numbers"));
 const Attributes = Type.Record(Type.String({ maxLength: 255 }), AttributeKind);
 const closed = { additionalProperties: false } as const;
 
-/** Who: a relation's name, { through, relation }, { any }, { all }, or { base, except }. */
+/** Subjects: a relation's name, { through, relation }, { any }, { all }, or { base, except }. */
 const Expression = Type.Unsafe<never>({
   description: "A relation's name, { through, relation }, { any: [...] }, { all: [...] } or { base, except }.",
   anyOf: [
@@ -54,7 +54,7 @@ const Requirement = Type.Object(
   closed,
 );
 
-/** The authorization model as the API takes it. */
+/** The authorization model in the API. */
 export const AuthorizationModelInput = Type.Unsafe<AuthorizationModel>(
   Type.Object(
     {

@@ -1,20 +1,17 @@
-import { type AuthorizationModel, type Condition, issuesOfCondition, vocabularyOf } from "@gatehouse/policy";
+import { type Condition, issuesOfCondition, vocabularyOf } from "@gatehouse/policy";
 import { invalid } from "#operation/declaration/errors.ts";
+import type { policyReads, policyWrites } from "./policy-store.ts";
 
-interface Reads {
-  currentModel(): Promise<{ readonly document: AuthorizationModel }>;
-}
-interface Writes extends Reads {
-  keepModel(): Promise<void>;
-}
+type Reads = Pick<ReturnType<typeof policyReads>, "currentModel">;
+type Writes = Pick<ReturnType<typeof policyWrites>, "lockModelShared">;
 
-/** As `checkCondition`, and keeps the model from being replaced until the condition is written. */
-export async function checkConditionToKeep(store: Writes, condition: Condition | null): Promise<void> {
-  await store.keepModel();
+/** Like {@link checkCondition}, but locks the model against replacement until the transaction that writes the condition ends. */
+export async function checkConditionUnderLock(store: Reads & Writes, condition: Condition | null): Promise<void> {
+  await store.lockModelShared();
   await checkCondition(store, condition);
 }
 
-/** Refuses a condition that is faulty, or names what the model does not declare, with each place in it. */
+/** Throws `common.validation_failed` with every issue of a condition that is malformed or uses names that the model does not declare. */
 export async function checkCondition(store: Reads, condition: Condition | null): Promise<void> {
   if (condition === null) return;
   const { document } = await store.currentModel();

@@ -1,12 +1,9 @@
 import { compileRules, type Policy } from "@gatehouse/policy";
-import type { RoleRule } from "./model.ts";
+import type { AccessReads } from "./store.ts";
 
-interface Reads {
-  assignments(userIds: readonly string[], organizationId: string | null): Promise<ReadonlyMap<string, readonly string[]>>;
-  rulesOf(roleIds: readonly string[]): Promise<ReadonlyMap<string, readonly RoleRule[]>>;
-}
+type Reads = Pick<AccessReads, "assignments" | "rulesOf">;
 
-/** Permissions that roles of the user give or take under a condition that reads `placeholder` (`$user.`, `$tenant.`), sorted. */
+/** Permissions that the user's roles allow or deny under a condition that reads `placeholder` (`$user.`, `$tenant.`), sorted. */
 export async function conditionalPermissions(
   store: Reads,
   { tree }: Policy,
@@ -26,6 +23,6 @@ export async function conditionalPermissions(
   return [...found].sort();
 }
 
-/** A placeholder stands in a condition as a text of its own, so its JSON shows it. */
+/** Whether a condition reads a placeholder. Placeholders are whole strings in it, so its JSON contains them. */
 const reads = ({ condition }: { readonly condition?: unknown }, placeholder: string): boolean =>
   condition !== undefined && condition !== null && JSON.stringify(condition).includes(`"${placeholder}`);

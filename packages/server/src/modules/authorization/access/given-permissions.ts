@@ -1,16 +1,11 @@
-import type { AccessScope } from "./model.ts";
-import type { RoleRow } from "./store.ts";
+import type { AccessReads } from "./store.ts";
 import { systemRoleNamed } from "./system.ts";
 
-interface Reads {
-  rolesByIds(ids: readonly string[]): Promise<readonly RoleRow[]>;
-  valuesBelowRulesOf(roleIds: readonly string[]): Promise<readonly string[]>;
-  valuesOfScope(scope: AccessScope): Promise<readonly string[]>;
-}
+type Reads = Pick<AccessReads, "rolesByIds" | "valuesBelowRulesOf" | "valuesOfScope">;
 
 /**
- * Everything that the roles of this scope give, under conditions too, and take away: what someone must hold to give or take them, so
- * that nobody is rid of what denies them. Roles of other scopes give nothing here.
+ * Every permission that the roles of this scope allow or deny, with or without a condition. A caller must hold all of them to assign or
+ * remove the roles: removing a role also removes its denials. Roles of other scopes are ignored.
  */
 export async function permissionsGivenBy(
   store: Reads,

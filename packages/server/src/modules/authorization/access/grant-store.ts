@@ -2,7 +2,7 @@ import type { Condition } from "@gatehouse/policy";
 import { type Generated, type RawBuilder, type Selectable, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { anyOf } from "#platform/database/many-rows.ts";
-import { rowsOf } from "#platform/database/rows.ts";
+import { firstRow, rowsOf } from "#platform/database/rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import { mayRemove } from "#platform/retention/ceiling.ts";
 import type { Grant } from "./model.ts";
@@ -20,7 +20,7 @@ export interface GrantTables {
 }
 export type GrantRow = Selectable<Relationships>;
 
-/** What grants are looked for by; parts that are absent are not looked at. */
+/** The filters of a search for grants; an absent field does not filter. */
 export interface GrantSearch {
   readonly organizationId: string | null;
   readonly resourceType?: string | undefined;
@@ -33,7 +33,7 @@ export interface GrantSearch {
 
 const isExpired = ({ expires_at }: Pick<GrantRow, "expires_at">, now: Date): boolean => expires_at !== null && expires_at <= now;
 
-/** What a grant is about: who stands in which relation of what, until when. */
+/** The relationship that a grant creates, and when it expires. */
 export const relationshipOf = (row: GrantRow) => ({
   organizationId: row.organization_id,
   resource: { type: row.resource_type, id: row.resource_id },
@@ -51,6 +51,10 @@ export const toGrant = (row: GrantRow, now: Date): Grant => ({
   grantedAt: row.granted_at.toISOString(),
   version: row.version,
 });
+
+/** A condition as a JSON parameter. */
+const jsonOf = (condition: Condition | null): RawBuilder<Condition | null> =>
+  sql`${condition === null ? null : JSON.stringify(condition)}::jsonb`;
 
 const searchable = [
   ["resourceType", "resource_type"],
@@ -75,23 +79,24 @@ export const grantReads = (db: ReadHandle<GrantTables>) => ({
   },
   /** The resources of a type that any relationship names, in the order of their ids. */
   async resourceIds(organizationId: string | null, type: string, after: string | undefined, limit: number): Promise<readonly string[]> {
-    const { rows } = await sql<{ id: string }>`
+    const rows = await rowsOf(
+      db,
+      sql<{ id: string }>`
       select distinct resource_id collate "C" as id from relationships
-      where ${ofTenant(organizationId)} and resource_type = ${type} and resource_id collate "C" > ${after ?? ""} order by 1 limit ${limit}`.execute(
-      db as never,
+      where ${ofTenant(organizationId)} and resource_type = ${type} and resource_id collate "C" > ${after ?? ""} order by 1 limit ${limit}`,
     );
     return rows.map(({ id }) => id);
   },
-  /** How many grants are found, counted up to `max`. */
+  /** The number of grants found, counted up to `max`. */
   async countGrants(search: GrantSearch, max: number): Promise<number> {
-    const rows = await rowsOf(
+    const row = await firstRow(
       db,
       sql<{ count: number }>`
       select count(*)::int as count from (select from relationships where ${matching(search)} limit ${max}) found`,
     );
-    return rows[0]?.count ?? 0;
+    return row?.count ?? 0;
   },
-  /** The relations that the grants found stand in. */
+  /** The relations of the grants found. */
   async grantRelations(search: GrantSearch): Promise<readonly { readonly type: string; readonly relation: string }[]> {
     let query = db
       .selectFrom("relationships")
@@ -104,7 +109,7 @@ export const grantReads = (db: ReadHandle<GrantTables>) => ({
     }
     return query.execute();
   },
-  /** Kinds of relationships that there are, for whoever changes the model: bounded by the models, not by the relationships. */
+  /** The distinct kinds of existing relationships. Their number is bounded by the models, not by the relationships. */
   async relationKinds(): Promise<readonly { readonly type: string; readonly relation: string; readonly subject: string }[]> {
     return rowsOf(
       db,
@@ -128,7 +133,7 @@ export const grantWrites = (tx: WriteHandle<GrantTables>) => ({
   insertGrant: (row: Omit<Relationships, "version" | "revision">): Promise<GrantRow> =>
     tx
       .insertInto("relationships")
-      .values({ ...row, condition: row.condition === null ? null : (JSON.stringify(row.condition) as never) })
+      .values({ ...row, condition: jsonOf(row.condition) })
       .returningAll()
       .executeTakeFirstOrThrow(),
   lockGrant: (id: string): Promise<GrantRow | undefined> =>
@@ -137,7 +142,7 @@ export const grantWrites = (tx: WriteHandle<GrantTables>) => ({
     tx
       .updateTable("relationships")
       .set({
-        condition: change.condition === null ? null : (JSON.stringify(change.condition) as never),
+        condition: jsonOf(change.condition),
         expires_at: change.expiresAt,
         version: sql<number>`version + 1`,
         revision: sql<string>`pg_current_xact_id()::text::bigint`,
@@ -145,8 +150,8 @@ export const grantWrites = (tx: WriteHandle<GrantTables>) => ({
       .where("id", "=", id)
       .returningAll()
       .executeTakeFirstOrThrow(),
-  /** Removes the grant of the same subject, relation and resource where it has expired; returns what it was. */
-  async removeExpiredTwin(row: Omit<Relationships, "version" | "revision">, now: Date): Promise<GrantRow | undefined> {
+  /** Removes an expired grant with the same subject, relation and resource, and returns it. */
+  async removeExpiredDuplicate(row: Omit<Relationships, "version" | "revision">, now: Date): Promise<GrantRow | undefined> {
     return tx
       .deleteFrom("relationships")
       .where(ofTenant(row.organization_id))
@@ -161,8 +166,8 @@ export const grantWrites = (tx: WriteHandle<GrantTables>) => ({
       .executeTakeFirst();
   },
   /**
-   * Removes at most `limit` grants that expired so many days ago by the database's clock; none, and stopped, where more are due than one
-   * run may take.
+   * Removes at most `limit` grants that expired `days` ago or earlier, by the database's clock. Removes none and reports `stopped` if more
+   * are due than one run may remove.
    */
   async removeExpiredGrants(days: number, limit: number): Promise<RemovedGrants & { readonly stopped: boolean }> {
     const isDue = sql`expires_at < now() - make_interval(days => ${days}::int)`;
@@ -174,7 +179,7 @@ export const grantWrites = (tx: WriteHandle<GrantTables>) => ({
     });
     if (!may) return { rows: [], more: false, stopped: true };
     const { rows: found } = await sql<{ id: string }>`select id from relationships where ${isDue} limit ${limit}`.execute(tx);
-    // Asked again under the row's lock: one that is given a later end in this moment stays.
+    // Checked again under the row's lock: a grant whose expiry is extended concurrently stays.
     const rows = await tx
       .deleteFrom("relationships")
       .where(
@@ -193,26 +198,26 @@ export const grantWrites = (tx: WriteHandle<GrantTables>) => ({
   async removeGrant(id: string): Promise<void> {
     await tx.deleteFrom("relationships").where("id", "=", id).execute();
   },
-  /** Removes at most `limit` of those that are found. */
+  /** Removes at most `limit` of the grants found. */
   async removeGrants(search: GrantSearch, limit: number): Promise<RemovedGrants> {
     const { rows: found } = await sql<{ id: string }>`select id from relationships where ${matching(search)} limit ${limit}`.execute(tx);
     const ids = found.map(({ id }) => id);
-    // By their ids, so that one that another transaction is changing is waited for and removed, too.
+    // By id, so that the deletion waits for a concurrent change of a grant and then removes it.
     const rows = await tx.deleteFrom("relationships").where("id", "=", anyOf(ids, "uuid")).returningAll().execute();
     return { rows, more: found.length === limit };
   },
 });
 
-/** What a removal has removed, and whether there may be others. */
+/** The removed grants, and whether there may be more. */
 export interface RemovedGrants {
   readonly rows: readonly GrantRow[];
   readonly more: boolean;
 }
 
-/** The rows of a search, by an index that begins with the tenant. */
+/** A search as a condition, in a form that an index beginning with the tenant serves. */
 function matching(search: GrantSearch): RawBuilder<unknown> {
   const { organizationId } = search;
-  const asked = searchable.flatMap(([name, column]) => (search[name] === undefined ? [] : [sql`${sql.ref(column)} = ${search[name]}`]));
+  const filters = searchable.flatMap(([name, column]) => (search[name] === undefined ? [] : [sql`${sql.ref(column)} = ${search[name]}`]));
   const tenant = organizationId === null ? sql`organization_id is null` : sql`organization_id = ${organizationId}::uuid`;
-  return sql.join([tenant, ...asked], sql` and `);
+  return sql.join([tenant, ...filters], sql` and `);
 }

@@ -61,8 +61,8 @@ export type {
 export {
   EvaluationLimit,
   MemberNotFound,
-  NotHeld,
   PermissionNotFound,
+  PermissionNotHeld,
   RoleNotFound,
   ScopeMismatch,
   UnknownPermission,
@@ -91,7 +91,7 @@ export {
 export { ConditionInput, type HolderKind, ModelName, PermissionValue, ResourceRef, RuleEffect } from "./model.ts";
 export { canBeMetBySigningIn } from "./model-lockout.ts";
 export type { RoleSummary } from "./module.ts";
-export { asOperationError, checkFields, tellingErrors } from "./policy-errors.ts";
+export { asOperationError, checkFields, withOperationErrors } from "./policy-errors.ts";
 export { findRelationships } from "./relationship-lookups.ts";
 export {
   administratorRole,

@@ -1,11 +1,11 @@
 import { type Condition, namePattern } from "@gatehouse/policy";
 import { Description, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
-/** Where a permission or a role counts: inside an organization, or across the installation. */
+/** Where a permission or role applies: in an organization, or across the installation. */
 export const AccessScope = oneOf("Internal", "Organization");
 export type AccessScope = Static<typeof AccessScope>;
 
-/** `Entity.Action`, with any number of levels: parts of letters, digits, `_`, `-` and `:`. */
+/** `Entity.Action`, with any number of levels. A segment has letters, digits, `_`, `-` and `:`. */
 export const PermissionValue = Type.String({ pattern: "^[A-Za-z][A-Za-z0-9_:-]*(\\.[A-Za-z0-9_:-]+)*$", maxLength: 255 });
 
 export const Permission = Type.Object({
@@ -21,10 +21,10 @@ export const Permission = Type.Object({
 });
 export type Permission = Static<typeof Permission>;
 
-/** Whether a rule gives its permission or takes it away, whatever else gives it. */
+/** Whether a rule allows its permission or denies it. A denial overrides everything that allows it. */
 export const RuleEffect = oneOf("allow", "deny");
 
-/** A condition: JSON, whose form is served as a schema and which the policy engine checks against the model. */
+/** A condition as JSON. The policy engine validates it against the model. */
 export const ConditionInput = Type.Unsafe<Condition>({
   type: "object",
   description: "A condition: a comparison, or all, any or not of conditions. Its schema is served at /schemas/condition.",
@@ -38,15 +38,15 @@ export const RoleRule = Type.Object({
 });
 export type RoleRule = Static<typeof RoleRule>;
 
-/** Names of resource types and relations, as the policy engine takes them. */
+/** A name of a resource type or relation, as the policy engine accepts it. */
 export const ModelName = Type.String({ pattern: namePattern.source, maxLength: 63 });
 
-/** A resource of the product's: a type of the authorization model, and an identifier of the product's own. */
+/** A resource of an application: a type of the authorization model, and the application's identifier. */
 export const ResourceRef = Type.Object({ type: ModelName, id: Type.String({ minLength: 1, maxLength: 255 }) });
 
 /**
- * Who a grant is for: a user, everybody (`user` and `*`), a role, another resource, or all who stand in a relation of another
- * resource.
+ * The subject of a grant: a user, every member (`user` and `*`), a service account (`service`), a role, another resource, or with
+ * `relation` the subjects of that relation of another resource.
  */
 export const SubjectRef = Type.Object({
   type: ModelName,
@@ -62,7 +62,7 @@ export const Grant = Type.Object({
   subject: SubjectRef,
   condition: nullable(ConditionInput),
   expiresAt: nullable(Timestamp),
-  /** The grant has ended and counts in no decision. It can be granted again, and is removed some time later. */
+  /** The grant has no effect any more. It can be granted again, and is removed later. */
   isExpired: Type.Boolean(),
   grantedBy: nullable(Uuid),
   grantedAt: Timestamp,
@@ -77,9 +77,9 @@ export const Role = Type.Object({
   scope: AccessScope,
   organizationId: nullable(Uuid),
   isSystemRole: Type.Boolean(),
-  /** What the role was given, under a condition or without one; for a system role everything it gives. */
+  /** Permissions that the role allows, with or without a condition. For a system role all that it allows. */
   permissions: Type.Array(PermissionValue),
-  /** Of those, the ones with a condition, and what the role takes away. */
+  /** Rules with a condition, and denials. */
   rules: Type.Array(RoleRule),
   createdAt: Timestamp,
   updatedAt: Timestamp,
@@ -87,11 +87,11 @@ export const Role = Type.Object({
 });
 export type Role = Static<typeof Role>;
 
-/** The value that `value` stands below when no parent is named: `Product` for `Product.Create`. */
+/** The default parent of a permission: `Product` for `Product.Create`. */
 export const parentByName = (value: string): string | undefined => {
   const dot = value.lastIndexOf(".");
   return dot < 0 ? undefined : value.slice(0, dot);
 };
 
-/** Who holds roles: a user, or a service account. */
+/** The kinds of principals that hold roles. */
 export type HolderKind = "user" | "service";

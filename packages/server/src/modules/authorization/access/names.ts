@@ -1,7 +1,7 @@
 import { nameKey } from "#platform/names/name-key.ts";
 import type { KeyColumn } from "#platform/names/stored-keys.ts";
 
-/** One name for all that look alike, in an organization or in the internal scope; the product's own roles keep theirs. */
+/** Role names that look alike count as equal, in an organization or in the internal scope. System roles have precedence. */
 export const roleNames: KeyColumn<"name_key"> = {
   table: "roles",
   of: "name",
@@ -11,7 +11,7 @@ export const roleNames: KeyColumn<"name_key"> = {
   keyOf: nameKey,
 };
 
-/** The same of permissions, which are one vocabulary for all. */
+/** Permission values that look alike count as equal, in the whole installation. */
 export const permissionValues: KeyColumn<"value_key"> = {
   table: "permission_definitions",
   of: "value",

@@ -1,6 +1,7 @@
 import { type Generated, type Selectable, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { anyOf } from "#platform/database/many-rows.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { newKey, takeKey } from "#platform/names/stored-keys.ts";
 import type { AccessScope, Permission } from "./model.ts";
 import { permissionValues } from "./names.ts";
@@ -37,7 +38,7 @@ export const toPermission = (row: PermissionRow): Permission => ({
   version: row.version,
 });
 
-/** The permission tree. */
+/** Queries on the permission tree. */
 export function permissionReads(db: ReadHandle<PermissionTables>) {
   const permissions = () =>
     db
@@ -59,20 +60,23 @@ export function permissionReads(db: ReadHandle<PermissionTables>) {
       if (options.after !== undefined) query = query.where("p.value", ">", options.after);
       return query.execute();
     },
-    /** Every definition of a scope: what the rules of system roles range over. */
+    /** Every permission of a scope, to which the rules of system roles apply. */
     async valuesOfScope(scope: AccessScope): Promise<readonly string[]> {
       const rows = await db.selectFrom("permission_definitions").select("value").where("scope", "=", scope).orderBy("value").execute();
       return rows.map((row) => row.value);
     },
 
-    /** What the rules of roles are about: their permissions and everything below these, each once. */
+    /** The permissions of the roles' rules and all their descendants, without duplicates. */
     async valuesBelowRulesOf(roleIds: readonly string[]): Promise<readonly string[]> {
       if (roleIds.length === 0) return [];
-      const { rows } = await sql<{ value: string }>`
+      const rows = await rowsOf(
+        db,
+        sql<{ value: string }>`
         with recursive below as (
           select permission_definition_id as id from role_permissions where role_id = any(${roleIds}::uuid[])
           union select p.id from permission_definitions p join below on p.parent_permission_id = below.id
-        ) select d.value from below join permission_definitions d on d.id = below.id`.execute(db as never);
+        ) select d.value from below join permission_definitions d on d.id = below.id`,
+      );
       return rows.map(({ value }) => value);
     },
   };
@@ -93,7 +97,7 @@ export const permissionWrites = (tx: WriteHandle<PermissionTables>) => ({
       .where("id", "=", id)
       .execute();
   },
-  /** One writer of the tree at a time: two moves that are each fine could together make a cycle. */
+  /** Serializes writers of the tree: two moves that are valid alone could create a cycle together. */
   async lockTree(): Promise<void> {
     await sql`select pg_advisory_xact_lock(hashtext('access.permission_tree'))`.execute(tx);
   },

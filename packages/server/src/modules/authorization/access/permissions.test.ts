@@ -1,20 +1,19 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import { newAdministrator, newOrganization, newPerson, type Person, unique } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const server = serverOfSuite();
 let administrator: Person;
 let person: Person;
 beforeAll(async () => {
-  server = await startTestServer();
   administrator = await newAdministrator(server);
   person = await newPerson(server);
 });
-afterAll(() => server.close());
 
-const nowhere = "0198c0de-0000-7000-8000-000000000000";
+const unknownId = "0198c0de-0000-7000-8000-000000000000";
 const define = (value: string, overrides: Readonly<Record<string, unknown>> = {}, token = administrator.token): Promise<Answer<AnyBody>> =>
   server.call("POST /api/v1/iam/permissions", { token, body: { value, scope: "Organization", ...overrides } });
 const update = (id: string, body: unknown, token = administrator.token, headers = {}): Promise<Answer<AnyBody>> =>
@@ -26,7 +25,7 @@ const list = (query = "", token = administrator.token): Promise<Answer<AnyBody>>
 const root = (): string => `P${unique()}`;
 
 describe("POST /api/v1/iam/permissions", () => {
-  it("defines a permission below the one that its name continues, where that is defined", async () => {
+  it("defines a permission below the one with its name's prefix, if that is defined", async () => {
     const name = root();
     const top = await define(name, { description: "Everything about it" });
     expectWritten(top, 201);
@@ -47,7 +46,7 @@ describe("POST /api/v1/iam/permissions", () => {
     expect((await define(`${root()}.Create`)).body.parent).toBeNull();
   });
 
-  it("stands below the parent that is named, which must exist and be of the same scope", async () => {
+  it("defines a permission below a given parent, which must exist and have the same scope", async () => {
     const [one, other, internal] = [root(), root(), root()];
     await define(one);
     await define(internal, { scope: "Internal" });
@@ -57,7 +56,7 @@ describe("POST /api/v1/iam/permissions", () => {
     expectError(await withoutTrace(server, () => define(`${internal}.Read`)), 409, "access.scope_mismatch");
   });
 
-  it("takes each value once, also of sixteen at the same moment", async () => {
+  it("defines each value once, even of sixteen concurrent requests", async () => {
     const name = root();
     const answers = await Promise.all(Array.from({ length: 16 }, () => define(name)));
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
@@ -80,11 +79,11 @@ describe("POST /api/v1/iam/permissions", () => {
     ["Product", { scope: undefined }, "scope"],
     ["Product", { isSystemPermission: true }, "isSystemPermission"],
     ["Product", { description: "d".repeat(2_001) }, "description"],
-  ])("refuses %j with %j", async (value, overrides, field) => {
+  ])("rejects %j with %j", async (value, overrides, field) => {
     expectError(await withoutTrace(server, () => define(value, overrides)), 400, "common.validation_failed", field);
   });
 
-  it("is for internal administrators", async () => {
+  it("is refused to callers who are not internal administrators", async () => {
     const { owner } = await newOrganization(server);
     expectError(await withoutTrace(server, () => define(root(), {}, owner.token)), 403, "auth.permission_denied");
     expectError(await server.call("POST /api/v1/iam/permissions", { body: {} }), 401, "auth.credential_required");
@@ -92,14 +91,14 @@ describe("POST /api/v1/iam/permissions", () => {
 });
 
 describe("PUT /api/v1/iam/permissions/{id}", () => {
-  it("changes the description and the place in the tree; the value stays", async () => {
+  it("changes the description and the parent; the value stays", async () => {
     const [one, other] = [root(), root()];
     await define(one);
     const moved = (await define(`${one}.Create`)).body;
     await define(other);
-    const described = await update(moved.id, { description: "Make one" });
-    expectWritten(described, 200);
-    expect(described.body).toMatchObject({ description: "Make one", parent: one, version: 2, value: `${one}.Create` });
+    const updatedDescription = await update(moved.id, { description: "Make one" });
+    expectWritten(updatedDescription, 200);
+    expect(updatedDescription.body).toMatchObject({ description: "Make one", parent: one, version: 2, value: `${one}.Create` });
     expect((await update(moved.id, { parent: other })).body).toMatchObject({ description: "Make one", parent: other });
     expect((await update(moved.id, { parent: null, description: null })).body).toMatchObject({
       description: null,
@@ -110,7 +109,7 @@ describe("PUT /api/v1/iam/permissions/{id}", () => {
     expectError(await withoutTrace(server, () => update(moved.id, {})), 400, "common.validation_failed");
   });
 
-  it("refuses a cycle, an unknown parent, another scope, a system permission, a stale version and a non-member", async () => {
+  it("rejects a cycle, an unknown parent, another scope, a system permission, a stale version and a non-member", async () => {
     const name = root();
     const top = (await define(name)).body;
     const middle = (await define(`${name}.A`)).body;
@@ -129,12 +128,12 @@ describe("PUT /api/v1/iam/permissions/{id}", () => {
       "common.version_conflict",
     );
     expectError(await attempt(middle.id, { description: "New" }, person.token), 403, "auth.permission_denied");
-    expectError(await attempt(nowhere, { description: "New" }), 404, "access.permission_not_found");
+    expectError(await attempt(unknownId, { description: "New" }), 404, "access.permission_not_found");
     const system = (await list("?limit=200")).body.items.find(({ value }: AnyBody) => value === "Organization.Read");
     expectError(await attempt(system.id, { description: "Ours" }), 409, "access.system_permission");
   });
 
-  it("makes no cycle of two moves at the same moment", async () => {
+  it("creates no cycle by two concurrent moves", async () => {
     for (let round = 0; round < 5; round += 1) {
       const [one, other] = [root(), root()];
       const [a, b] = [(await define(one)).body, (await define(other)).body];
@@ -145,7 +144,7 @@ describe("PUT /api/v1/iam/permissions/{id}", () => {
 });
 
 describe("DELETE /api/v1/iam/permissions/{id}", () => {
-  it("deletes one that no role holds and that has none below it", async () => {
+  it("deletes a permission that no role has and that has no child", async () => {
     const name = root();
     const top = (await define(name)).body;
     const below = (await define(`${name}.A`)).body;
@@ -176,7 +175,7 @@ describe("DELETE /api/v1/iam/permissions/{id}", () => {
     expectError(answer, 400, "access.unknown_permission", "actionType");
   });
 
-  it("refuses a system permission and a non-member", async () => {
+  it("rejects a system permission and a non-member", async () => {
     const system = (await list("?limit=200")).body.items.find(({ value }: AnyBody) => value === "Organization.Read");
     expectError(await withoutTrace(server, () => remove(system.id)), 409, "access.system_permission");
     expectError(await withoutTrace(server, () => remove(system.id, person.token)), 403, "auth.permission_denied");
@@ -184,7 +183,7 @@ describe("DELETE /api/v1/iam/permissions/{id}", () => {
 });
 
 describe("GET /api/v1/iam/permissions", () => {
-  it("shows every user those of organizations, in the order of their values, page by page", async () => {
+  it("lists those of organizations to every user, in the order of their values, page by page", async () => {
     const name = root();
     for (const last of ["C", "A", "B"]) await define(`${name}.${last}`);
     const values: string[] = [];
@@ -200,7 +199,7 @@ describe("GET /api/v1/iam/permissions", () => {
     expect(values).not.toContain("Tenant.SetStatus");
   });
 
-  it("shows internal ones to whoever may read them", async () => {
+  it("lists internal ones to callers with Permission.Read", async () => {
     expectError(await list("?scope=Internal", person.token), 403, "auth.permission_denied");
     const { items } = (await list("?scope=Internal&limit=200")).body;
     expect(items.map(({ value }: AnyBody) => value)).toContain("Tenant.SetStatus");

@@ -3,7 +3,7 @@ import { type ErrorDetail, invalid, OperationError } from "#operation/declaratio
 import { after, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { EvaluationLimit, UnknownPermission, UnknownRelation, UnknownResourceType } from "./errors.ts";
 
-/** How a request names what the engine speaks of: `action` is `actionType` in a check. */
+/** Maps the engine's field names to those of a request: `action` is `actionType` in a check. */
 export type FieldNames = Readonly<Record<string, string>>;
 
 export const checkFields: FieldNames = { action: "actionType", "resource.type": "resourceType", resource: "resourceId" };
@@ -15,7 +15,7 @@ const definitions = {
   evaluation_limit: EvaluationLimit,
 } as const;
 
-/** The engine's error as the API tells it; anything else as it is. `prefix` is the place of the question in a batch. */
+/** Converts an error of the engine to an API error; returns any other unchanged. `prefix` is the path of the check in a batch. */
 export function asOperationError(error: unknown, fields: FieldNames = checkFields, prefix = ""): unknown {
   if (!(error instanceof PolicyError)) return error;
   const details = error.issues.map((issue): ErrorDetail => ({ ...issue, field: `${prefix}${fields[issue.field] ?? issue.field}` }));
@@ -23,19 +23,19 @@ export function asOperationError(error: unknown, fields: FieldNames = checkField
   return new OperationError(definitions[error.code], details);
 }
 
-/** Runs `work` and tells the engine's errors as the API does, whether it answers at once or later. */
-export function tellingErrors<Answer, Next>(
+/** Runs `work` and converts the engine's errors to API errors, whether it returns a value or a promise. */
+export function withOperationErrors<Answer, Next>(
   work: () => MaybePromise<Answer>,
   next: (answer: Answer) => MaybePromise<Next>,
   fields: FieldNames = checkFields,
 ): MaybePromise<Next> {
-  const tell = (error: unknown): never => {
+  const rethrow = (error: unknown): never => {
     throw asOperationError(error, fields);
   };
   try {
     const answer = work();
-    return answer instanceof Promise ? answer.then(next).catch(tell) : after(answer, next);
+    return answer instanceof Promise ? answer.then(next).catch(rethrow) : after(answer, next);
   } catch (error) {
-    return tell(error);
+    return rethrow(error);
   }
 }

@@ -1,7 +1,7 @@
 import type { AuthorizationModel, Condition, PermissionNode } from "@gatehouse/policy";
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
-import { rowsOf } from "#platform/database/rows.ts";
+import { firstRow, rowsOf } from "#platform/database/rows.ts";
 import { equalOrNull, ofTenant } from "#platform/database/tenant-predicate.ts";
 import type { HolderKind } from "./model.ts";
 
@@ -10,14 +10,14 @@ export interface ModelVersion {
   readonly document: AuthorizationModel;
 }
 
-/** What a policy is compiled from. */
+/** The input from which a policy is compiled. */
 export interface PolicyDefinition {
   readonly fingerprint: string;
   readonly permissions: readonly PermissionNode[];
   readonly model: AuthorizationModel;
 }
 
-/** Hashes what decides: the place of every permission in the tree, and the version of the model. */
+/** Hashes what decisions depend on: the parent of every permission, and the version of the model. */
 const policyFingerprint = sql`(
   select concat_ws('/', count(*), coalesce(sum(hashtextextended(concat_ws('/', id, value, parent_permission_id), 0)), 0),
     (select max(version) from authorization_models)) from permission_definitions)`;
@@ -27,14 +27,14 @@ export interface AttributesRow {
   readonly version: number;
 }
 
-/** As which attributes count for the quota. */
+/** The bytes that attributes count for in the quota. */
 export const bytesOf = (attributes: object): number => Buffer.byteLength(JSON.stringify(attributes));
 
 export const policyReads = (db: ReadHandle) => ({
   /** Changes with every change of the permission tree or of the model. */
   async policyFingerprint(): Promise<string> {
-    const rows = await rowsOf(db, sql<{ fingerprint: string }>`select ${policyFingerprint} as fingerprint`);
-    return rows[0]?.fingerprint ?? "";
+    const row = await firstRow(db, sql<{ fingerprint: string }>`select ${policyFingerprint} as fingerprint`);
+    return row?.fingerprint ?? "";
   },
   /** The permission tree and the newest model, with the fingerprint of the same moment. */
   async policyDefinition(): Promise<PolicyDefinition> {
@@ -50,19 +50,16 @@ export const policyReads = (db: ReadHandle) => ({
   },
   /** The newest model; version 0 and empty before there is one. */
   async currentModel(): Promise<ModelVersion> {
-    const { rows } = await sql<ModelVersion>`select version, document from authorization_models order by version desc limit 1`.execute(
-      db as never,
-    );
-    return rows[0] ?? { version: 0, document: {} };
+    const newest = await firstRow(db, sql<ModelVersion>`select version, document from authorization_models order by version desc limit 1`);
+    return newest ?? { version: 0, document: {} };
   },
   async attributes(organizationId: string, userId: string | null): Promise<AttributesRow | undefined> {
-    const rows = await rowsOf(
+    return firstRow(
       db,
       sql<AttributesRow>`
       select attributes, version from access_attributes
       where organization_id = ${organizationId} and ${equalOrNull("user_id", userId)}`,
     );
-    return rows[0];
   },
   async conditionsOfRoles(): Promise<readonly Condition[]> {
     const rows = await rowsOf(
@@ -76,13 +73,14 @@ export const policyReads = (db: ReadHandle) => ({
   /** Users and service accounts with a role in the organization, in the order of their ids. */
   async memberIds(organizationId: string | null, after: string | undefined, limit: number): Promise<readonly string[]> {
     const rest = after === undefined ? sql`true` : sql`user_id > ${after}::uuid`;
-    const { rows } = await sql<{ user_id: string }>`
-      select distinct user_id from role_assignments where ${ofTenant(organizationId)} and ${rest} order by user_id limit ${limit}`.execute(
-      db as never,
+    const rows = await rowsOf(
+      db,
+      sql<{ user_id: string }>`
+      select distinct user_id from role_assignments where ${ofTenant(organizationId)} and ${rest} order by user_id limit ${limit}`,
     );
     return rows.map(({ user_id }) => user_id);
   },
-  /** Roles of the organization that take something away. */
+  /** Roles of the organization that deny a permission. */
   async rolesWithDenials(organizationId: string): Promise<readonly string[]> {
     const rows = await rowsOf(
       db,
@@ -106,12 +104,12 @@ export const policyWrites = (tx: WriteHandle) => ({
   async lockModel(): Promise<void> {
     await sql`select pg_advisory_xact_lock(hashtext('access.authorization_model'))`.execute(tx);
   },
-  /** Keeps the model as it is until the transaction ends, beside others that do the same. */
-  async keepModel(): Promise<void> {
+  /** Locks the model against replacement until the transaction ends. The lock is shared. */
+  async lockModelShared(): Promise<void> {
     await sql`select pg_advisory_xact_lock_shared(hashtext('access.authorization_model'))`.execute(tx);
   },
-  /** Keeps a member, or a service account, from being removed until the transaction ends; false where there is none of the kind. */
-  async keepHolder(holder: HolderKind, id: string, organizationId: string | null): Promise<boolean> {
+  /** Locks a member or a service account against removal until the transaction ends; false if there is none of this kind with the id. */
+  async lockHolder(holder: HolderKind, id: string, organizationId: string | null): Promise<boolean> {
     const isService = sql`exists (select from access_services s where s.service_id = ${id}::uuid)`;
     const { rows } = await sql`select user_id from role_assignments
       where user_id = ${id}::uuid and ${ofTenant(organizationId)} and ${holder === "service" ? isService : sql`not ${isService}`}
@@ -132,7 +130,7 @@ export const policyWrites = (tx: WriteHandle) => ({
       returning version`.execute(tx);
     return rows[0]?.version as number;
   },
-  async forgetMember(organizationId: string, userId: string): Promise<boolean> {
+  async deleteMemberAttributes(organizationId: string, userId: string): Promise<boolean> {
     const { rows } =
       await sql`delete from access_attributes where organization_id = ${organizationId} and user_id = ${userId} returning user_id`.execute(
         tx,
@@ -144,7 +142,7 @@ export const policyWrites = (tx: WriteHandle) => ({
       where organization_id = ${organizationId} returning organization_id`.execute(tx);
     return rows.length > 0;
   },
-  /** How the role gives or takes one permission. */
+  /** Sets the role's rule for one permission. */
   async setRule(
     roleId: string,
     organizationId: string | null,

@@ -1,41 +1,28 @@
 import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
-import {
-  joinAs,
-  newAdministrator,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  rolesOf,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newPerson, type OrganizationOf, type Person, unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
-let server: TestServer;
+const world = World.ofSuite(["member"], {
+  GATEHOUSE_QUOTA_ORGANIZATIONS: "3",
+  GATEHOUSE_QUOTA_ROLES: "3",
+  GATEHOUSE_QUOTA_GRANTS: "3",
+  GATEHOUSE_QUOTA_INVITATIONS: "3",
+  GATEHOUSE_QUOTA_SERVICE_ACCOUNTS: "3",
+  GATEHOUSE_QUOTA_ATTRIBUTES_KB: "2",
+});
+const { server } = world;
 let administrator: Person;
 let organization: OrganizationOf;
 let owner: string;
+let member: Person;
 beforeAll(async () => {
-  server = await startTestServer({
-    GATEHOUSE_QUOTA_ORGANIZATIONS: "3",
-    GATEHOUSE_QUOTA_ROLES: "3",
-    GATEHOUSE_QUOTA_GRANTS: "3",
-    GATEHOUSE_QUOTA_INVITATIONS: "3",
-    GATEHOUSE_QUOTA_SERVICE_ACCOUNTS: "3",
-    GATEHOUSE_QUOTA_ATTRIBUTES_KB: "2",
-  });
-  administrator = await newAdministrator(server);
-  organization = await newOrganization(server);
+  ({ administrator, organization, member } = world);
   owner = organization.owner.token;
-  memberRoleId = (await rolesOf(server, organization))["Member"] as string;
-  member = await newPerson(server, "noted");
-  await joinAs(server, organization, member, memberRole());
-  const resourceTypes = { Doc: { relations: { reader: { subjects: ["user"] } } } };
-  await server.call(`PUT ${iam}/authorization/model`, { token: administrator.token, body: { model: { resourceTypes } } });
+  await world.model({ resourceTypes: { Doc: { relations: { reader: { subjects: ["user"] } } } } });
 });
-afterAll(() => server.close());
 
 const make: Readonly<Record<string, (n: number, token: string) => Promise<Answer<AnyBody>>>> = {
   organizations: (_n, token) =>
@@ -63,14 +50,12 @@ const make: Readonly<Record<string, (n: number, token: string) => Promise<Answer
       body: { organizationId: organization.id, name: `S ${unique()}`, roleIds: [memberRole()] },
     }),
 };
-let member: Person;
-let memberRoleId: string;
-const memberRole = (): string => memberRoleId;
+const memberRole = (): string => world.roles["Member"] as string;
 const refused = (what: string) => ({ code: "common.quota_exceeded", details: [{ field: what, rule: "quota", limit: 3 }] });
 
-describe("what an account or an organization makes", () => {
+describe("the quota of an account or organization", () => {
   it.each(["organizations", "roles", "grants", "invitations", "serviceAccounts"])(
-    "is bounded: %s, also of twelve at the same moment",
+    "limits %s, even of twelve concurrent requests",
     async (what) => {
       const maker = what === "organizations" ? (await newPerson(server, "maker")).token : owner;
       const answers = await Promise.all(Array.from({ length: 12 }, (_none, n) => (make[what] as (typeof make)[string])(n, maker)));
@@ -83,12 +68,12 @@ describe("what an account or an organization makes", () => {
     },
   );
 
-  it("a copy of a role is a role", async () => {
+  it("counts a clone of a role as a role", async () => {
     const answer = await server.call(`POST ${iam}/roles/${memberRole()}/clone`, { token: owner, body: { name: `C ${unique()}` } });
     expectError(answer, 409, "common.quota_exceeded");
   });
 
-  it("there is room again for what has gone", async () => {
+  it("frees what was deleted", async () => {
     const { body } = await server.call(`GET ${iam}/roles?organizationId=${organization.id}&limit=200`, { token: owner });
     const own = body.items.find(({ isSystemRole }: AnyBody) => !isSystemRole);
     expectWritten(await server.call(`DELETE ${iam}/roles/${own.id}`, { token: owner }), 204);
@@ -96,21 +81,21 @@ describe("what an account or an organization makes", () => {
     expect((await (make["roles"] as (typeof make)[string])(0, owner)).status).toBe(409);
   });
 
-  it("a holder of Tenant.Update makes any number, and another account's do not count", async () => {
+  it("does not limit a holder of Tenant.Update, and does not count another account's", async () => {
     for (let n = 0; n < 5; n += 1)
       expect((await (make["organizations"] as (typeof make)[string])(n, administrator.token)).status).toBe(201);
     const { token } = await newPerson(server, "fresh");
     expect((await (make["organizations"] as (typeof make)[string])(0, token)).status).toBe(201);
   });
 
-  it("attributes are bounded by their bytes, of the organization and all members together", async () => {
+  it("limits the bytes of attributes, of the organization and all members together", async () => {
     const text = (length: number) => ({ attributes: { note: "x".repeat(length) } });
     const ofOrganization = (body: AnyBody) => server.call(`PUT ${iam}/organizations/${organization.id}/attributes`, { token: owner, body });
     const ofMember = (body: AnyBody) =>
       server.call(`PUT ${iam}/organizations/${organization.id}/members/${member.id}/attributes`, { token: owner, body });
     expectWritten(await ofOrganization(text(1_000)), 200);
     expectWritten(await ofMember(text(900)), 200);
-    // The same again takes the place of what was there.
+    // The same attributes again replace the stored ones.
     expectWritten(await ofMember(text(1_000)), 200);
     const two = { attributes: { note: "x".repeat(900), more: "y".repeat(300) } };
     const answer = await ofMember(two);

@@ -1,6 +1,7 @@
 import type { Relationship } from "@gatehouse/policy";
 import { sql } from "kysely";
 import type { ReadHandle } from "#platform/database/database.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import { asRelationship, type RelationshipRow } from "./relationship-row.ts";
 
@@ -11,7 +12,7 @@ interface Lookup {
   readonly subject: { readonly type: string; readonly id: string; readonly relation: string };
 }
 
-/** The condition of each kind of look-up; each is served by an index of its own. */
+/** The condition of each kind of look-up. Each has its own index. */
 const conditions = {
   direct: sql`r.resource_type = k.rt and r.resource_id = k.ri and r.relation = k.rel
     and r.subject_type = k.st and r.subject_id = k.si and r.subject_relation = k.sr`,
@@ -19,7 +20,7 @@ const conditions = {
   reverse: sql`r.subject_type = k.st and r.subject_id = k.si and r.subject_relation = k.sr and r.resource_type = k.rt and r.relation = k.rel`,
 } as const;
 
-/** The relationships of each look-up in the scope, in the order of the look-ups, `limit` each at most. One statement a kind. */
+/** Finds the relationships of each look-up in the scope, at most `limit` each, in the order of the look-ups. Runs one statement per kind. */
 export async function findRelationships(
   db: ReadHandle,
   organizationId: string | null,
@@ -38,11 +39,14 @@ export async function findRelationships(
     sr: subject.relation,
   }));
   for (const [kind, ofKind] of Map.groupBy(numbered, (lookup) => lookup.kind)) {
-    const { rows } = await sql<RelationshipRow & { readonly number: number }>`
+    const rows = await rowsOf(
+      db,
+      sql<RelationshipRow & { readonly number: number }>`
       select k.number, r.* from jsonb_to_recordset(${JSON.stringify(ofKind)}::jsonb)
         as k (number integer, rt text, rel text, st text, sr text, ri text, si text)
       cross join lateral (select r.* from relationships r
-        where ${ofTenant(organizationId, "r.organization_id")} and ${conditions[kind]} limit ${limit}) r`.execute(db as never);
+        where ${ofTenant(organizationId, "r.organization_id")} and ${conditions[kind]} limit ${limit}) r`,
+    );
     for (const row of rows) found[row.number]?.push(asRelationship(row));
   }
   return found;

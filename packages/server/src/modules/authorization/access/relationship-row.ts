@@ -14,7 +14,7 @@ export interface RelationshipRow {
   readonly revision: string;
 }
 
-/** A row as the engine reads it, with its id, which an explanation shows. */
+/** A relationship for the engine, with its id, which explanations show. */
 export interface StoredRelationship extends Relationship {
   readonly id: string;
 }

@@ -1,15 +1,12 @@
-import type { Role, RoleRule } from "./model.ts";
-import { type RoleRow, toRole } from "./store.ts";
+import type { Role } from "./model.ts";
+import { type AccessReads, type RoleRow, toRole } from "./store.ts";
 import { systemRoleNamed } from "./system.ts";
 
-interface Reads {
-  rulesOf(roleIds: readonly string[]): Promise<ReadonlyMap<string, readonly RoleRule[]>>;
-  valuesOfScope(scope: RoleRow["scope"]): Promise<readonly string[]>;
-}
+type Reads = Pick<AccessReads, "rulesOf" | "valuesOfScope">;
 
-/** Roles as the API shows them: with what they were given, or for system roles all that their rule gives. */
+/** Roles as the API returns them: with their permissions and rules, or for system roles with all permissions that they allow. */
 export async function represent(store: Reads, rows: readonly RoleRow[]): Promise<Role[]> {
-  const made = await store.rulesOf(rows.map((row) => row.id));
+  const custom = await store.rulesOf(rows.map((row) => row.id));
   const scopes = [...new Set(rows.filter((row) => row.is_system_role).map((row) => row.scope))];
   const defined = new Map(await Promise.all(scopes.map(async (scope) => [scope, await store.valuesOfScope(scope)] as const)));
   return rows.map((row) => {
@@ -19,11 +16,11 @@ export async function represent(store: Reads, rows: readonly RoleRow[]): Promise
         row,
         (defined.get(row.scope) ?? []).filter((value) => rule.gives(value)),
       );
-    const rules = made.get(row.id) ?? [];
-    const given = rules.filter(({ effect }) => effect === "allow").map(({ permission }) => permission);
+    const rules = custom.get(row.id) ?? [];
+    const allowed = rules.filter(({ effect }) => effect === "allow").map(({ permission }) => permission);
     return toRole(
       row,
-      given,
+      allowed,
       rules.filter(({ effect, condition }) => effect === "deny" || condition !== null),
     );
   });
@@ -33,5 +30,5 @@ export async function representOne(store: Reads, row: RoleRow): Promise<Role> {
   return (await represent(store, [row]))[0] as Role;
 }
 
-/** What the trail says of a role before and after a change of what it gives. */
+/** The fields of a role that the audit log records before and after a change of its permissions. */
 export const rulesOf = ({ permissions, rules }: Role) => ({ permissions, rules });

@@ -31,7 +31,7 @@ interface RolePermissions {
   readonly condition: Condition | null;
 }
 
-/** The definitions are the permission store's; here their values are read beside the rules. */
+/** `permission_definitions` belongs to the permission store; here it is only joined to the rules. */
 export interface RoleTables {
   readonly permission_definitions: { readonly id: string; readonly value: string };
   readonly roles: Roles;
@@ -83,7 +83,7 @@ export const roleReads = (db: ReadHandle<RoleTables>) => ({
     if (after) query = query.where(sql<boolean>`(not is_system_role, name, id) > (${after[0]}::boolean, ${after[1]}, ${after[2]}::uuid)`);
     return query.execute();
   },
-  /** Each role's rules as they were made, by role. */
+  /** The rules of each role, by role id. */
   async rulesOf(roleIds: readonly string[]): Promise<ReadonlyMap<string, readonly RoleRule[]>> {
     if (roleIds.length === 0) return new Map();
     const rows = await db
@@ -100,7 +100,7 @@ export const roleReads = (db: ReadHandle<RoleTables>) => ({
 export const roleWrites = (tx: WriteHandle<RoleTables>) => ({
   lockRole: (id: string): Promise<RoleRow | undefined> =>
     tx.selectFrom("roles").selectAll().where("id", "=", id).forUpdate().executeTakeFirst(),
-  /** Keeps roles from being deleted or changed while they are given. */
+  /** Locks roles against deletion and change while they are assigned. The lock is shared. */
   lockRolesForUse: (ids: readonly string[]): Promise<RoleRow[]> =>
     ids.length === 0
       ? Promise.resolve([])
@@ -127,7 +127,7 @@ export const roleWrites = (tx: WriteHandle<RoleTables>) => ({
       .where("id", "=", id)
       .returningAll()
       .executeTakeFirstOrThrow(),
-  /** Removes at most `limit` roles of an organization and whatever names one; returns what they were. */
+  /** Deletes at most `limit` roles of an organization with their assignments, and returns them. */
   async eraseRoles(organizationId: string, limit: number): Promise<readonly RoleRow[]> {
     const { rows } = await sql<RoleRow>`with gone as materialized (
           select id from roles where organization_id = ${organizationId} order by id limit ${limit}
@@ -140,7 +140,7 @@ export const roleWrites = (tx: WriteHandle<RoleTables>) => ({
     )}`.execute(tx);
     return rows;
   },
-  /** Whether nothing keeps the role from being deleted. The database's own rules answer, by a deletion that is taken back. */
+  /** Whether no foreign key prevents the role's deletion. Tries the deletion and rolls it back. */
   async isRoleFree(id: string): Promise<boolean> {
     await sql`savepoint role_is_free`.execute(tx);
     const free = await tx

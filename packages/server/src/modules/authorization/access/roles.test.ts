@@ -1,38 +1,23 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
-import {
-  joinAs,
-  newAdministrator,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  rolesOf,
-  signIn,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { joinAs, newOrganization, newPerson, type OrganizationOf, type Person, signIn, unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const world = World.ofSuite(["admin", "member", "nonMember"]);
+const { server } = world;
 let administrator: Person;
 let organization: OrganizationOf;
 let system: Readonly<Record<string, string>>;
 let admin: Person;
 let member: Person;
 let nonMember: Person;
-beforeAll(async () => {
-  server = await startTestServer();
-  administrator = await newAdministrator(server);
-  organization = await newOrganization(server);
-  system = await rolesOf(server, organization);
-  [admin, member, nonMember] = [await newPerson(server), await newPerson(server), await newPerson(server)];
-  await joinAs(server, organization, admin, system["Admin"] as string);
-  await joinAs(server, organization, member, system["Member"] as string);
+beforeAll(() => {
+  ({ administrator, organization, roles: system, admin, member, nonMember } = world);
 });
-afterAll(() => server.close());
 
-const nowhere = "0198c0de-0000-7000-8000-000000000000";
+const unknownId = "0198c0de-0000-7000-8000-000000000000";
 const create = (overrides: Readonly<Record<string, unknown>> = {}, token = organization.owner.token): Promise<Answer<AnyBody>> =>
   server.call("POST /api/v1/iam/roles", {
     token,
@@ -51,7 +36,7 @@ const define = async (value: string, scope = "Organization"): Promise<string> =>
 };
 
 describe("POST /api/v1/iam/roles", () => {
-  it("makes a role in an organization, or in the internal scope, that gives nothing yet", async () => {
+  it("creates a role without permissions, in an organization or in the internal scope", async () => {
     const answer = await create({ name: "Người bán hàng", description: "Sells" });
     expectWritten(answer, 201);
     expect(answer.body).toEqual({
@@ -74,7 +59,7 @@ describe("POST /api/v1/iam/roles", () => {
     expect((await create({ organizationId: undefined }, scoped)).body.organizationId).toBe(organization.id);
   });
 
-  it("takes a name once in a scope, and again in another", async () => {
+  it("accepts a name once per scope", async () => {
     const name = `Once ${unique()}`;
     expect((await create({ name })).status).toBe(201);
     expectError(await withoutTrace(server, () => create({ name })), 409, "access.role_name_taken", "name");
@@ -85,7 +70,7 @@ describe("POST /api/v1/iam/roles", () => {
     expectError(await create({ name, scope: "Internal", organizationId: null }, administrator.token), 409, "access.role_name_taken");
   });
 
-  it("refuses scopes that do not fit, nonsense, members and non-members", async () => {
+  it("rejects mismatched scopes, invalid input, members and non-members", async () => {
     const attempt = (overrides: Readonly<Record<string, unknown>>, token?: string) => withoutTrace(server, () => create(overrides, token));
     expectError(await attempt({ scope: "Internal" }, administrator.token), 409, "access.scope_mismatch", "organizationId");
     expectError(await attempt({ organizationId: undefined }), 409, "access.scope_mismatch", "organizationId");
@@ -95,13 +80,13 @@ describe("POST /api/v1/iam/roles", () => {
     expectError(await attempt({ name: "" }), 400, "common.validation_failed", "name");
     expectError(await attempt({}, member.token), 403, "auth.permission_denied");
     expectError(await attempt({}, nonMember.token), 404, "access.role_not_found");
-    expectError(await attempt({ organizationId: nowhere }), 404, "access.role_not_found");
+    expectError(await attempt({ organizationId: unknownId }), 404, "access.role_not_found");
     expectError(await attempt({ scope: "Internal", organizationId: null }), 403, "auth.permission_denied");
   });
 });
 
 describe("PUT and DELETE /api/v1/iam/roles/{id}", () => {
-  it("rename and delete a role; a stale If-Match gets 412", async () => {
+  it("rename and delete a role; a stale If-Match is rejected with 412", async () => {
     const { id } = (await create()).body;
     const renamed = await change("PUT", id, admin.token, { name: `Renamed ${unique()}`, description: "New" });
     expectWritten(renamed, 200);
@@ -125,7 +110,7 @@ describe("PUT and DELETE /api/v1/iam/roles/{id}", () => {
     expectError(await change("PUT", id, admin.token, { description: "Gone" }), 404, "access.role_not_found");
   });
 
-  it("leave system roles alone, in every scope", async () => {
+  it("reject system roles in every scope", async () => {
     const internal = (await list("?scope=Internal", administrator.token)).body.items.find(({ isSystemRole }: AnyBody) => isSystemRole);
     for (const [id, token] of [
       [system["Member"] as string, organization.owner.token],
@@ -139,7 +124,7 @@ describe("PUT and DELETE /api/v1/iam/roles/{id}", () => {
     }
   });
 
-  it("keep a role that is held", async () => {
+  it("reject the deletion of an assigned role", async () => {
     const { id } = (await create()).body;
     const person = await newPerson(server);
     const membership = await joinAs(server, organization, person, id);
@@ -148,13 +133,13 @@ describe("PUT and DELETE /api/v1/iam/roles/{id}", () => {
     expectWritten(await change("DELETE", id, admin.token), 204);
   });
 
-  it("are refused to members with 403 and to non-members with 404, as for an unknown role", async () => {
+  it("are refused to members with 403, and to non-members with 404 like an unknown role", async () => {
     const { id } = (await create()).body;
     for (const method of ["PUT", "DELETE"] as const) {
       const body = method === "PUT" ? { name: "Mine" } : undefined;
       expectError(await withoutTrace(server, () => change(method, id, member.token, body)), 403, "auth.permission_denied");
       const refused = await withoutTrace(server, () => change(method, id, nonMember.token, body));
-      const unknown = await withoutTrace(server, () => change(method, nowhere, nonMember.token, body));
+      const unknown = await withoutTrace(server, () => change(method, unknownId, nonMember.token, body));
       expectError(refused, 404, "access.role_not_found");
       expect({ ...refused.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
     }
@@ -182,7 +167,7 @@ describe("GET /api/v1/iam/roles", () => {
     expect((await list("", scoped)).body.items).toHaveLength(6);
   });
 
-  it("is for members, and refuses another's cursor and scopes that do not fit", async () => {
+  it("is refused to non-members, and rejects another list's cursor and mismatched scopes", async () => {
     const query = `?organizationId=${organization.id}`;
     expectRead(await list(query, member.token));
     expectError(await list(query, nonMember.token), 404, "access.role_not_found");
@@ -194,7 +179,7 @@ describe("GET /api/v1/iam/roles", () => {
     expectError(await list(`?organizationId=${own.id}&cursor=${theirs}`, own.owner.token), 400, "common.validation_failed", "cursor");
   });
 
-  it("shows what a system role gives: Owner everything, Admin all but making owners, Member what they may see", async () => {
+  it("returns the permissions of system roles: Owner all, Admin all but managing owners, Member reading", async () => {
     const value = await define(`R${unique()}`);
     const { items } = (await list(`?organizationId=${organization.id}`, member.token)).body;
     const of = (name: string): string[] => items.find((role: AnyBody) => role.name === name).permissions;
@@ -207,7 +192,7 @@ describe("GET /api/v1/iam/roles", () => {
 });
 
 describe("POST and DELETE /api/v1/iam/roles/{id}/permissions", () => {
-  it("give and take permissions; one that is there, or not there, already is no error", async () => {
+  it("add and remove permissions; one that is already present or absent is no error", async () => {
     const [one, other] = [await define(`A${unique()}`), await define(`B${unique()}`)];
     const { id } = (await create()).body;
     const given = await give(id, [other, one]);
@@ -227,7 +212,7 @@ describe("POST and DELETE /api/v1/iam/roles/{id}/permissions", () => {
     );
   });
 
-  it("refuse an unknown permission, one of the other scope, and nonsense", async () => {
+  it("reject an unknown permission, one of the other scope, and invalid input", async () => {
     const known = await define(`K${unique()}`);
     const internal = await define(`I${unique()}`, "Internal");
     const { id } = (await create()).body;
@@ -247,7 +232,7 @@ describe("POST and DELETE /api/v1/iam/roles/{id}/permissions", () => {
     expect((await server.call(`GET /api/v1/iam/roles/${id}`, { token: member.token })).body.permissions).toEqual([]);
   });
 
-  it("let nobody give what they do not hold: an Admin cannot make owners, an internal role holder gives no more than their own", async () => {
+  it("reject permissions that the caller does not hold, for an Admin and for a holder of an internal role", async () => {
     const { id } = (await create()).body;
     for (const value of ["Organization.ManageOwners", "Organization"]) {
       const refused = await withoutTrace(server, () => give(id, ["Organization.Read", value], admin.token));

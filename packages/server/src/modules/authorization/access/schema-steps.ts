@@ -6,12 +6,12 @@ import { permissionValues, roleNames } from "./names.ts";
 export const steps: readonly SchemaStep[] = [
   {
     name: "0196_access_role_name_keys",
-    why: "names of roles that look alike are one in their scope (decision 0039)",
+    why: "role names that look alike count as equal in their scope (decision 0039)",
     up: (db) => addKeyColumn(db, roleNames),
   },
   {
     name: "0197_access_permission_value_keys",
-    why: "values of permissions that look alike are one (decision 0039)",
+    why: "permission values that look alike count as equal (decision 0039)",
     up: (db) => addKeyColumn(db, permissionValues),
   },
   {
@@ -35,7 +35,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0022_access_roles",
-    why: "roles, what they were given and who holds them where; a row without organization is of the internal scope",
+    why: "roles, their permissions and their assignments; a row without an organization belongs to the internal scope",
     async up(db) {
       await sql`create table roles (
         id uuid primary key,
@@ -75,7 +75,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0023_access_read_model",
-    why: "what decisions are made from, by key",
+    why: "the projection that decisions are made from, by key",
     async up(db) {
       await sql`create table access_tenants (
         organization_id uuid primary key references organizations (id) on delete cascade,
@@ -93,7 +93,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0024_access_role_rules",
-    why: "a role gives a permission under a condition, or takes it away",
+    why: "a role allows a permission under a condition, or denies it",
     async up(db) {
       await sql`alter table role_permissions
         add column effect varchar(10) not null default 'allow' check (effect in ('allow', 'deny')),
@@ -102,7 +102,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0025_access_models",
-    why: "the authorization model: resource types, relations, attributes, requirements; each version is kept, the newest counts",
+    why: "the authorization model: resource types, relations, attributes, requirements; all versions are stored, the newest applies",
     async up(db) {
       await sql`create table authorization_models (
         version integer primary key,
@@ -114,7 +114,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0026_access_attributes",
-    why: "what an organization notes about itself and its members, for conditions: $tenant and $user",
+    why: "attributes of an organization and its members, for conditions: $tenant and $user",
     async up(db) {
       await sql`create table access_attributes (
         organization_id uuid not null references organizations (id) on delete cascade,
@@ -129,7 +129,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0027_access_relationships",
-    why: "grants on single resources (S2, permission management) as relationships, found from either side",
+    why: "grants on single resources as relationships, found by resource and by subject",
     async up(db) {
       await sql`create table relationships (
         id uuid primary key,
@@ -159,21 +159,21 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0028_access_entitlements",
-    why: "what the organization's plan includes, beside its status, for decisions",
+    why: "the entitlements of the organization's plan, in addition to its status, for decisions",
     async up(db) {
       await sql`alter table access_tenants add column entitlements jsonb`.execute(db);
     },
   },
   {
     name: "0142_access_internal_relationships",
-    why: "grants of the internal scope page by page: to an index over all tenants NULL is no constant, so each page sorted all of them",
+    why: "grants of the internal scope, page by page: an index over all tenants does not order rows with NULL, so each page sorted all of them",
     async up(db) {
       await sql`create index idx_relationships_internal on relationships (id) where organization_id is null`.execute(db);
     },
   },
   {
     name: "0133_access_references_have_an_index",
-    why: "an erased organization or person is looked for in every table that refers to it; a list of members reads one tenant's rows",
+    why: "an erasure searches every table that refers to the organization or user; a list of members reads one tenant's rows",
     async up(db) {
       await sql`create index idx_role_assignments_organization on role_assignments (organization_id, user_id)`.execute(db);
       await sql`create index idx_access_attributes_user on access_attributes (user_id)`.execute(db);
@@ -181,7 +181,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0191_access_attribute_bytes",
-    why: "how much an organization keeps in attributes is bounded, and its sum is read without reading them",
+    why: "the bytes of an organization's attributes are limited, and their sum is read without reading the values",
     async up(db) {
       await sql`alter table access_attributes add column bytes integer not null default 0`.execute(db);
       await sql`update access_attributes set bytes = octet_length(attributes::text)`.execute(db);
@@ -189,21 +189,21 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0200_access_expired_grants",
-    why: "grants that expired long ago are removed every day, and found without reading all of them",
+    why: "expired grants are removed every day, and found without reading all grants",
     async up(db) {
       await sql`create index idx_relationships_expired on relationships (expires_at) where expires_at is not null`.execute(db);
     },
   },
   {
     name: "0201_access_denials_of_a_scope",
-    why: "a change of rights looks for the roles of its scope that deny something, without reading those of other tenants",
+    why: "a change of attributes finds the roles of its scope that deny something, without reading those of other tenants",
     async up(db) {
       await sql`create index idx_role_permissions_denials on role_permissions (organization_id, role_id) where effect = 'deny'`.execute(db);
     },
   },
   {
     name: "0240_access_services",
-    why: "the status of service accounts, which hold roles as members do: a holder of roles is no longer a user in every case (decision 0053)",
+    why: "the status of service accounts, which hold roles as members do, so a holder of roles is not always a user (decision 0053)",
     async up(db) {
       await sql`create table access_services (
         service_id uuid primary key,

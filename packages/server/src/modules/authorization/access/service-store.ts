@@ -7,14 +7,14 @@ export interface ServiceTables {
   readonly access_services: { readonly service_id: string; readonly organization_id: string | null; readonly status: string };
 }
 
-/** A service account that was removed, with the roles that it held. */
+/** A removed service account, with the roles that it held. */
 export interface RemovedService {
   readonly serviceId: string;
   readonly roleIds: readonly string[];
 }
 
 export const serviceReads = (db: ReadHandle<ServiceTables>) => ({
-  /** Those of `ids` that are service accounts. */
+  /** The ids among `ids` that are service accounts. */
   async servicesAmong(ids: readonly string[]): Promise<ReadonlySet<string>> {
     if (ids.length === 0) return new Set();
     const rows = await db.selectFrom("access_services").select("service_id").where("service_id", "=", anyOf(ids, "uuid")).execute();

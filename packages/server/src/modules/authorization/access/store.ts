@@ -21,9 +21,9 @@ const reads = (db: ReadHandle) => ({
   ...grantReads(db as unknown as ReadHandle<GrantTables>),
   ...serviceReads(db as unknown as ReadHandle<ServiceTables>),
   ...policyReads(db),
-  /** A page of the keys that projection entries should have. */
+  /** A page of the expected keys of projection entries. */
   entryKeys: (cursor: string | null, limit: number, users: UserIds): Promise<KeyPage> => listEntryKeys(db, cursor, limit, users),
-  /** The projection entries under `keys`, as the tables have them now. */
+  /** Computes the projection entries of `keys` from the tables. */
   computeEntries: (keys: readonly string[], users: UserFactsById): Promise<readonly Computed[]> => computeEntries(db, keys, users),
 });
 
@@ -38,4 +38,5 @@ const writes = (tx: WriteHandle) => ({
 });
 
 export type AccessReads = ReturnType<typeof reads>;
-export const accessStore: Store<AccessReads, ReturnType<typeof writes>> = { reads, writes };
+export type AccessWrites = ReturnType<typeof writes>;
+export const accessStore: Store<AccessReads, AccessWrites> = { reads, writes };

@@ -10,7 +10,7 @@ const organization: readonly SystemPermission[] = [
   { value: "Organization", description: "Everything about the organization itself" },
   { value: "Organization.Read", description: "See the organization's settings" },
   { value: "Organization.Update", description: "Change the organization's settings" },
-  { value: "Organization.ManageOwners", description: "Make and unmake owners" },
+  { value: "Organization.ManageOwners", description: "Add and remove owners" },
   { value: "Organization.ReadMembers", description: "See the members" },
   { value: "Organization.InviteMember", description: "Invite people, and revoke invitations" },
   { value: "Organization.ChangeMemberRole", description: "Change the roles of members" },
@@ -20,43 +20,43 @@ const organization: readonly SystemPermission[] = [
   { value: "Organization.ReadServiceAccounts", description: "See the service accounts" },
   {
     value: "Organization.ManageServiceAccounts",
-    description: "Make, change and delete service accounts, with roles that one holds oneself",
+    description: "Make, change and delete service accounts, with roles whose permissions the caller holds",
   },
   { value: "Organization.ReadGrants", description: "See grants on single resources" },
   { value: "Organization.ManageGrants", description: "Make, change and revoke grants on single resources" },
-  { value: "Organization.ReadAttributes", description: "See what is noted about the organization and its members" },
-  { value: "Organization.ManageAttributes", description: "Note what conditions read about the organization and its members" },
+  { value: "Organization.ReadAttributes", description: "See the attributes of the organization and its members" },
+  { value: "Organization.ManageAttributes", description: "Set the attributes of the organization and its members that conditions read" },
   { value: "Organization.ReadAuditLog", description: "See who did what in the organization" },
-  { value: "Organization.ExportAuditLog", description: "Take the organization's audit log along" },
+  { value: "Organization.ExportAuditLog", description: "Export the organization's audit log" },
   { value: "Organization.WriteAuditEvents", description: "Record an application's events in the organization's audit log" },
-  { value: "Organization.CheckAccess", description: "Ask what any member may do, and why" },
+  { value: "Organization.CheckAccess", description: "Check what any member may do, and why" },
   { value: "Organization.ReadApiKeys", description: "See the organization's API keys and how they are used" },
   { value: "Organization.ManageApiKeys", description: "Make API keys of service accounts, and change and revoke every API key" },
-  { value: "Organization.VerifyApiKeys", description: "Verify API keys that an application was called with" },
+  { value: "Organization.VerifyApiKeys", description: "Verify API keys that an application received" },
 ];
 
 const internal: readonly SystemPermission[] = [
   { value: "Authorization", description: "Everything about decisions" },
-  { value: "Authorization.Check", description: "Ask what any user may do" },
+  { value: "Authorization.Check", description: "Check what any user may do" },
   { value: "Authorization.ManageModel", description: "Replace the authorization model" },
   { value: "User", description: "Everything about users" },
   { value: "User.Read", description: "See users" },
-  { value: "User.SetStatus", description: "Suspend users and let them in again" },
+  { value: "User.SetStatus", description: "Suspend and reactivate users" },
   { value: "Permission", description: "Everything about permission definitions" },
   { value: "Permission.Read", description: "See internal permission definitions" },
   { value: "Permission.Manage", description: "Define, change and delete permissions" },
   { value: "Tenant", description: "Everything about organizations as tenants" },
   { value: "Tenant.Read", description: "See every organization" },
   { value: "Tenant.Update", description: "Change the settings of every organization" },
-  { value: "Tenant.SetStatus", description: "Suspend organizations and let them in again" },
-  { value: "Tenant.SetEntitlements", description: "Say what organizations' plans include" },
+  { value: "Tenant.SetStatus", description: "Suspend and reactivate organizations" },
+  { value: "Tenant.SetEntitlements", description: "Set the entitlements of organizations" },
   { value: "ApiKey", description: "Everything about API keys of the internal scope" },
   { value: "ApiKey.Read", description: "See API keys of the internal scope and how they are used" },
   { value: "ApiKey.Manage", description: "Make API keys of internal service accounts, and change and revoke those of the internal scope" },
   { value: "ApiKey.Verify", description: "Verify API keys of every organization" },
   { value: "AuditLog", description: "Everything about the audit logs of every organization" },
   { value: "AuditLog.Read", description: "See who did what, everywhere" },
-  { value: "AuditLog.Export", description: "Take audit logs along" },
+  { value: "AuditLog.Export", description: "Export audit logs" },
   { value: "AuditLog.Write", description: "Record an application's events in the internal audit log" },
   { value: "AuditLog.Erase", description: "Erase a person's data from the audit logs" },
   { value: "InternalRole", description: "Everything about internal roles" },
@@ -64,10 +64,13 @@ const internal: readonly SystemPermission[] = [
   { value: "InternalRole.Manage", description: "Make, change and delete internal roles" },
   { value: "ServiceAccount", description: "Everything about internal service accounts" },
   { value: "ServiceAccount.Read", description: "See internal service accounts" },
-  { value: "ServiceAccount.Manage", description: "Make, change and delete internal service accounts, with roles that one holds oneself" },
+  {
+    value: "ServiceAccount.Manage",
+    description: "Make, change and delete internal service accounts, with roles whose permissions the caller holds",
+  },
   { value: "InternalMember", description: "Everything about internal members" },
   { value: "InternalMember.Read", description: "See who holds internal roles" },
-  { value: "InternalMember.Manage", description: "Give and take internal roles" },
+  { value: "InternalMember.Manage", description: "Assign and remove internal roles" },
 ];
 
 export const systemPermissions: Readonly<Record<AccessScope, readonly SystemPermission[]>> = {
@@ -79,19 +82,19 @@ const systemValues = new Set([...organization, ...internal].map(({ value }) => v
 /** Whether a permission is the product's own. */
 export const isSystemPermission = (value: string): boolean => systemValues.has(value);
 
-/** Who holds this can take any requirement back, so it must stay within reach of its holders. */
+/** Its holders can remove any requirement, so no requirement may lock them out of it. */
 export const manageModel = "Authorization.ManageModel";
 
-/** Only owners: with these, an administrator could become one. The root of the tree holds them too. */
+/** Permissions of owners only: an Admin with one of them could become an owner. The root includes all below it. */
 const ownersOnly = new Set(["Organization", "Organization.ManageOwners"]);
-const memberHolds = new Set(["Organization.Read", "Organization.ReadMembers", "Organization.ReadRoles"]);
+const ofMembers = new Set(["Organization.Read", "Organization.ReadMembers", "Organization.ReadRoles"]);
 
-/** A role that comes with the product. What it gives is a rule over all definitions, so that new ones are covered. */
+/** A role of the product. A predicate over all permissions defines what it allows, so that it covers new ones. */
 export interface SystemRoleDefinition {
   readonly name: string;
   readonly scope: AccessScope;
   readonly description: string;
-  /** Whether holding the role gives a permission of its scope. */
+  /** Whether the role allows a permission of its scope. */
   gives(value: string): boolean;
 }
 
@@ -110,12 +113,12 @@ export const systemRoles: readonly SystemRoleDefinition[] = [
     name: "Member",
     scope: "Organization",
     description: "Seeing the organization, its members and its roles",
-    gives: (value) => memberHolds.has(value),
+    gives: (value) => ofMembers.has(value),
   },
   { name: administratorRole, scope: "Internal", description: "Everything in the internal scope", gives: () => true },
 ];
 
-/** Whether a role holds everything in its scope. */
+/** Whether a role has every permission of its scope. */
 export const isTopRole = ({ name, isSystem }: { readonly name: string; readonly isSystem: boolean }): boolean =>
   isSystem && (name === ownerRole || name === administratorRole);
 

@@ -1,26 +1,21 @@
-import type { RoleRow } from "./store.ts";
+import type { identity } from "#modules/foundation/identity/index.ts";
+import type { ReadApisOf } from "#operation/declaration/module.ts";
+import type { AccessReads } from "./store.ts";
 import { administratorRole, ownerRole } from "./system.ts";
 
 interface Context {
-  readonly store: {
-    systemRole(name: string, organizationId: string | null): Promise<RoleRow | undefined>;
-    holderIds(roleId: string): Promise<readonly string[]>;
-    undeniedHolderIds(roleId: string, organizationId: string | null): Promise<readonly string[]>;
-    denyOwnPermissions(roleIds: readonly string[]): Promise<boolean>;
-  };
-  readonly uses: {
-    readonly identity: { usersById(ids: readonly string[]): Promise<ReadonlyMap<string, { readonly status: string }>> };
-  };
+  readonly store: Pick<AccessReads, "systemRole" | "holderIds" | "undeniedHolderIds" | "denySystemPermissions">;
+  readonly uses: { readonly identity: Pick<ReadApisOf<{ identity: typeof identity }>["identity"], "usersById"> };
 }
 
-/** The role that holds everything in a scope. */
+/** The role that has every permission of a scope. */
 export const topRole = async ({ store }: Pick<Context, "store">, organizationId: string | null): Promise<string | undefined> =>
   (await store.systemRole(organizationId === null ? administratorRole : ownerRole, organizationId))?.id;
 
 /**
- * The owners, or administrators, who can undo any change of their scope: they are active, and no role of theirs takes one of the product's
- * own permissions away. A denial under a condition counts as one, because others decide whether the condition holds. A denial of an
- * application's permission does not count: whoever holds the highest role may take it back.
+ * The owners or administrators who can undo any change of their scope: they are active, and none of their roles denies a system permission.
+ * A conditional denial counts, because others control whether the condition holds. A denial of an application's permission does not count,
+ * because a holder of the highest role may remove it.
  */
 export async function topHolders(context: Context, organizationId: string | null): Promise<readonly string[]> {
   const role = await topRole(context, organizationId);
@@ -33,7 +28,7 @@ async function activeAmong({ uses }: Context, userIds: readonly string[]): Promi
   return userIds.filter((id) => users.get(id)?.status === "Active");
 }
 
-/** Whether the scope would have nobody left who can undo every change, if the user held `roleIds` and was active or not. */
+/** Whether no top holder would be left in the scope if the user's roles were `roleIds` and the user was active or not. */
 export async function wouldLoseLastHolder(
   context: Context,
   userId: string,
@@ -42,11 +37,11 @@ export async function wouldLoseLastHolder(
 ): Promise<boolean> {
   const role = await topRole(context, organizationId);
   if (role === undefined) return false;
-  const able = await topHolders(context, organizationId);
-  if (able.some((id) => id !== userId)) return false;
-  const keepsRole = roleIds.includes(role);
-  if (able.includes(userId)) return !keepsRole || !isActive || (await context.store.denyOwnPermissions(roleIds));
-  // Nobody is able to undo everything now. The last one who holds the role stays all the same, until the operator restores one.
+  const present = await topHolders(context, organizationId);
+  if (present.some((id) => id !== userId)) return false;
+  const retainsRole = roleIds.includes(role);
+  if (present.includes(userId)) return !retainsRole || !isActive || (await context.store.denySystemPermissions(roleIds));
+  // The scope has no top holder now. The last user with the role must still retain it, until the operator restores a top holder.
   const holders = await context.store.holderIds(role);
-  return !keepsRole && holders.length === 1 && holders[0] === userId;
+  return !retainsRole && holders.length === 1 && holders[0] === userId;
 }

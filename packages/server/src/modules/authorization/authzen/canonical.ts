@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { refuseUnstorable } from "#operation/declaration/storable.ts";
 
-/** One text for one value, in whatever order its members were written. */
+/** Serializes a value with sorted members, so that equal values have equal texts. */
 function canonicalText(value: unknown): string {
   return JSON.stringify(value, (_name, inner) =>
     typeof inner === "object" && inner !== null && !Array.isArray(inner)
@@ -10,7 +10,7 @@ function canonicalText(value: unknown): string {
   );
 }
 
-/** Throws `common.validation_failed` for what is too deep to be walked. */
+/** Hashes a value without regard to the order of its members. Throws `common.validation_failed` if it is nested too deeply. */
 export function digestOf(value: unknown): string {
   refuseUnstorable(value);
   return createHash("sha256").update(canonicalText(value)).digest("base64url");

@@ -4,20 +4,20 @@ import {
   type Decided,
   type DecisionReader,
   decideFor,
-  type SubjectOfQuestion,
+  type ExpectedSubject,
   sentenceOf,
 } from "#modules/authorization/decisions/index.ts";
 import type { Services } from "#operation/declaration/context.ts";
 import type { Principal } from "#operation/declaration/principal.ts";
 import { type Static, Type } from "#operation/declaration/schema.ts";
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
+import { checkOf, issueOf, subjectOf, tenantOf } from "./check-request.ts";
 import { type Evaluation, Facts } from "./entities.ts";
-import { checkOf, issueOf, subjectOf, tenantOf } from "./question.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 
 /**
- * AuthZEN 1.0, 5.5. The context of a denial says why. A permit has none: an evaluation point may refuse a permit whose context it does not
- * understand. Nothing in it differs from one answer to the next while the decision is the same.
+ * AuthZEN 1.0, 5.5. The context of a denial has the reason. A permit has none, because an enforcement point may reject a permit whose
+ * context it does not understand. Equal decisions have equal responses.
  */
 export const Decision = Type.Object({ decision: Type.Boolean(), context: Type.Optional(Facts) });
 export type Decision = Static<typeof Decision>;
@@ -26,19 +26,19 @@ export interface EvaluationContext {
   readonly state: DecisionReader;
   readonly services: Services;
   readonly principal: Principal;
-  /** One moment for all questions of a request. */
+  /** The time at which all evaluations of a request are decided. */
   readonly now: number;
-  /** What they may cost together. */
+  /** The budget that they share. */
   readonly budget: Budget;
-  /** Whether the questions are kept for previews, as those of the check API are. */
-  readonly keeps: boolean;
+  /** Whether the evaluations are recorded for previews, like those of the check API. */
+  readonly records: boolean;
 }
 
 const refused = (context: Facts): Decision => ({ decision: false, context });
 
-/** A question that can be put to the engine, or the decision about one that cannot. */
+/** A check request for the engine, or the decision about an evaluation that cannot be one. */
 export type ParsedEvaluation =
-  | { readonly check: CheckRequest & SubjectOfQuestion & { readonly tenantId: string | null } }
+  | { readonly check: CheckRequest & ExpectedSubject & { readonly tenantId: string | null } }
   | { readonly decision: Decision };
 
 export function parseEvaluation(evaluation: Evaluation, principal: Principal): ParsedEvaluation {
@@ -54,20 +54,20 @@ export function parseEvaluation(evaluation: Evaluation, principal: Principal): P
   }
 }
 
-/** The decision about what threw `error`: no, where the question is the cause. */
+/** Denies if the evaluation itself caused the error; rethrows any other error. */
 export function orThrown(error: unknown): Decision {
   const refusal = refusalOf(error);
   if (refusal === undefined) throw error;
   return refused(refusal);
 }
 
-/** Decides from the same reader as the check API does. Who may ask has been seen to before. */
-export function decideOn(context: EvaluationContext, question: ParsedEvaluation): MaybePromise<Decision> {
-  if ("decision" in question) return question.decision;
-  const { check } = question;
+/** Decides with the same reader as the check API. The caller must have been authorized before. */
+export function decideOn(context: EvaluationContext, evaluation: ParsedEvaluation): MaybePromise<Decision> {
+  if ("decision" in evaluation) return evaluation.decision;
+  const { check } = evaluation;
   const answer = ({ decision: decided }: Decided): Decision => {
     context.services.metrics.decisions.inc(decided.allowed ? "true" : "false", decided.reason);
-    if (context.keeps) context.state.recorder.record(check, decided);
+    if (context.records) context.state.recorder.record(check, decided);
     if (decided.allowed) return { decision: true };
     return refused({ reason_code: decided.reason, reason: sentenceOf(decided, check.actionType) });
   };

@@ -1,8 +1,8 @@
 import { nullable, type Static, Type } from "#operation/declaration/schema.ts";
 
 /**
- * The entities of AuthZEN 1.0, section 5. The standard has fields that we do not know ignored (10.1.1), at every depth: its objects
- * are open, against our habit. Null is absent, as everywhere in decisions (decision 0019).
+ * The entities of AuthZEN 1.0, section 5. Unlike elsewhere in the API, unknown fields are ignored at every depth (10.1.1). Null counts as
+ * absent, as everywhere in decisions (decision 0019).
  */
 export const open = { additionalProperties: true } as const;
 export const Facts = Type.Record(Type.String(), Type.Unknown());
@@ -18,10 +18,10 @@ export const Resource = Type.Object(identified, open);
 export type Resource = Static<typeof Resource>;
 export const Action = Type.Object({ name: Type.String(), properties: optionalFacts }, open);
 export type Action = Static<typeof Action>;
-/** What is sought: an `id` that is sent with it says nothing, whatever it is (8.4.1, 8.5.1). */
+/** The subject or resource of a search. An `id` in it is ignored (8.4.1, 8.5.1). */
 export const SoughtSubject = Type.Object(typed, open);
 export const SoughtResource = Type.Object(typed, open);
 
-/** 6.1: one question. */
+/** An access evaluation request (6.1). */
 export const Evaluation = Type.Object({ subject: Subject, action: Action, resource: Resource, context: optionalFacts }, open);
 export type Evaluation = Static<typeof Evaluation>;

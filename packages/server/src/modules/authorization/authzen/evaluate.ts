@@ -1,4 +1,4 @@
-import { lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
+import { mayQuery, queryContext, queryPermissionMissing } from "#modules/authorization/decisions/index.ts";
 import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { refuseUnstorable } from "#operation/declaration/storable.ts";
@@ -7,9 +7,8 @@ import { Decision, decideOn, parseEvaluation } from "./decision.ts";
 import { Evaluation } from "./entities.ts";
 import { authzen } from "./module.ts";
 
-/** AuthZEN 1.0, Access Evaluation (6). What nobody has defined is denied, not refused. */
-export const evaluate = authzen.memoryQuery("evaluate", {
-  releasedAs: "access.evaluate",
+/** AuthZEN 1.0, Access Evaluation (6). An undefined action or resource type is denied; it is no error. */
+export const evaluate = authzen.inMemoryQuery("evaluate", {
   http: "POST /access/v1/evaluation",
   summary: "AuthZEN: decide whether a subject may perform an action on a resource.",
   allow: identified({ appliesScopes: true }),
@@ -21,11 +20,11 @@ export const evaluate = authzen.memoryQuery("evaluate", {
   run({ state, services, principal, holds, fail }, evaluation) {
     refuseUnstorable(evaluation);
     const shared = queryContext({ state, principal, services });
-    const question = parseEvaluation(evaluation, principal);
-    if ("decision" in question) return question.decision;
-    const { userId, tenantId } = question.check;
-    return after(mayAsk({ principal, holds }, userId, tenantId), (may) =>
-      may ? decideOn({ ...shared, services, keeps: true }, question) : fail(PermissionDenied, lacking),
+    const parsed = parseEvaluation(evaluation, principal);
+    if ("decision" in parsed) return parsed.decision;
+    const { userId, tenantId } = parsed.check;
+    return after(mayQuery({ principal, holds }, userId, tenantId), (may) =>
+      may ? decideOn({ ...shared, services, records: true }, parsed) : fail(PermissionDenied, queryPermissionMissing),
     );
   },
 });

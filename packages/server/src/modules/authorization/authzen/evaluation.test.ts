@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { expectError, expectRead } from "@gatehouse/testing/answers.ts";
-import { expectStatus, joinAs, newOrganization, newPerson, rolesOf, signIn } from "@gatehouse/testing/people.ts";
+import { expectError, expectOk, expectRead } from "@gatehouse/testing/answers.ts";
+import { joinAs, newOrganization, newPerson, rolesOf, signIn } from "@gatehouse/testing/people.ts";
 import { type AnyBody, distributed } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { makeWorld, type World } from "./conformance/world.ts";
+import { type AuthzenWorld, openAuthzenWorld } from "./conformance/authzen-world.ts";
 
-let world: World;
+let world: AuthzenWorld;
 beforeAll(async () => {
-  world = await makeWorld();
+  world = await openAuthzenWorld();
 });
 afterAll(() => world.server.close());
 
@@ -19,7 +19,7 @@ const record = (id: string, properties?: object) => ({ type: "record", id, ...(p
 const reading = (more: object = {}) => ({ subject: alice(), action: { name: "read" }, resource: record("record-1"), ...more });
 
 describe("POST /access/v1/evaluation", () => {
-  it("permits without a context, and says with a denial why", async () => {
+  it("permits without a context, and denies with the reason in the context", async () => {
     const answer = await world.post(one, reading());
     expectRead(answer);
     expect(answer.body).toEqual({ decision: true });
@@ -29,7 +29,7 @@ describe("POST /access/v1/evaluation", () => {
     });
   });
 
-  it("denies what nobody has defined, with status 200 and the place", async () => {
+  it("denies an undefined action or type with status 200 and the field", async () => {
     const context = async (more: object): Promise<AnyBody> => {
       const { decision, context: why } = await world.decide(reading(more));
       expect(decision).toBe(false);
@@ -64,13 +64,13 @@ describe("POST /access/v1/evaluation", () => {
     });
   });
 
-  it("takes a user's id in capitals, and every other name as it is written", async () => {
+  it("accepts a user's id in upper case, but compares all other names exactly", async () => {
     expect(await world.decide(reading({ subject: { type: "user", id: world.alice.id.toUpperCase() } }))).toEqual({ decision: true });
     expect((await world.decide(reading({ resource: record("RECORD-1") }))).decision).toBe(false);
     expect((await world.decide(reading({ action: { name: "Read" } }))).context.reason_code).toBe("unknown_permission");
   });
 
-  it("reads the resource's properties, the context, and the action's properties below it", async () => {
+  it("reads the resource's properties, the context, and the action's properties as context.action", async () => {
     const writing = (properties?: object) => reading({ action: { name: "write" }, resource: record("record-1", properties) });
     expect((await world.decide(writing({ status: "active", nested: { deep: [null, 1] } }))).decision).toBe(true);
     expect((await world.decide(writing({ status: "archived" }))).decision).toBe(false);
@@ -82,7 +82,7 @@ describe("POST /access/v1/evaluation", () => {
     expect((await world.decide(reading(both))).decision).toBe(false);
   });
 
-  it("does not let the shared's word about the subject stand above what is noted", async () => {
+  it("ignores the caller's properties of the subject in favour of the stored attributes", async () => {
     const writing = (id: string, role: string) => ({
       subject: { type: "user", id, properties: { role, id: world.bob.id, roles: ["Owner"] } },
       action: { name: "write" },
@@ -92,7 +92,7 @@ describe("POST /access/v1/evaluation", () => {
     expect((await world.decide(writing(world.alice.id, "admin"))).decision).toBe(false);
   });
 
-  it("ignores fields that it does not know, at every depth, and takes null for absent", async () => {
+  it("ignores unknown fields at every depth, and treats null as absent", async () => {
     const sent = {
       subject: { ...alice(), properties: null, foo: 1 },
       action: { name: "read", properties: null, foo: { bar: [] } },
@@ -119,11 +119,11 @@ describe("POST /access/v1/evaluation", () => {
     [{ resource: { id: "record-1" } }, "resource.type"],
     [{ context: "x" }, "context"],
     [{ context: [] }, "context"],
-  ])("refuses %j with 400", async (more, field) => {
+  ])("rejects %j with 400", async (more, field) => {
     expectError(await world.post(one, reading(more)), 400, "common.validation_failed", field);
   });
 
-  it("asks for nobody's leave to ask about oneself, and for one of two permissions to ask about others", async () => {
+  it("needs no permission for an evaluation of the caller, and one of two permissions for others", async () => {
     const { server, administrator, organization } = world;
     const inTenant = alice({ tenantId: organization.id });
     const own = await signIn(server, world.alice.email, organization.id);
@@ -144,12 +144,12 @@ describe("POST /access/v1/evaluation", () => {
     expect(wrong.headers["www-authenticate"]).toBe('Bearer realm="gatehouse"');
   });
 
-  it("decides in the session's organization, or in the one that a session without names, and never across", async () => {
+  it("decides in the session's organization, or in the named one for a session without, and never across", async () => {
     const { server, administrator, organization } = world;
     const other = await newOrganization(server);
     await joinAs(server, other, world.alice, (await rolesOf(server, other))["Member"] as string);
     const otherOwner = await signIn(server, other.owner.email, other.id);
-    // The same resource, elsewhere: nothing of it is to be seen there.
+    // The same resource id in another organization has no access.
     expect((await world.decide(reading(), otherOwner)).context.reason_code).toBe("missing_permission");
     const reasons = async (tenantId: unknown, token: string) =>
       (await world.decide(reading({ subject: alice({ tenantId }) }), token)).context?.reason_code;
@@ -159,18 +159,18 @@ describe("POST /access/v1/evaluation", () => {
     expect(await reasons(randomUUID(), administrator.token)).toBe("not_a_member");
     for (const internal of [undefined, null]) expect(await reasons(internal, administrator.token)).toBe("not_a_member");
     for (const wrong of ["", "x", 7, {}, [organization.id]]) expect(await reasons(wrong, administrator.token)).toBe("invalid_input");
-    // A session that was begun for one organization is a non-member's in the other, there or not, also about oneself.
+    // A session of one organization counts as a non-member's in any other, existing or not, also for the caller.
     const aliceThere = await signIn(server, world.alice.email, other.id);
     expect(await reasons(organization.id, aliceThere)).toBe("not_a_member");
     expect(await reasons(other.id, aliceThere)).toBe("missing_permission");
     for (const tenantId of [organization.id, randomUUID()])
       expectError(await world.post(one, reading({ subject: alice({ tenantId }) }), { token: otherOwner }), 403, "auth.permission_denied");
-    // The tenant has one place only.
+    // Only the subject's properties may name the tenant.
     const context = { tenantId: organization.id, tenant_id: organization.id, organizationId: organization.id };
     expect((await world.decide(reading({ context }), otherOwner)).decision).toBe(false);
   });
 
-  it("follows a change at once, gives equal bodies for equal questions, and writes nothing", async () => {
+  it("applies a change at once, returns equal bodies for equal requests, and writes nothing", async () => {
     const question = reading({ resource: record("record-9") });
     expect((await world.decide(question)).decision).toBe(false);
     await world.grant("record/record-9", "reader", alice());
@@ -180,8 +180,7 @@ describe("POST /access/v1/evaluation", () => {
     await world.server.call(`PATCH /api/v1/users/${world.bob.id}`, { token: world.administrator.token, body: { status: "Suspended" } });
     const bob = reading({ subject: { type: "user", id: world.bob.id } });
     expect((await world.decide(bob)).context.reason_code).toBe("user_inactive");
-    await expectStatus(
-      200,
+    await expectOk(
       world.server.call(`PATCH /api/v1/users/${world.bob.id}`, { token: world.administrator.token, body: { status: "Active" } }),
     );
     expect((await world.decide(bob)).decision).toBe(true);
@@ -197,13 +196,13 @@ describe("POST /access/v1/evaluations", () => {
   const decisions = async (body: object): Promise<boolean[]> => (await ask(body)).evaluations.map(({ decision }: AnyBody) => decision);
   const items = (...ids: string[]) => ids.map((id) => ({ resource: record(id) }));
 
-  it("answers many in their order, each as the single evaluation does", async () => {
+  it("returns many decisions in the order of the request, each equal to the single evaluation's", async () => {
     const all = ["record-1", "nowhere", "record-2", "record-1"];
     const { evaluations } = await ask({ ...reading(), evaluations: items(...all) });
     for (const [index, id] of all.entries()) expect(evaluations[index]).toEqual(await world.decide(reading({ resource: record(id) })));
   });
 
-  it("with no, null or empty evaluations is one question and has a bare decision", async () => {
+  it("returns a single decision without evaluations, or if they are null or empty", async () => {
     for (const more of [
       {},
       { evaluations: [] },
@@ -225,7 +224,7 @@ describe("POST /access/v1/evaluations", () => {
     expectError(await world.post(many, { subject: alice() }), 400, "common.validation_failed", "resource");
   });
 
-  it("takes defaults by whole entities: properties and contexts are not merged", async () => {
+  it("applies defaults as whole entities: properties and contexts are not merged", async () => {
     const archived = { properties: { status: "archived" } };
     const write = { subject: alice(), action: { name: "write" } };
     expect(
@@ -235,7 +234,7 @@ describe("POST /access/v1/evaluations", () => {
         evaluations: [{}, ...items("record-1"), { resource: null }],
       }),
     ).toEqual([false, true, false]);
-    // Half an entity is filled up by name, and by name alone.
+    // An incomplete entity gets its missing identifiers from the default, and nothing else.
     expect(
       await decisions({ ...write, resource: { ...record("x"), ...archived }, evaluations: [{ resource: { id: "record-1" } }] }),
     ).toEqual([true]);
@@ -259,7 +258,7 @@ describe("POST /access/v1/evaluations", () => {
     ).toEqual([true]);
   });
 
-  it("denies an item that is no whole question, and answers the others", async () => {
+  it("denies an incomplete item and decides the others", async () => {
     const broken = [
       1,
       null,
@@ -302,12 +301,12 @@ describe("POST /access/v1/evaluations", () => {
     ["deny_on_first_deny", ["record-1", "record-2"], [true, true]],
     ["permit_on_first_permit", ["nowhere", "record-1", "nowhere"], [false, true]],
     ["permit_on_first_permit", ["nowhere", "never"], [false, false]],
-  ])("%s of %j gives %j", async (semantic, ids, expected) => {
+  ])("with %s decides %j as %j", async (semantic, ids, expected) => {
     const options = { evaluations_semantic: semantic, another_option: "value" };
     expect(await decisions({ ...reading(), evaluations: items(...ids), options })).toEqual(expected);
   });
 
-  it("counts an item's error as a deny: it ends the one short circuit and not the other", async () => {
+  it("counts an item's error as a denial, which ends deny_on_first_deny only", async () => {
     const evaluations = [{ resource: "x" }, {}];
     expect(await decisions({ ...reading(), evaluations, options: { evaluations_semantic: "deny_on_first_deny" } })).toEqual([false]);
     expect(await decisions({ ...reading(), evaluations, options: { evaluations_semantic: "permit_on_first_permit" } })).toEqual([
@@ -318,20 +317,20 @@ describe("POST /access/v1/evaluations", () => {
       expect(await decisions({ ...reading(), evaluations, options })).toEqual([false, true]);
   });
 
-  // It counts decisions in the process that decides, which with roles apart is another one; it has run in one process.
-  it.skipIf(distributed)("does not evaluate what a short circuit leaves out", async () => {
-    const asked = async () =>
+  // Counts decisions in the deciding process, which is another one if the roles run in separate processes.
+  it.skipIf(distributed)("does not decide the evaluations that a short circuit skips", async () => {
+    const decisionCount = async () =>
       (await world.server.application.platform.metrics.registry.metrics())
         .split("\n")
         .filter((line) => /^gatehouse_\w*decisions\w*\{/.test(line))
         .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
-    const before = await asked();
+    const before = await decisionCount();
     await decisions({
       ...reading(),
       evaluations: items("record-1", "nowhere", "record-1", "record-1"),
       options: { evaluations_semantic: "deny_on_first_deny" },
     });
-    expect((await asked()) - before).toBe(2);
+    expect((await decisionCount()) - before).toBe(2);
   });
 
   it.each([
@@ -341,22 +340,22 @@ describe("POST /access/v1/evaluations", () => {
     ["options that are no object", { evaluations: [{}], options: "execute_all" }],
     ["a default of the wrong type", { evaluations: [{}], subject: "alice" }],
     ["too many", { evaluations: Array(1_001).fill({}) }],
-  ])("refuses %s with 400", async (_what, more) => {
+  ])("rejects %s with 400", async (_what, more) => {
     expectError(await world.post(many, { ...reading(), ...more }), 400, "common.validation_failed");
   });
 
-  it("is asked in bounded time with defaults as large as a body can be", async () => {
+  it("responds in bounded time with defaults as large as the maximum body", async () => {
     const context = { list: Array.from({ length: 30_000 }, (_, index) => index) };
     const began = performance.now();
     expect(await decisions({ ...reading(), context, evaluations: Array(1_000).fill({}) })).toEqual(Array(1_000).fill(true));
     expect(performance.now() - began).toBeLessThan(3_000);
   });
 
-  it("takes a thousand", async () => {
+  it("decides a thousand evaluations", async () => {
     expect(await decisions({ ...reading(), evaluations: Array(1_000).fill({}) })).toEqual(Array(1_000).fill(true));
   });
 
-  it("about others takes leave for each of them, and answers none of it without", async () => {
+  it("needs a permission for each other subject, and decides nothing without", async () => {
     const { server, organization, alice: own } = world;
     const token = await signIn(server, own.email, organization.id);
     const about = (id: string) => ({ subject: { type: "user", id } });
@@ -379,7 +378,7 @@ describe("POST /access/v1/evaluations", () => {
     ).toEqual([true, false]);
   });
 
-  it("gives equal bodies for equal questions", async () => {
+  it("returns equal bodies for equal requests", async () => {
     const body = { ...reading(), evaluations: [...items("record-1", "nowhere"), 7, { action: { name: "delete" } }] };
     const answers = await Promise.all([1, 2, 3].map(() => ask(body)));
     expect(answers[1]).toEqual(answers[0]);

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type AuthzenWorld, openAuthzenWorld } from "./conformance/authzen-world.ts";
 import { issues } from "./conformance/schemas.ts";
-import { makeWorld, type World } from "./conformance/world.ts";
 
 interface Example {
   readonly name: string;
@@ -20,13 +20,13 @@ const examples = JSON.parse(readFileSync(new URL("conformance/examples.json", im
   Record<"specification" | "certification", readonly Example[]>
 >;
 
-let world: World;
+let world: AuthzenWorld;
 beforeAll(async () => {
-  world = await makeWorld();
+  world = await openAuthzenWorld();
 });
 afterAll(() => world.server.close());
 
-/** With the users of this installation in the place of the examples' names. */
+/** Replaces the examples' names by users of this installation. */
 function withUsers(value: AnyBody): AnyBody {
   if (Array.isArray(value)) return value.map(withUsers);
   if (typeof value !== "object" || value === null) return value;
@@ -34,10 +34,10 @@ function withUsers(value: AnyBody): AnyBody {
   return mapped["type"] === "user" && typeof mapped["id"] === "string" ? { ...mapped, id: world.idOf(mapped["id"]) } : mapped;
 }
 
-/** What an example is about: contexts, counts and totals are each implementation's own. */
+/** The comparable content of an example: contexts, counts and totals are implementation-defined. */
 function expectLike(given: AnyBody, expected: AnyBody): void {
   if (expected.results !== undefined) {
-    // The examples each show a part: they do not agree among themselves on how many accounts there are.
+    // The examples are excerpts: they disagree about the number of accounts.
     expect(given.results).toEqual(expect.arrayContaining(expected.results));
     if (expected.results.length === 0) expect(given.results).toEqual([]);
   } else if (expected.evaluations !== undefined) {
@@ -51,14 +51,14 @@ function expectLike(given: AnyBody, expected: AnyBody): void {
   }
 }
 
-/** The page of an example has the token of its author's; following our own is tested with the searches. */
+/** The token of an example's page is its author's; the search tests follow our own. */
 const followsToken = ({ request }: Example): boolean => request?.page?.token !== undefined;
 /** 8.3 shows a page without the token that 8.2.2 requires. */
 const contradictsItself = ({ name }: Example): boolean => name === "search response";
 
 describe.each(Object.entries(examples))("the examples of the %s", (_source, all) => {
-  const asked = all.filter((example) => example.request !== null && example.path.startsWith("/access/") && !followsToken(example));
-  it.each(asked.map((example) => [`${example.section}: ${example.name}`, example] as const))("%s", async (_name, example) => {
+  const requested = all.filter((example) => example.request !== null && example.path.startsWith("/access/") && !followsToken(example));
+  it.each(requested.map((example) => [`${example.section}: ${example.name}`, example] as const))("%s", async (_name, example) => {
     const id = example.headers?.["X-Request-ID"];
     const answer = await world.post(example.path, withUsers(example.request), id ? { headers: { "x-request-id": id } } : {});
     expect(answer.status, JSON.stringify(answer.body)).toBe(example.status);
@@ -66,15 +66,15 @@ describe.each(Object.entries(examples))("the examples of the %s", (_source, all)
     if (example.response !== null && example.status === 200) expectLike(answer.body, withUsers(example.response));
   });
 
-  it("has answers that our reading of the standard takes for such", () => {
+  it("conform to our schemas of the standard", () => {
     for (const example of all) {
       if (example.response === null || example.status !== 200 || contradictsItself(example)) continue;
       expect(issues[example.path.replace(/^GET /, "")]?.(example.response), example.name).toEqual([]);
     }
   });
 
-  it("has been asked as a whole", () => {
-    const left = all.filter((example) => !asked.includes(example) && example.request !== null);
+  it("were all requested", () => {
+    const left = all.filter((example) => !requested.includes(example) && example.request !== null);
     expect(left.map(({ name }) => name)).toEqual(
       left.filter((one) => followsToken(one) || !one.path.startsWith("/access/")).map(({ name }) => name),
     );

@@ -2,7 +2,7 @@ import { inputCheck } from "#operation/kernel/validate.ts";
 import { type Decision, orThrown } from "./decision.ts";
 import { Evaluation } from "./entities.ts";
 
-/** Throws `common.validation_failed` with the places where a question is not a whole one. */
+/** Throws `common.validation_failed` with the paths at which an evaluation is incomplete or invalid. */
 export const checkWhole = inputCheck(Evaluation);
 
 export type Defaults = { readonly [Name in keyof Evaluation]?: unknown };
@@ -11,13 +11,13 @@ type Members = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Members => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
- * An item of `evaluations` with the defaults of the request (7.1.1). What an item has stands in the place of the default of that
- * name as a whole, without its properties; a `type`, `id` or `name` that it leaves out is the default's. An item that is no whole
- * question then is denied, and does not spoil the others (7.2.1).
+ * Completes an item of `evaluations` with the defaults of the request (7.1.1). A member of the item replaces the default member, its
+ * properties included; only a missing `type`, `id` or `name` is taken from the default. An item that is still incomplete is denied and
+ * does not affect the others (7.2.1).
  */
 export function completed(item: unknown, defaults: Defaults): Evaluation | Decision {
   const given = isObject(item) ? item : {};
-  const whole = isObject(item)
+  const merged = isObject(item)
     ? {
         subject: entity(given["subject"], defaults.subject),
         action: entity(given["action"], defaults.action),
@@ -26,7 +26,7 @@ export function completed(item: unknown, defaults: Defaults): Evaluation | Decis
       }
     : {};
   try {
-    const present = Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined));
+    const present = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
     checkWhole(ownOf(present, defaults));
     return present as unknown as Evaluation;
   } catch (error) {
@@ -37,8 +37,8 @@ export function completed(item: unknown, defaults: Defaults): Evaluation | Decis
 const keys = ["type", "id", "name"] as const;
 
 /**
- * What is to be checked of a question. The facts of a default were checked with the request, and may be as large as its body: they are
- * not looked through again for each of a thousand questions.
+ * The members of an evaluation that must be validated. The properties of defaults were validated with the request. They may be as large as
+ * its body and are not validated again for each of a thousand evaluations.
  */
 function ownOf(present: Members, defaults: Defaults): Record<string, unknown> {
   const own: Record<string, unknown> = {};

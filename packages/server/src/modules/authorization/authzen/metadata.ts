@@ -1,6 +1,6 @@
 import type { Operation } from "#operation/declaration/operation.ts";
 
-/** 9.1.1: what an endpoint is called in the metadata. */
+/** The names of endpoints in the metadata (9.1.1). */
 const endpoints = {
   access_evaluation_endpoint: "/access/v1/evaluation",
   access_evaluations_endpoint: "/access/v1/evaluations",
@@ -12,8 +12,8 @@ const endpoints = {
 export const authzenMetadataPath = "/.well-known/authzen-configuration";
 
 /**
- * AuthZEN 1.0, metadata (9): where the decision point is, and of its endpoints those that are served. The identifier is the public
- * URL itself, an origin without a slash at its end, so that it is the one that the address of the metadata was made from (9.2.3).
+ * AuthZEN 1.0, metadata (9): the identifier of the decision point and its served endpoints. The identifier is the public URL, an origin
+ * without a trailing slash, because the metadata's address must be derived from it (9.2.3).
  */
 export function authzenMetadata(operations: readonly Operation[], publicUrl: string): Readonly<Record<string, string>> {
   const served = new Set(operations.map(({ http }) => http));

@@ -8,10 +8,10 @@ import type { Keys } from "#platform/keys/keys.ts";
 import { digestOf } from "./canonical.ts";
 import { open, optionalFacts } from "./entities.ts";
 
-/** A encrypted place holds a name of 255 characters, of which each may be escaped twice, and two digests beside it. */
+/** A token contains, encrypted, a name of 255 characters, each of which may be escaped twice, and two digests. */
 const tokenMax = 8_000;
 
-/** 8.2.1. A limit above ours is a limit all the same: fewer may be given. */
+/** 8.2.1. A limit above the maximum is valid: a response may have fewer results. */
 export const PageInput = Type.Optional(
   nullable(
     Type.Object(
@@ -26,12 +26,12 @@ export const PageInput = Type.Optional(
 );
 type PageInput = Static<typeof PageInput>;
 
-/** 8.2.2. `next_token` is there in every answer, and empty at the end. */
+/** 8.2.2. `next_token` is in every response, and empty at the end. */
 export const PageOutput = Type.Object({ next_token: Type.String(), count: Type.Integer() });
 
-export interface SearchAsked {
+export interface SearchPageRequest {
   readonly keys: Keys;
-  /** Which search it is, in whose session, about which entities: a token is good for this one alone. */
+  /** The kind of search. A token is valid only for the same search, principal, tenant and query. */
   readonly search: string;
   readonly principal: Principal;
   readonly tenantId: string | null;
@@ -39,36 +39,36 @@ export interface SearchAsked {
   readonly page: PageInput | undefined;
 }
 
-/** Where a page begins and how long it is at most. */
-export interface Place {
+/** The start of a page and its maximum length. */
+export interface PagePosition {
   readonly limit: number;
   readonly cursor: string | undefined;
-  /** The token of the page after this one, which begins at `cursor`; empty where there is none. */
+  /** The token of the next page, which begins at `cursor`; empty if there is none. */
   next(cursor: string | null | undefined): string;
 }
 
-/** One purpose for all: the keys keep one for each. What tells searches apart is inside. */
+/** One encryption purpose for all searches: each purpose has its own derived key. The token itself identifies the search. */
 const purpose = "authzen page";
 
 /**
- * Opens the token of the request. All that was asked must be as before; a limit and page properties may be left out, then they
- * are as before (8.2.1, and the example in 8.2.3, which leaves them out).
+ * Decrypts the token of the request. The query must be the same as for the previous page. The limit and page properties may be omitted and
+ * are then those of the previous page (8.2.1, and the example in 8.2.3).
  */
-export function placeOf({ keys, search, principal, tenantId, query, page }: SearchAsked): Place {
+export function pagePositionOf({ keys, search, principal, tenantId, query, page }: SearchPageRequest): PagePosition {
   const of = digestOf([search, tenantId, principalKey(principal), query]);
   const token = page?.token ?? null;
-  const before = token === null ? undefined : openToken(keys, token);
-  if (before !== undefined && before.of !== of) throw wrong("token");
+  const previous = token === null ? undefined : decryptToken(keys, token);
+  if (previous !== undefined && previous.of !== of) throw invalidPage("token");
   const given = { limit: page?.limit ?? null, properties: page?.properties == null ? null : digestOf(page.properties) };
   for (const name of ["limit", "properties"] as const) {
-    if (before !== undefined && given[name] !== null && given[name] !== before[name]) throw wrong(name);
+    if (previous !== undefined && given[name] !== null && given[name] !== previous[name]) throw invalidPage(name);
   }
-  const kept = before ?? given;
+  const effective = previous ?? given;
   return {
-    limit: Math.min(kept.limit ?? pageMax, pageMax),
-    cursor: before?.cursor ?? undefined,
+    limit: Math.min(effective.limit ?? pageMax, pageMax),
+    cursor: previous?.cursor ?? undefined,
     next: (cursor) =>
-      cursor === null ? "" : encryptedOnce(keys, JSON.stringify({ of, limit: kept.limit, properties: kept.properties, cursor })),
+      cursor === null ? "" : stableToken(keys, JSON.stringify({ of, limit: effective.limit, properties: effective.properties, cursor })),
   };
 }
 
@@ -79,54 +79,54 @@ interface PageToken {
   readonly cursor?: string;
 }
 
-function openToken(keys: Keys, token: string): PageToken {
+function decryptToken(keys: Keys, token: string): PageToken {
   try {
     return JSON.parse(keys.decrypt(token, purpose)) as PageToken;
   } catch {
-    throw wrong("token");
+    throw invalidPage("token");
   }
 }
 
-const wrong = (name: "token" | "limit" | "properties") =>
+const invalidPage = (name: "token" | "limit" | "properties") =>
   invalid(
     name === "token"
       ? { field: "page.token", rule: "token", message: "is not a token of this search" }
-      : { field: `page.${name}`, rule: "as_before", message: "is not the one of the page before" },
+      : { field: `page.${name}`, rule: "as_before", message: "is not that of the previous page" },
   );
 
-/** Encryption is another text each time, and the answer to a question that is asked again must be the same body. */
+/** Caches tokens: encryption returns a different text each time, but equal requests must get equal responses. */
 const tokens = new WeakMap<Keys, LRUCache<string, string>>();
 const tokensMax = 10_000;
 const tokenBytesMax = 16 * 1_024 * 1_024;
 
-function encryptedOnce(keys: Keys, place: string): string {
+function stableToken(keys: Keys, content: string): string {
   let known = tokens.get(keys);
   if (known === undefined) {
-    known = new LRUCache({ max: tokensMax, maxSize: tokenBytesMax, sizeCalculation: (token, place) => token.length + place.length });
+    known = new LRUCache({ max: tokensMax, maxSize: tokenBytesMax, sizeCalculation: (token, content) => token.length + content.length });
     tokens.set(keys, known);
   }
-  const token = known.get(place) ?? keys.encrypt(place, purpose);
-  known.set(place, token);
+  const token = known.get(content) ?? keys.encrypt(content, purpose);
+  known.set(content, token);
   return token;
 }
 
-/** The scan's own cursor stands inside of our token, which is encrypted. */
-const unencrypted: Keys = { encrypt: (plaintext) => plaintext, decrypt: (sealed) => sealed };
+/** The scan's own cursor is inside the token, which is encrypted as a whole. */
+const unencrypted: Keys = { encrypt: (plaintext) => plaintext, decrypt: (ciphertext) => ciphertext };
 
-/** The page of those candidates that are chosen. */
+/** A page of the chosen candidates. */
 export async function pageFrom(
-  place: Place,
+  position: PagePosition,
   candidates: (after: string | undefined, size: number) => Promise<readonly string[]>,
   choose: (ids: readonly string[]) => Promise<readonly string[]>,
   budget: Budget,
 ): Promise<{ readonly ids: readonly string[]; readonly page: Static<typeof PageOutput>; readonly end: string | null }> {
-  // Nothing was wanted: what comes after it begins where this began.
-  if (place.limit === 0) return { ids: [], page: { next_token: place.next(place.cursor), count: 0 }, end: "" };
+  // An empty page: the next one begins at the same position.
+  if (position.limit === 0) return { ids: [], page: { next_token: position.next(position.cursor), count: 0 }, end: "" };
   const { items, nextCursor, end } = await scanPage(
-    { keys: unencrypted, list: "", limit: place.limit, cursor: place.cursor },
+    { keys: unencrypted, list: "", limit: position.limit, cursor: position.cursor },
     candidates,
     choose,
     budget,
   );
-  return { ids: items, page: { next_token: place.next(nextCursor), count: items.length }, end };
+  return { ids: items, page: { next_token: position.next(nextCursor), count: items.length }, end };
 }

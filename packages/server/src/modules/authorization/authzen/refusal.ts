@@ -9,27 +9,27 @@ const codes: ReadonlyMap<ErrorDefinition, string> = new Map<ErrorDefinition, str
   [EvaluationLimit, "evaluation_limit"],
 ]);
 
-/** The check API's names, as the engine's errors come out of it, in AuthZEN's. */
+/** Maps field names of the check API to those of AuthZEN. */
 const names: Readonly<Record<string, string>> = { actionType: "action.name", resourceType: "resource.type", resourceId: "resource.id" };
 
 /**
- * Why a question has no answer but no. The standard has a decision for what it cannot decide, and errors for faulty payloads alone
- * (10.1.2), so what the check API refuses is here a context. Undefined for what is no fault of the question.
+ * The context of a denial for an evaluation that cannot be decided. AuthZEN reserves errors for malformed payloads (10.1.2), so an error of
+ * the check API becomes a denial. Undefined if the evaluation did not cause the error.
  */
 export function refusalOf(thrown: unknown): Facts | undefined {
   const error = asOperationError(thrown);
   const code = error instanceof OperationError ? codes.get(error.definition) : undefined;
   if (code === undefined) return undefined;
   const { definition, details } = error as OperationError;
-  const told = details.map((detail) => (detail.field === undefined ? detail : { ...detail, field: names[detail.field] ?? detail.field }));
-  return { reason_code: code, reason: definition.message, ...(told.length > 0 ? { details: told } : {}) };
+  const mapped = details.map((detail) => (detail.field === undefined ? detail : { ...detail, field: names[detail.field] ?? detail.field }));
+  return { reason_code: code, reason: definition.message, ...(mapped.length > 0 ? { details: mapped } : {}) };
 }
 
-/** Whether what was thrown says that nobody has defined a name of the question's. */
+/** Whether the error is about an undefined permission or resource type. */
 export function isUnknownName(thrown: unknown): boolean {
   const error = asOperationError(thrown);
   return error instanceof OperationError && (error.definition === UnknownPermission || error.definition === UnknownResourceType);
 }
 
-/** A type or an id that no user has. */
+/** The context for a subject whose type or id is neither a user's nor a service account's. */
 export const unknownSubject: Facts = { reason_code: "unknown_subject", reason: "The subject is neither a user nor a service account." };

@@ -1,20 +1,19 @@
 import { listActionsInSteps } from "@gatehouse/policy";
 import { EvaluationLimit } from "#modules/authorization/access/index.ts";
-import { among, evaluate, lacking, mayAsk, queryContext } from "#modules/authorization/decisions/index.ts";
+import { batchesOf, evaluate, mayQuery, queryContext, queryPermissionMissing } from "#modules/authorization/decisions/index.ts";
 import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
+import { issueOf, requestOf, resourceOf, subjectOf, tenantOf } from "./check-request.ts";
 import { open, optionalFacts, Resource, Subject } from "./entities.ts";
 import { authzen } from "./module.ts";
-import { PageInput, pageFrom, placeOf } from "./page.ts";
-import { issueOf, requestOf, resourceOf, subjectOf, tenantOf } from "./question.ts";
+import { PageInput, pageFrom, pagePositionOf } from "./page.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
-/** AuthZEN 1.0, Action Search (8.6): what the subject may do to the resource, in the order of the names. */
-export const searchActions = authzen.memoryQuery("searchActions", {
-  releasedAs: "access.searchActions",
+/** AuthZEN 1.0, Action Search (8.6): the actions that the subject may perform on the resource, sorted by name. */
+export const searchActions = authzen.inMemoryQuery("searchActions", {
   http: "POST /access/v1/search/action",
   summary: "AuthZEN: which actions a subject may perform on a resource.",
   allow: identified({ appliesScopes: true }),
@@ -27,17 +26,17 @@ export const searchActions = authzen.memoryQuery("searchActions", {
       const about = subjectOf(subject);
       if (about === undefined) return nothingFound(unknownSubject);
       const tenantId = tenantOf(subject.properties, principal);
-      if (!(await mayAsk({ principal, holds }, about.userId, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayQuery({ principal, holds }, about.userId, tenantId))) fail(PermissionDenied, queryPermissionMissing);
       const refusal = refusalOf(issueOf(resource));
       if (refusal) return nothingFound(refusal);
       const query = { subject: { ...about, properties: subject.properties }, resource, context };
-      const place = placeOf({ keys: services.keys, search: "action", principal, tenantId, query, page });
-      const question = { ...about, tenantId, ...resourceOf(resource), contextData: requestOf(context) };
+      const position = pagePositionOf({ keys: services.keys, search: "action", principal, tenantId, query, page });
+      const request = { ...about, tenantId, ...resourceOf(resource), contextData: requestOf(context) };
       const shared = queryContext({ state, principal, services });
-      const names = await evaluate(shared, question, ({ view, context: known }) =>
+      const names = await evaluate(shared, request, ({ view, context: known }) =>
         inSlices(listActionsInSteps(view, { ...known, resource: { ...known.resource, type: resource.type } })),
       );
-      const found = await pageFrom(place, among(names ?? []), async (ids) => ids, shared.budget);
+      const found = await pageFrom(position, batchesOf(names ?? []), async (ids) => ids, shared.budget);
       return { page: found.page, results: found.ids.map((name) => ({ name })) };
     }),
 });

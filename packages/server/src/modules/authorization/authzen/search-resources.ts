@@ -3,12 +3,12 @@ import { EvaluationLimit } from "#modules/authorization/access/index.ts";
 import {
   decideEach,
   evaluate,
-  inReach,
   isOfResource,
-  lacking,
-  mayAsk,
+  mayQuery,
   orTooMany,
   queryContext,
+  queryPermissionMissing,
+  reachableResources,
   tooMany,
   UndecidedOfPage,
 } from "#modules/authorization/decisions/index.ts";
@@ -16,19 +16,18 @@ import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
+import { issueOf, requestOf, subjectOf, tenantOf } from "./check-request.ts";
 import { Action, open, optionalFacts, SoughtResource, Subject } from "./entities.ts";
 import { authzen } from "./module.ts";
-import { PageInput, pageFrom, placeOf } from "./page.ts";
-import { issueOf, requestOf, subjectOf, tenantOf } from "./question.ts";
+import { PageInput, pageFrom, pagePositionOf } from "./page.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
 /**
- * AuthZEN 1.0, Resource Search (8.5): of the resources that relationships know, those that the subject may act on, in the order of
- * their ids, as list-resources has them. Others live in the product: what a role gives on those, list-resources and the filter say.
+ * AuthZEN 1.0, Resource Search (8.5): the resources in relationships on which the subject may perform the action, sorted by id, like
+ * list-resources. All other resources are known to the application only: for them use `coverage` of list-resources, and the filter.
  */
-export const searchResources = authzen.memoryQuery("searchResources", {
-  releasedAs: "access.searchResources",
+export const searchResources = authzen.inMemoryQuery("searchResources", {
   http: "POST /access/v1/search/resource",
   summary: "AuthZEN: on which resources a subject may perform an action.",
   allow: identified({ appliesScopes: true }),
@@ -41,17 +40,17 @@ export const searchResources = authzen.memoryQuery("searchResources", {
       const about = subjectOf(subject);
       if (about === undefined) return nothingFound(unknownSubject);
       const tenantId = tenantOf(subject.properties, principal);
-      if (!(await mayAsk({ principal, holds }, about.userId, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayQuery({ principal, holds }, about.userId, tenantId))) fail(PermissionDenied, queryPermissionMissing);
       const { type } = resource;
       const refusal = refusalOf(issueOf({ type }));
       if (refusal) return nothingFound(refusal);
       const query = { subject: { ...about, properties: subject.properties }, action, type, properties: resource.properties, context };
-      const place = placeOf({ keys: services.keys, search: "resource", principal, tenantId, query, page });
+      const position = pagePositionOf({ keys: services.keys, search: "resource", principal, tenantId, query, page });
       const shared = queryContext({ state, principal, services });
-      const question = { ...about, tenantId, contextData: requestOf(context, action) };
-      // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
-      const found = await evaluate(shared, question, async ({ view, context: known }) => {
-        // Evaluated before the role is, because it refuses an unknown type.
+      const request = { ...about, tenantId, contextData: requestOf(context, action) };
+      // If a role may allow the action, every resource is a candidate; else only those that the subject's relationships lead to.
+      const found = await evaluate(shared, request, async ({ view, context: known }) => {
+        // Evaluated before the role, because it rejects an unknown type.
         const byRelation = await orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, known)));
         if (byRelation !== tooMany && typeof byRelation === "symbol") return byRelation;
         return { byRole: view.refusal === undefined && view.plan(action.name).allowing.length > 0 };
@@ -59,15 +58,15 @@ export const searchResources = authzen.memoryQuery("searchResources", {
       const all = (after: string | undefined, size: number) =>
         readingTenant(tenantId, (_store, uses) => uses.access.resourceIds(tenantId, type, after, size));
       const find = async (after: string | undefined) =>
-        (await evaluate(shared, question, ({ view, context: known }) =>
+        (await evaluate(shared, request, ({ view, context: known }) =>
           orTooMany(() => inSlices(resourcesByRelationInSteps(view, action.name, type, known, { after }))),
         )) ?? [];
       const undecided = new UndecidedOfPage();
       const chosen = await pageFrom(
-        place,
-        found?.byRole ? all : inReach(find, all),
+        position,
+        found?.byRole ? all : reachableResources(find, all),
         async (ids) => {
-          const decided = await evaluate(shared, question, ({ view, context: known }) =>
+          const decided = await evaluate(shared, request, ({ view, context: known }) =>
             inSlices(decideEach(ids, (id) => decide(view, action.name, { ...known, resource: { type, id } }), isOfResource)),
           );
           return decided === undefined ? [] : undecided.take(decided);

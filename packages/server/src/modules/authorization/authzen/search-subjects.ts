@@ -5,9 +5,9 @@ import {
   decidedAmong,
   decideEach,
   evaluate,
-  lacking,
-  mayAsk,
+  mayQuery,
   queryContext,
+  queryPermissionMissing,
   UndecidedOfPage,
   withoutSystemRoles,
 } from "#modules/authorization/decisions/index.ts";
@@ -15,19 +15,18 @@ import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { inSlices } from "#platform/time-slice.ts";
+import { checkOf, issueOf, kindOf, tenantOf } from "./check-request.ts";
 import { Action, open, optionalFacts, Resource, SoughtSubject } from "./entities.ts";
 import { authzen } from "./module.ts";
-import { PageInput, pageFrom, placeOf } from "./page.ts";
-import { checkOf, issueOf, kindOf, tenantOf } from "./question.ts";
+import { PageInput, pageFrom, pagePositionOf } from "./page.ts";
 import { refusalOf, unknownSubject } from "./refusal.ts";
 import { contextOf, nothingFound, orNothing, SearchAnswer } from "./search.ts";
 
 /**
- * AuthZEN 1.0, Subject Search (8.4): the members, or the service accounts, of the tenant who may, in the order of their ids. With `direct: true` among the
- * properties of the subject, who may by a role of the system alone is left out.
+ * AuthZEN 1.0, Subject Search (8.4): the members, or the service accounts, of the tenant who may perform the action, sorted by id. The
+ * subject's property `direct: true` leaves out subjects who may only because of a system role.
  */
-export const searchSubjects = authzen.memoryQuery("searchSubjects", {
-  releasedAs: "access.searchSubjects",
+export const searchSubjects = authzen.inMemoryQuery("searchSubjects", {
   http: "POST /access/v1/search/subject",
   summary: "AuthZEN: which subjects may perform an action on a resource.",
   allow: identified({ appliesScopes: true }),
@@ -38,14 +37,14 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
   run: ({ state, services, principal, readingTenant, holds, fail }, { subject, action, resource, context, page }) =>
     orNothing(async () => {
       const tenantId = tenantOf(subject.properties, principal);
-      if (!(await mayAsk({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, lacking);
+      if (!(await mayQuery({ principal, holds }, undefined, tenantId))) fail(PermissionDenied, queryPermissionMissing);
       const subjectKind = kindOf(subject.type);
       if (subjectKind === undefined) return nothingFound(unknownSubject);
       const refusal = refusalOf(issueOf(resource));
       if (refusal) return nothingFound(refusal);
-      // The type too: a cursor of one list says nothing in the other.
+      // Each type has its own list: a cursor of one is not valid for the other.
       const query = { ...(subjectKind === "user" ? {} : { subjectKind }), properties: subject.properties, action, resource, context };
-      const place = placeOf({ keys: services.keys, search: "subject", principal, tenantId, query, page });
+      const position = pagePositionOf({ keys: services.keys, search: "subject", principal, tenantId, query, page });
       const shared = queryContext({ state, principal, services });
       const direct = subject.properties?.["direct"] === true;
       const decideOn = async (userId: string): Promise<DecidedItems> =>
@@ -54,7 +53,7 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
         )) ?? { allowed: [], undecided: [] };
       const undecided = new UndecidedOfPage();
       const found = await pageFrom(
-        place,
+        position,
         (after, size) => readingTenant(tenantId, (_store, uses) => uses.access.memberIds(tenantId, after, size)),
         async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
         shared.budget,
@@ -67,5 +66,5 @@ export const searchSubjects = authzen.memoryQuery("searchSubjects", {
     }),
 });
 
-/** What is not noted about a member is a no, as in an evaluation. */
+/** A missing attribute of a member is a denial, as in an evaluation. */
 const isOfUser = (field: string): boolean => field.startsWith("$user.");

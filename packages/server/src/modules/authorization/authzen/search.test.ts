@@ -4,11 +4,11 @@ import { joinAs, newOrganization, newPerson, rolesOf, signIn } from "@gatehouse/
 import type { AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { makeWorld, type World } from "./conformance/world.ts";
+import { type AuthzenWorld, openAuthzenWorld } from "./conformance/authzen-world.ts";
 
-let world: World;
+let world: AuthzenWorld;
 beforeAll(async () => {
-  world = await makeWorld();
+  world = await openAuthzenWorld();
 });
 afterAll(() => world.server.close());
 
@@ -17,7 +17,7 @@ const kinds: readonly Kind[] = ["subject", "resource", "action"];
 const path = (kind: Kind) => `/access/v1/search/${kind}`;
 const alice = () => ({ type: "user", id: world.alice.id });
 
-/** A search of each kind that finds more than one. */
+/** A search of each kind with more than one result. */
 const body = (kind: Kind): AnyBody =>
   ({
     subject: { subject: { type: "user" }, action: { name: "can_read" }, resource: { type: "account", id: "123" } },
@@ -46,8 +46,8 @@ async function pages(kind: Kind, request: object, limit: number): Promise<AnyBod
   throw new Error("too many pages");
 }
 
-describe("a search", () => {
-  it("finds who may, on what, and what, each in one order, and nothing that an evaluation denies", async () => {
+describe("an AuthZEN search", () => {
+  it("finds subjects, resources and actions, each sorted, and nothing that an evaluation denies", async () => {
     const users = [world.alice.id, world.bob.id].sort().map((id) => ({ type: "user", id }));
     expect(await found("subject", body("subject"))).toEqual(users);
     expect(await found("resource", body("resource"))).toEqual(["123", "456", "789"].map((id) => ({ type: "account", id })));
@@ -58,7 +58,7 @@ describe("a search", () => {
     ).toEqual([{ name: "can_read" }]);
   });
 
-  it("finds through groups, and what a role gives on every resource", async () => {
+  it("finds access by groups, and by a role on every resource", async () => {
     const { server, organization, bob } = world;
     await world.grant("group/g1", "member", { type: "user", id: bob.id });
     await world.grant("document/shared.md", "viewer", { type: "group", id: "g1", relation: "member" });
@@ -91,7 +91,7 @@ describe("a search", () => {
     });
   });
 
-  it("names what a condition lacks data for in the context, beside all that is certain", async () => {
+  it("lists items whose conditions lack data in the context, in addition to all certain results", async () => {
     const reader = await newPerson(world.server, "reader");
     await joinAs(world.server, world.organization, reader, (await rolesOf(world.server, world.organization))["Member"] as string);
     const subject = { type: "user", id: reader.id };
@@ -109,7 +109,7 @@ describe("a search", () => {
     expect(who.results).toContainEqual({ type: "user", id: world.organization.owner.id });
   });
 
-  it("reads the properties of the resource and the context, and leaves out whom it cannot decide about", async () => {
+  it("reads the resource's properties and the context, and leaves out undecided subjects", async () => {
     const writers = (properties?: object) =>
       found("subject", { subject: { type: "user" }, action: { name: "write" }, resource: { type: "record", id: "record-2", properties } });
     expect(await writers({ status: "archived" })).toEqual([{ type: "user", id: world.bob.id }]);
@@ -126,7 +126,7 @@ describe("a search", () => {
     expect(await actions({ action: { soft: true } })).toEqual([{ name: "delete" }, { name: "read" }, { name: "write" }]);
   });
 
-  it("finds nothing of what nobody has defined, with status 200", async () => {
+  it("finds nothing for an undefined action or type, with status 200", async () => {
     const nothing = async (kind: Kind, more: object, code?: string) => {
       const answer = await ask(kind, { ...body(kind), ...more });
       expect(answer).toMatchObject({ page: { next_token: "", count: 0 }, results: [] });
@@ -146,7 +146,7 @@ describe("a search", () => {
     await nothing("action", { subject: { type: "user", id: world.bob.id }, resource: { type: "account", id: "nowhere" } });
   });
 
-  it("ignores the id of what is sought, an action among actions, and every field that it does not know", async () => {
+  it("ignores the id of the searched entity, an action in an action search, and unknown fields", async () => {
     for (const id of ["x", 5, null, {}, world.bob.id]) {
       expect(await found("subject", { ...body("subject"), subject: { type: "user", id } })).toHaveLength(2);
       expect(await found("resource", { ...body("resource"), resource: { type: "account", id } })).toHaveLength(3);
@@ -183,11 +183,11 @@ describe("a search", () => {
     ["action", { page: { limit: 1.5 } }, "page.limit"],
     ["action", { page: { token: 5 } }, "page.token"],
     ["subject", { subject: { type: "user", properties: { tenantId: "x" } } }, "subject.properties.tenantId"],
-  ] as const)("of kind %s refuses %j with 400", async (kind, more, field) => {
+  ] as const)("of kind %s rejects %j with 400", async (kind, more, field) => {
     expectError(await world.post(path(kind), { ...body(kind), ...more }), 400, "common.validation_failed", field);
   });
 
-  it("about oneself is anybody's; about others it takes one of two permissions", async () => {
+  it("needs no permission for the caller, and one of two permissions for others", async () => {
     const { server, organization, administrator } = world;
     const token = await signIn(server, world.alice.email, organization.id);
     for (const kind of ["resource", "action"] as const) {
@@ -207,7 +207,7 @@ describe("a search", () => {
     for (const kind of kinds) expectError(await server.call(`POST ${path(kind)}`, { body: body(kind) }), 401, "auth.credential_required");
   });
 
-  it("keeps tenants apart", async () => {
+  it("finds nothing of another tenant", async () => {
     const { server, organization, administrator } = world;
     const other = await newOrganization(server);
     await joinAs(server, other, world.alice, (await rolesOf(server, other))["Member"] as string);
@@ -229,7 +229,7 @@ describe("a search", () => {
     ).toEqual([]);
   });
 
-  it("gives equal bodies for equal questions, tokens included, with the page first, and writes nothing", async () => {
+  it("returns equal bodies for equal requests, tokens included, with the page first, and writes nothing", async () => {
     for (const kind of kinds) {
       const request = { ...body(kind), page: { limit: 1 } };
       const first = await world.post(path(kind), request);
@@ -242,8 +242,8 @@ describe("a search", () => {
   });
 });
 
-describe("a page", () => {
-  it("has at most the limit, and following the tokens finds everything once", async () => {
+describe("a page of an AuthZEN search", () => {
+  it("has at most the limit, and the tokens lead to every result once", async () => {
     for (const kind of kinds) {
       const whole = (await ask(kind, body(kind))).results;
       for (const limit of [1, 2, 1_000]) {
@@ -261,7 +261,7 @@ describe("a page", () => {
     ]);
   });
 
-  it("of nothing leads to where it began", async () => {
+  it("with the limit 0 leads to the same position", async () => {
     const none = await ask("resource", { ...body("resource"), page: { limit: 0 } });
     expect(none).toMatchObject({ results: [], page: { count: 0 } });
     expect(none.page.next_token).not.toBe("");
@@ -269,7 +269,7 @@ describe("a page", () => {
     expect(again).toEqual(none);
   });
 
-  it("goes on for the same search alone: its members in any order, its limit left out or as before", async () => {
+  it("continues the same search only: with members in any order, and the limit omitted or unchanged", async () => {
     const request = { ...body("resource"), context: { a: 1, b: { c: 2, d: 3 } }, page: { limit: 1, properties: { sort: "id" } } };
     const { page } = await ask("resource", request);
     const token = page.next_token;
@@ -306,7 +306,7 @@ describe("a page", () => {
       await refused({ page: { token: spoilt } }, "page.token");
   });
 
-  it("of another tenant is none", async () => {
+  it("is rejected with a token of another tenant", async () => {
     const request = (tenantId: string) => ({ ...body("resource"), subject: { ...alice(), properties: { tenantId } } });
     const { page } = await ask("resource", { ...request(world.organization.id), page: { limit: 1 } }, world.administrator.token);
     const elsewhere = { ...request((await newOrganization(world.server)).id), page: { token: page.next_token } };

@@ -8,7 +8,7 @@ import { isUnknownName, refusalOf } from "./refusal.ts";
 export const SearchAnswer = <Found extends TSchema>(found: Found) =>
   Type.Object({ page: PageOutput, context: Type.Optional(Facts), results: Type.Array(found) });
 
-/** Names what could not be decided without more data; absent where everything was. The standard leaves the context's content to us (8.3). */
+/** Lists the items that could not be decided without more data; absent if there are none. The content of the context is ours to define (8.3). */
 export const contextOf = (type: string, undecided: readonly UndecidedItem[]): { readonly context?: Facts } =>
   undecided.length === 0
     ? {}
@@ -20,10 +20,10 @@ interface Nothing {
   readonly results: [];
 }
 
-/** The context says why nothing can be found. */
+/** An empty result, whose context has the reason. */
 export const nothingFound = (context: Facts): Nothing => ({ page: { next_token: "", count: 0 }, context, results: [] });
 
-/** An answer, or that nothing is found of what nobody has defined (8.1). Any other error is one: "nobody" would not be true of it. */
+/** Returns an empty result if the action or resource type is undefined (8.1). Any other error is rethrown. */
 export async function orNothing<Answer>(work: () => Promise<Answer>): Promise<Answer | Nothing> {
   try {
     return await work();

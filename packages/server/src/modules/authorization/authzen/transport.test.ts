@@ -1,13 +1,13 @@
 import { expectError } from "@gatehouse/testing/answers.ts";
 import { type Answer, type AnyBody, startTestServer } from "@gatehouse/testing/server.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type AuthzenWorld, openAuthzenWorld } from "./conformance/authzen-world.ts";
 import { issues } from "./conformance/schemas.ts";
-import { makeWorld, type World } from "./conformance/world.ts";
 import { authzenMetadata } from "./metadata.ts";
 
-let world: World;
+let world: AuthzenWorld;
 beforeAll(async () => {
-  world = await makeWorld();
+  world = await openAuthzenWorld();
 });
 afterAll(() => world.server.close());
 
@@ -21,7 +21,7 @@ const send = (route: string, body: string | undefined, headers: Readonly<Record<
   world.server.call(route, { token: world.token, ...(body === undefined ? {} : { body }), headers });
 
 describe.each(addresses)("%s", (address) => {
-  it.each(["GET", "PUT", "PATCH", "DELETE"])("takes no %s, whatever the body is", async (method) => {
+  it.each(["GET", "PUT", "PATCH", "DELETE"])("rejects %s with any body", async (method) => {
     const bodies: [string | undefined, Record<string, string>][] = [
       [undefined, {}],
       [JSON.stringify(question()), {}],
@@ -36,7 +36,7 @@ describe.each(addresses)("%s", (address) => {
     }
   });
 
-  it("takes JSON objects alone, with parameters of the type", async () => {
+  it("accepts JSON objects only, with media type parameters", async () => {
     const body = JSON.stringify(question());
     expect((await send(`POST ${address}`, body, { "content-type": "application/json; charset=utf-8" })).status).toBe(200);
     for (const wrong of ["[]", '"x"', "null", "5", "{", "", '{"a":'])
@@ -45,7 +45,7 @@ describe.each(addresses)("%s", (address) => {
     expectError(await send(`POST ${address}`, JSON.stringify({ ...question(), x: "x".repeat(300_000) })), 413, "common.payload_too_large");
   });
 
-  it("is not brought down by depth", async () => {
+  it("rejects deeply nested input", async () => {
     const deep = `${'{"a":'.repeat(30_000)}1${"}".repeat(30_000)}`;
     for (const text of [
       `"context":${deep}`,
@@ -59,7 +59,7 @@ describe.each(addresses)("%s", (address) => {
     }
   });
 
-  it("says the caller's X-Request-ID again with every answer, and makes one where there is none", async () => {
+  it("echoes the caller's X-Request-ID in every response, and generates one if it is missing", async () => {
     const given = ["a/b+c==", "conformance-0198c0de-0000", "with space", '{"json":"%"}', "x".repeat(1_024), "~`!@#$%^&*()|\\;:'\"<>,?"];
     for (const id of given) {
       const headers = { "x-request-id": id };
@@ -86,7 +86,7 @@ describe("GET /.well-known/authzen-configuration", () => {
   const address = "/.well-known/authzen-configuration";
   const get = (headers: Readonly<Record<string, string>> = {}, query = "") => world.server.call(`GET ${address}${query}`, { headers });
 
-  it("says to everybody where the endpoints are, and names those alone that are served", async () => {
+  it("lists the served endpoints to every caller", async () => {
     const answer = await get();
     expect(answer.status).toBe(200);
     expect(answer.headers["content-type"]).toMatch(/^application\/json/);
@@ -102,11 +102,11 @@ describe("GET /.well-known/authzen-configuration", () => {
     expect(issues[address]?.(answer.body)).toEqual([]);
     for (const endpoint of Object.values(answer.body as Record<string, string>).slice(1))
       expectError(await world.server.call(`POST ${new URL(endpoint).pathname}`, { body: {} }), 401, "auth.credential_required");
-    const operations = world.server.application.kernel.catalogue.operations.filter(({ name }) => name === "access.evaluate");
+    const operations = world.server.application.kernel.catalogue.operations.filter(({ name }) => name === "authzen.evaluate");
     expect(Object.keys(authzenMetadata(operations, publicUrl))).toEqual(["policy_decision_point", "access_evaluation_endpoint"]);
   });
 
-  it("is the identifier and the well-known path, one after the other", async () => {
+  it("has as address the identifier followed by the well-known path", async () => {
     const elsewhere = await startTestServer({ PUBLIC_URL: "https://pdp.example.com" });
     const { body } = await elsewhere.call<AnyBody>(`GET ${address}`);
     await elsewhere.close();
@@ -115,7 +115,7 @@ describe("GET /.well-known/authzen-configuration", () => {
     for (const endpoint of Object.values(body as Record<string, string>)) expect(endpoint).toMatch(/^https:\/\/pdp\.example\.com/);
   });
 
-  it("may be kept, and asked about again", async () => {
+  it("can be cached and revalidated", async () => {
     const answer = await get({ "x-request-id": "a b" }, "?x=1");
     expect(answer.headers).toMatchObject({ "cache-control": "public, max-age=300", "x-request-id": "a b" });
     const again = await get({ "if-none-match": answer.headers["etag"] as string });

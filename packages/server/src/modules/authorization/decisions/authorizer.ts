@@ -4,10 +4,10 @@ import type { Authorizer, Refusal, RequestFacts } from "#operation/declaration/a
 import type { IdentifiedPrincipal } from "#operation/declaration/principal.ts";
 import { after, attempt, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { holderOf, scopesOf, sessionFactsOf } from "./credential-scopes.ts";
-import type { RequestContext } from "./projection/held-view.ts";
+import type { RequestContext } from "./projection/composed-view.ts";
 import type { Decided, DecisionReader } from "./projection/reader.ts";
 
-/** The projection as the kernel asks it: the same decisions that the check answers. */
+/** The kernel's authorizer. It decides like the check API, from the same reader. */
 export const authorizerOf = (reader: DecisionReader): Authorizer => ({
   holds(principal, organizationId, permission, request) {
     const decided = decideFrom(reader, principal, organizationId, permission, request);
@@ -28,7 +28,10 @@ function decideFrom(
   return attempt(() => reader.decide(principal.id, organizationId, permission, contextOf(principal, request)), outcome, undecided);
 }
 
-/** A model that was stored before such requirements were refused is replaced by whoever holds the permission by a role. */
+/**
+ * A stored model may have a requirement that locks every administrator out, if an older release accepted it. Then a role with the permission
+ * is enough to replace the model.
+ */
 async function despiteLockout(
   reader: DecisionReader,
   principal: IdentifiedPrincipal,
@@ -41,8 +44,8 @@ async function despiteLockout(
 }
 
 /**
- * `$session` and `$request` for an operation of the product: the credential of the call, and the address and user agent as the HTTP
- * server sees them. What a proxy does not hand on is missing, and a condition that needs it does not hold.
+ * `$session` and `$request` for an operation of the product: the call's credential, and the IP address and user agent that the HTTP server
+ * sees. A value that a proxy does not forward is missing, and a condition that needs it is false.
  */
 const contextOf = (principal: IdentifiedPrincipal, { origin, now }: RequestFacts): RequestContext => ({
   session: sessionFactsOf(principal),
@@ -52,7 +55,7 @@ const contextOf = (principal: IdentifiedPrincipal, { origin, now }: RequestFacts
   now,
 });
 
-/** What cannot be decided from the session and the request is not held: an operation has no other input for conditions. */
+/** A permission that cannot be decided counts as missing: an operation has no input for conditions besides session and request. */
 function undecided(error: unknown): Refusal {
   if (error instanceof PolicyError) return "missing_permission";
   throw error;

@@ -1,7 +1,7 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import {
   joinAs,
-  newAdministrator,
+  newMember,
   newOrganization,
   newPerson,
   type OrganizationOf,
@@ -10,43 +10,30 @@ import {
   signIn,
   unique,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const world = World.ofSuite();
+const { server } = world;
 let administrator: Person;
 let organization: OrganizationOf;
 let product: string;
-let sellers: string;
 let seller: Person;
 beforeAll(async () => {
-  server = await startTestServer();
-  administrator = await newAdministrator(server);
-  organization = await newOrganization(server);
+  ({ administrator, organization } = world);
   product = `Product${unique()}`;
   for (const value of [product, `${product}.Create`, `${product}.Read`]) await define(value);
-  sellers = await newRole("Sellers", [product]);
-  seller = await newPerson(server, "seller");
-  await joinAs(server, organization, seller, sellers);
+  seller = await newMember(server, organization, [product], "seller");
 });
-afterAll(() => server.close());
 
 async function define(value: string, scope = "Organization"): Promise<AnyBody> {
   const answer = await server.call("POST /api/v1/iam/permissions", { token: administrator.token, body: { value, scope } });
   expectWritten(answer, 201);
   return answer.body;
 }
-async function newRole(name: string, permissions: readonly string[], at = organization): Promise<string> {
-  const { token } = at.owner;
-  const { body } = await server.call("POST /api/v1/iam/roles", {
-    token,
-    body: { name: `${name} ${unique()}`, scope: "Organization", organizationId: at.id },
-  });
-  if (permissions.length > 0)
-    expectWritten(await server.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token, body: { permissions } }), 200);
-  return body.id;
-}
+const newRole = (permissions: readonly string[], at = organization): Promise<string> => world.role(permissions, at);
 const permissionsOf = (method: "POST" | "DELETE", role: string, permissions: readonly string[]): Promise<Answer<AnyBody>> =>
   server.call(`${method} /api/v1/iam/roles/${role}/permissions`, { token: organization.owner.token, body: { permissions } });
 const check = (token: string, body: Readonly<Record<string, unknown>>): Promise<Answer<AnyBody>> =>
@@ -58,7 +45,7 @@ const own = async (person: Person, actionType: string, more: Readonly<Record<str
 };
 
 describe("POST /api/v1/iam/authorization/check", () => {
-  it("takes S3's request and gives S3's answer", async () => {
+  it("accepts the documented request and returns the documented response", async () => {
     const answer = await check(seller.token, {
       userId: seller.id,
       tenantId: organization.id,
@@ -70,7 +57,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
     expectRead(answer);
     expect(answer.body).toEqual({
       isAuthorized: true,
-      reason: expect.stringMatching(/^Allowed by role 'Sellers \w+'$/),
+      reason: expect.stringMatching(/^Allowed by role 'Role \w+'$/),
       reasonCode: "role",
       missingPermissions: [],
       applicableEntitlements: {},
@@ -79,7 +66,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
     });
   });
 
-  it("is true about each denial: what is missing is named, and only that", async () => {
+  it("names with each denial exactly the missing permissions", async () => {
     expect(await own(seller, "Organization.Update")).toMatchObject({
       isAuthorized: false,
       reason: "Denied: no role or grant of the user gives 'Organization.Update'",
@@ -94,7 +81,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
     });
   });
 
-  it("holds from a parent on down, at once for what is defined below it later", async () => {
+  it("allows every descendant of a permission, at once for one that is defined later", async () => {
     expect((await own(seller, product)).isAuthorized).toBe(true);
     expect((await own(seller, `${product}.Read`)).isAuthorized).toBe(true);
     const later = `${product}.Archive.Now`;
@@ -112,16 +99,16 @@ describe("POST /api/v1/iam/authorization/check", () => {
     expect((await own(seller, later)).isAuthorized).toBe(true);
   });
 
-  it("does not hold upwards or sideways", async () => {
+  it("allows neither the parent nor a sibling of a permission", async () => {
     const reader = await newPerson(server);
-    await joinAs(server, organization, reader, await newRole("Readers", [`${product}.Read`]));
+    await joinAs(server, organization, reader, await newRole([`${product}.Read`]));
     expect((await own(reader, `${product}.Read`)).isAuthorized).toBe(true);
     expect((await own(reader, product)).isAuthorized).toBe(false);
     expect((await own(reader, `${product}.Create`)).isAuthorized).toBe(false);
   });
 
-  it("follows every change at once: given, taken, given again, a hundred times", async () => {
-    const role = await newRole("Changing", [`${product}.Read`]);
+  it("applies a hundred assignments and removals in a row, each on the next check", async () => {
+    const role = await newRole([`${product}.Read`]);
     const person = await newPerson(server);
     await joinAs(server, organization, person, role);
     for (let round = 0; round < 50; round += 1) {
@@ -135,8 +122,8 @@ describe("POST /api/v1/iam/authorization/check", () => {
     }
   });
 
-  it("never answers from before a write while many ask at the same moment", async () => {
-    const role = await newRole("Busy", [`${product}.Read`]);
+  it("never decides from before a write among many concurrent checks", async () => {
+    const role = await newRole([`${product}.Read`]);
     const person = await newPerson(server);
     await joinAs(server, organization, person, role);
     for (let round = 0; round < 10; round += 1) {
@@ -148,7 +135,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
     }
   });
 
-  it("asks nobody's leave to ask about oneself, from any session of the scope", async () => {
+  it("needs no permission for a check of the caller, from any session of the scope", async () => {
     const scoped = await signIn(server, seller.email, organization.id);
     const body = { userId: seller.id, tenantId: organization.id, actionType: product };
     expect((await check(scoped, body)).body.isAuthorized).toBe(true);
@@ -160,7 +147,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
     expect(elsewhere.body).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member" });
   });
 
-  it("answers about others only to Authorization.Check in the internal scope, and to Organization.CheckAccess there", async () => {
+  it("needs Authorization.Check in the internal scope or Organization.CheckAccess there for a check of others", async () => {
     const body = { userId: seller.id, tenantId: organization.id, actionType: product };
     const nonMember = await newPerson(server);
     const member = await newPerson(server);
@@ -175,7 +162,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
       expect(nowhere.body.error.details).toEqual(refused.body.error.details);
     }
     expect((await check(organization.owner.token, body)).body).toMatchObject({ isAuthorized: true, reasonCode: "role" });
-    // Of somebody who does not belong there is no more to learn than of nobody.
+    // The response about a non-member equals that about an unknown user.
     for (const userId of [nonMember.id, crypto.randomUUID()])
       expect((await check(organization.owner.token, { ...body, userId })).body).toMatchObject({
         isAuthorized: false,
@@ -204,8 +191,8 @@ describe("POST /api/v1/iam/authorization/check", () => {
     expect(await own(seller, "User.Read")).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });
   });
 
-  it("has a minimal revision: one that is reached is fine, a future one gets 503, and what is none gets 400", async () => {
-    const written = await permissionsOf("POST", await newRole("Revised", []), [product]);
+  it("accepts a minimum revision: a reached one is decided, a future one gets 503, a malformed one 400", async () => {
+    const written = await permissionsOf("POST", await newRole([]), [product]);
     const revision = written.headers["x-gatehouse-revision"] as string;
     for (const minRevision of [0, "1", revision, Number(revision)])
       expect((await own(seller, product, { minRevision })).isAuthorized).toBe(true);
@@ -228,7 +215,7 @@ describe("POST /api/v1/iam/authorization/check", () => {
     [{ resourceType: "r".repeat(256) }, "resourceType"],
     [{ contextData: "text" }, "contextData"],
     [{ subject: "x" }, "subject"],
-  ])("refuses %j", async (overrides, field) => {
+  ])("rejects %j", async (overrides, field) => {
     const body = { userId: seller.id, tenantId: organization.id, actionType: product, ...overrides };
     expectError(await check(seller.token, body), 400, "common.validation_failed", field);
   });
@@ -245,11 +232,11 @@ describe("POST /api/v1/iam/authorization/check", () => {
 describe("POST /api/v1/iam/authorization/check-batch", () => {
   const batch = (token: string, checks: readonly unknown[]): Promise<Answer<AnyBody>> =>
     server.call("POST /api/v1/iam/authorization/check-batch", { token, body: { checks } });
-  const asked = (actionType: string, more = {}) => ({ userId: seller.id, tenantId: organization.id, actionType, ...more });
+  const checkOf = (actionType: string, more = {}) => ({ userId: seller.id, tenantId: organization.id, actionType, ...more });
 
-  it("answers in the order of the questions what each check would answer", async () => {
-    const checks = ["Organization.Update", product, "User.Read", `${product}.Create`, product].map((action) => asked(action));
-    const answer = await batch(seller.token, [...checks, asked("User.Read", { tenantId: null })]);
+  it("returns the result of each check in the order of the request", async () => {
+    const checks = ["Organization.Update", product, "User.Read", `${product}.Create`, product].map((action) => checkOf(action));
+    const answer = await batch(seller.token, [...checks, checkOf("User.Read", { tenantId: null })]);
     expectRead(answer);
     expect(answer.body.results.map(({ isAuthorized, reasonCode }: AnyBody) => [isAuthorized, reasonCode])).toEqual([
       [false, "missing_permission"],
@@ -263,30 +250,30 @@ describe("POST /api/v1/iam/authorization/check-batch", () => {
     expect(new Set(answer.body.results.map(({ decisionId }: AnyBody) => decisionId)).size).toBe(6);
   });
 
-  it("needs leave for every other user in it, and answers none of it without", async () => {
-    const mixed = [asked(product), { ...asked(product), userId: organization.owner.id }];
+  it("needs a permission for every other user, and decides nothing without", async () => {
+    const mixed = [checkOf(product), { ...checkOf(product), userId: organization.owner.id }];
     expectError(await batch(seller.token, mixed), 403, "auth.permission_denied");
     for (const { token } of [administrator, organization.owner])
       expect((await batch(token, mixed)).body.results.map(({ isAuthorized }: AnyBody) => isAuthorized)).toEqual([true, true]);
-    const elsewhere = { ...asked(product), tenantId: (await newOrganization(server)).id };
+    const elsewhere = { ...checkOf(product), tenantId: (await newOrganization(server)).id };
     expectError(await batch(organization.owner.token, [...mixed, elsewhere]), 403, "auth.permission_denied");
-    expectError(await batch(organization.owner.token, [asked("User.Read", { tenantId: null })]), 403, "auth.permission_denied");
+    expectError(await batch(organization.owner.token, [checkOf("User.Read", { tenantId: null })]), 403, "auth.permission_denied");
   });
 
-  it("names the questions for what nobody has defined, and refuses none and too many", async () => {
-    const unknown = await batch(seller.token, [asked(product), asked("Nobody.Defined"), asked("Nor.This")]);
+  it("names the index of a check with an undefined name, and rejects an empty and a too long batch", async () => {
+    const unknown = await batch(seller.token, [checkOf(product), checkOf("Nobody.Defined"), checkOf("Nor.This")]);
     expectError(unknown, 400, "access.unknown_permission");
     expect(unknown.body.error.details.map(({ field }: AnyBody) => field)).toEqual(["checks.1.actionType", "checks.2.actionType"]);
     expectError(await batch(seller.token, []), 400, "common.validation_failed", "checks");
-    expectError(await batch(seller.token, Array(1_001).fill(asked(product))), 400, "common.validation_failed", "checks");
-    expect((await batch(seller.token, Array(1_000).fill(asked(product)))).body.results).toHaveLength(1_000);
-    expectError(await batch(seller.token, [asked(product), { userId: "x" }]), 400, "common.validation_failed", "checks.1.userId");
+    expectError(await batch(seller.token, Array(1_001).fill(checkOf(product))), 400, "common.validation_failed", "checks");
+    expect((await batch(seller.token, Array(1_000).fill(checkOf(product)))).body.results).toHaveLength(1_000);
+    expectError(await batch(seller.token, [checkOf(product), { userId: "x" }]), 400, "common.validation_failed", "checks.1.userId");
   });
 
-  it("with several revisions that do not come answers 503 once, and the process lives on", async () => {
-    const future = asked(product, { minRevision: "999999999999" });
-    expectError(await batch(seller.token, [future, future, asked(product), future]), 503, "common.revision_not_reached");
-    expect((await batch(seller.token, [asked(product)])).status).toBe(200);
+  it("answers 503 once for several revisions that are not reached, and the process stays up", async () => {
+    const future = checkOf(product, { minRevision: "999999999999" });
+    expectError(await batch(seller.token, [future, future, checkOf(product), future]), 503, "common.revision_not_reached");
+    expect((await batch(seller.token, [checkOf(product)])).status).toBe(200);
   });
 });
 
@@ -294,7 +281,7 @@ describe("GET /api/v1/iam/users/me/permissions", () => {
   const mine = (token: string, query = ""): Promise<Answer<AnyBody>> =>
     server.call(`GET /api/v1/iam/users/me/permissions${query}`, { token });
 
-  it("lists everything that the roles give, what is below a parent included, in order", async () => {
+  it("lists all permissions of the roles, descendants included, sorted", async () => {
     const answer = await mine(seller.token, `?organizationId=${organization.id}`);
     expectRead(answer);
     expect(answer.body.organizationId).toBe(organization.id);
@@ -303,7 +290,7 @@ describe("GET /api/v1/iam/users/me/permissions", () => {
     expect(answer.body.permissions.filter((value: string) => !value.startsWith(product))).toEqual([]);
   });
 
-  it("speaks of the session's scope, and of no other organization", async () => {
+  it("lists those of the session's scope, and of no other organization", async () => {
     const other = await newOrganization(server, seller);
     const scoped = await signIn(server, seller.email, organization.id);
     expect((await mine(scoped)).body).toMatchObject({ organizationId: organization.id });
@@ -322,12 +309,12 @@ describe("GET /api/v1/iam/users/me/permissions", () => {
     expect((await of()).body.permissions).toEqual([]);
   });
 
-  it("of several roles is all of theirs", async () => {
+  it("combines the permissions of several roles", async () => {
     const organization = await newOrganization(server);
     const roles = await rolesOf(server, organization);
     const person = await newPerson(server);
     const membership = await joinAs(server, organization, person, roles["Member"] as string);
-    const role = await newRole("Extra", [`${product}.Read`], organization);
+    const role = await newRole([`${product}.Read`], organization);
     await server.call(`PUT /api/v1/iam/organizations/${organization.id}/memberships/${membership.id}`, {
       token: organization.owner.token,
       body: { roleIds: [roles["Member"], role] },

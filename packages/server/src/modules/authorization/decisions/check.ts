@@ -1,22 +1,22 @@
 import { applicableEntitlements, type Budget, type Decision, type DecisionReason, type View } from "@gatehouse/policy";
 import { type HolderKind, PermissionValue } from "#modules/authorization/access/index.ts";
 import { isForeignTo, isSelf, type Principal } from "#operation/declaration/principal.ts";
-import { nullable, oneOfGrowing, RevisionInput, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
+import { nullable, oneOfExtensible, RevisionInput, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { scopesOf, sessionFactsOf } from "./credential-scopes.ts";
-import type { RequestContext } from "./projection/held-view.ts";
+import type { RequestContext } from "./projection/composed-view.ts";
 import type { Decided, DecisionReader } from "./projection/reader.ts";
 
 const Data = Type.Record(Type.String(), Type.Unknown());
 const ResourceName = Type.String({ minLength: 1, maxLength: 255 });
 
-/** What every query about one user's rights takes beside the action, for conditions. */
+/** The input of every query about one user's permissions, in addition to the action. */
 export const RequestContextInput = {
   /** `$request` in conditions. */
   contextData: Type.Optional(nullable(Data)),
-  /** `$session`. Callers who ask about themselves are evaluated with their own session instead. */
+  /** `$session`. A query about the caller uses the caller's own session instead. */
   sessionData: Type.Optional(nullable(Data)),
-  /** Permissions that the credential in use is limited to. */
+  /** Permissions to which the user's credential is limited. */
   scopes: Type.Optional(nullable(Type.Array(PermissionValue, { maxItems: 200 }))),
   minRevision: Type.Optional(RevisionInput),
 };
@@ -34,7 +34,7 @@ export const ResourceInput = {
 export const CheckRequest = Type.Object({ ...SubjectInput, actionType: PermissionValue, ...ResourceInput, ...RequestContextInput });
 export type CheckRequest = Static<typeof CheckRequest>;
 
-/** What decided, as a code beside the sentence. */
+/** The reason of a decision as a code. */
 const reasonCodes = [
   "role",
   "grant",
@@ -50,7 +50,7 @@ const reasonCodes = [
   "permission_data_unavailable",
   "entitlement_data_unavailable",
 ] as const satisfies readonly DecisionReason[];
-export const ReasonCode = oneOfGrowing(...reasonCodes);
+export const ReasonCode = oneOfExtensible(...reasonCodes);
 /** Every reason of a decision. */
 export const decisionReasons: readonly DecisionReason[] = reasonCodes;
 
@@ -72,33 +72,33 @@ const denials: Readonly<Record<Exclude<DecisionReason, "role" | "grant">, (actio
   organization_suspended: () => "the organization is not active",
   missing_permission: (action) => `no role or grant of the user gives '${action}'`,
   condition: (action) => `a role gives '${action}' under a condition that does not hold`,
-  explicit_deny: (action, role) => (role ? `role '${role}' takes '${action}' away` : `a relation to the resource takes '${action}' away`),
+  explicit_deny: (action, role) => (role ? `role '${role}' denies '${action}'` : `a relation to the resource denies '${action}'`),
   entitlement: () => "the organization's plan does not include it",
-  key_scope: (action) => `the credential is not for '${action}'`,
-  session_strength: () => "the sign-in is not strong or not recent enough",
+  key_scope: (action) => `the credential's scopes do not include '${action}'`,
+  session_strength: () => "the sign-in is not strong enough or not recent enough",
   permission_data_unavailable: () => "permission data not available",
   entitlement_data_unavailable: () => "entitlement data not available",
 };
 
-/** The reason as a sentence, for logs and tests. */
+/** The reason of a decision as a sentence. */
 export function sentenceOf({ reason, role }: Decision, action: string): string {
   if (reason === "role") return `Allowed by role '${role?.name}'`;
   if (reason === "grant") return "Allowed by a relation to the resource";
   return `Denied: ${denials[reason](action, role?.name)}`;
 }
 
-const notHere: Decision = { allowed: false, reason: "not_a_member" };
+const notAMember: Decision = { allowed: false, reason: "not_a_member" };
 
-/** What a question about one subject says of it beside its id. */
-export interface SubjectOfQuestion {
-  /** What the subject must be; absent: a user or a service account. */
+/** The expected subject of a query, in addition to its id. */
+export interface ExpectedSubject {
+  /** A subject of the other kind counts as a non-member. Absent: a user or a service account. */
   readonly subjectKind?: HolderKind;
 }
 
 type WithRequestContext = Pick<CheckRequest, "userId"> &
-  SubjectOfQuestion & { readonly [Name in keyof typeof RequestContextInput]?: unknown };
+  ExpectedSubject & { readonly [Name in keyof typeof RequestContextInput]?: unknown };
 
-/** The request context of a query, as the engine takes it. */
+/** The request context of a query, for the engine. */
 export function requestContextOf(
   request: WithRequestContext & Partial<CheckRequest>,
   principal: Principal,
@@ -118,8 +118,8 @@ export function requestContextOf(
 }
 
 /**
- * The session and the scopes that a query is decided with. A query about oneself is decided with one's own credential, which the request
- * cannot widen; a query about another user says which credential it means.
+ * The session and scopes of a query. A query about the caller uses the caller's own credential, which the request cannot widen. A query
+ * about another user takes them from the request.
  */
 function credentialOf(
   { userId, sessionData, scopes }: Pick<CheckRequest, "userId" | "sessionData" | "scopes">,
@@ -139,18 +139,18 @@ function credentialOf(
 export const revisionText = (minRevision: string | number | undefined): string | undefined =>
   minRevision === undefined ? undefined : String(minRevision);
 
-/** What a question costs beside what it makes the engine do: it is read, looked up and answered. */
-const questionSteps = 20;
+/** The fixed cost of a check, in addition to the engine's steps: parsing, look-up and response. */
+const checkSteps = 20;
 
-/** `now` and `budget` are the request's: one moment and one bound for all of its questions. */
+/** Decides one check. All checks of a request share `now` and `budget`. */
 export function decideFor(
   reader: DecisionReader,
-  request: CheckRequest & SubjectOfQuestion,
+  request: CheckRequest & ExpectedSubject,
   { principal, now, budget }: { readonly principal: Principal; readonly now: number; readonly budget: Budget },
 ): MaybePromise<Decided> {
   const tenantId = request.tenantId ?? null;
-  if (isForeignTo(principal, tenantId)) return { decision: notHere, view: undefined };
-  budget.spend(questionSteps);
+  if (isForeignTo(principal, tenantId)) return { decision: notAMember, view: undefined };
+  budget.spend(checkSteps);
   const context = requestContextOf(request, principal, now, budget);
   return reader.decide(request.userId, tenantId, request.actionType, context, revisionText(request.minRevision));
 }
@@ -160,12 +160,12 @@ export const answerOf = ({ decision, view }: Decided, request: CheckRequest, rev
   reason: sentenceOf(decision, request.actionType),
   reasonCode: decision.reason,
   missingPermissions: decision.reason === "missing_permission" || decision.reason === "not_a_member" ? [request.actionType] : [],
-  // What the plan includes is the organization's own matter: a non-member is told nothing of it.
+  // A non-member must not learn what the organization's plan includes.
   applicableEntitlements: decision.reason === "not_a_member" ? {} : entitlementsOf(view, request.actionType),
   decisionId: crypto.randomUUID(),
   revision,
 });
 
-/** What the plan says about the action, from the view of the decision. Empty where the action requires nothing of the plan. */
+/** The entitlements that apply to the action, from the view of the decision. Empty if the action requires none. */
 const entitlementsOf = (view: View | undefined, action: string): Record<string, unknown> =>
   view?.policy.action(action)?.requirement === undefined ? {} : { ...applicableEntitlements(view, action) };

@@ -1,10 +1,10 @@
 import type { SessionFacts } from "@gatehouse/policy";
 import type { IdentifiedPrincipal } from "#operation/declaration/principal.ts";
 
-/** A principal lives as long as its credential is cached, so its set is made once. */
+/** One set per cached credential: the array lives as long as the principal. */
 const sets = new WeakMap<readonly string[], ReadonlySet<string>>();
 
-/** The permissions that the principal's credential is limited to, as the engine takes them; undefined where it has no limit. */
+/** The permissions to which the principal's credential is limited; undefined without a limit. */
 export function scopesOf({ credential: { scopes } }: IdentifiedPrincipal): ReadonlySet<string> | undefined {
   if (scopes === undefined) return undefined;
   let set = sets.get(scopes);
@@ -15,10 +15,10 @@ export function scopesOf({ credential: { scopes } }: IdentifiedPrincipal): Reado
   return set;
 }
 
-/** How the principal's holdings are asked for: as what it is, within the scopes of its credential. */
+/** The principal as a holder of permissions, within the scopes of its credential. */
 export const holderOf = (principal: IdentifiedPrincipal) => ({ kind: principal.kind, scopes: scopesOf(principal) });
 
-/** `$session` of the principal: what its credential proves. */
+/** `$session` of the principal, from its credential. */
 export const sessionFactsOf = ({ credential: { id, authenticatedAt, methods } }: IdentifiedPrincipal): SessionFacts => ({
   id,
   authenticatedAt,

@@ -1,11 +1,10 @@
-import { expectWritten } from "@gatehouse/testing/answers.ts";
-import { joinAs, newAdministrator, newOrganization, newPerson, type OrganizationOf, unique } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
+import { describe, expect, it } from "vitest";
 import type { Principal } from "#operation/declaration/principal.ts";
 import { DecisionBudgets, requestSteps } from "./decision-budgets.ts";
 
-const iam = "/api/v1/iam";
 const principal = (id: string, kind: "user" | "service" = "user"): Principal => ({
   kind,
   id,
@@ -15,8 +14,8 @@ const principal = (id: string, kind: "user" | "service" = "user"): Principal => 
 const perSecond = 100_000;
 const budgets = () => new DecisionBudgets({ decisionStepsPerSecond: perSecond });
 
-describe("the share of a principal", () => {
-  it("is what is saved of ten seconds, and then what a second brings", () => {
+describe("the decision budget of a principal", () => {
+  it("has a burst of ten seconds, and then the rate of one second", () => {
     const all = budgets();
     all.of(principal("a")).spend(perSecond * 9);
     all.of(principal("a")).spend(perSecond * 5);
@@ -26,7 +25,7 @@ describe("the share of a principal", () => {
     expect(() => all.of(principal("a", "service"))).not.toThrow();
   });
 
-  it("bounds one request too, whatever is saved, and is not for the operator", () => {
+  it("limits one request as well, and does not apply to the operator", () => {
     expect(() =>
       budgets()
         .of(principal("a"))
@@ -38,30 +37,15 @@ describe("the share of a principal", () => {
 });
 
 describe("a principal over its share", () => {
-  let server: TestServer;
-  let organization: OrganizationOf;
-  beforeAll(async () => {
-    server = await startTestServer({ GATEHOUSE_DECISION_STEPS: String(perSecond) });
-    organization = await newOrganization(server);
-  });
-  afterAll(() => server.close());
+  const world = World.ofSuite([], { GATEHOUSE_DECISION_STEPS: String(perSecond) });
 
   it("gets 429 with Retry-After, and others do not", async () => {
-    const administrator = await newAdministrator(server);
+    const { server, organization } = world;
     const action = `Lists${unique()}`;
-    expectWritten(
-      await server.call(`POST ${iam}/permissions`, { token: administrator.token, body: { value: action, scope: "Organization" } }),
-      201,
-    );
-    const { token } = organization.owner;
-    const role = await server.call(`POST ${iam}/roles`, {
-      token,
-      body: { name: action, scope: "Organization", organizationId: organization.id },
-    });
+    await world.define(action);
     const condition = { operator: "contains_all", left: "$request.a", right: "$request.b" };
-    expectWritten(await server.call(`PUT ${iam}/roles/${role.body.id}/permissions/${action}`, { token, body: { condition } }), 200);
-    const members = [await newPerson(server, "much"), await newPerson(server, "little")] as const;
-    for (const member of members) await joinAs(server, organization, member, role.body.id);
+    const role = await world.roleWith(action, { condition });
+    const members = [await world.person(role), await world.person(role)] as const;
     const ask = ({ id, token }: (typeof members)[number], count: number): Promise<Answer<AnyBody>> =>
       server.call("POST /access/v1/evaluations", {
         token,

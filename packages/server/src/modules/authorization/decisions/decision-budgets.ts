@@ -4,14 +4,14 @@ import { OperationError, TooManyRequests } from "#operation/declaration/errors.t
 import { isIdentified, type Principal, principalKey } from "#operation/declaration/principal.ts";
 import type { Platform } from "#platform/platform.ts";
 
-/** All decisions of one request: some 0.6 s of processor, in slices of 10 ms. What is beyond it is `evaluation_limit`. */
+/** Steps of all decisions of one request: about 0.6 s of CPU time, in slices of 10 ms. Beyond it they fail with `evaluation_limit`. */
 export const requestSteps = 12_000_000;
-/** What is not spent is kept for so long: a page that asks much at once, and then nothing, is no attack. */
-const savedSeconds = 10;
-/** Principals that are remembered; one that falls out has spent nothing lately. */
+/** Seconds of unspent steps that accumulate: a page with a burst of checks is no attack. */
+const burstSeconds = 10;
+/** Principals with an account. An evicted one has not spent anything lately. */
 const principalsMax = 10_000;
 
-/** What the decisions of one principal may cost in this process: so many steps a second, and what it has saved. */
+/** The token bucket of one principal in this process: steps a second, with a burst. */
 class Account {
   #left: number;
   #at: number;
@@ -19,24 +19,24 @@ class Account {
 
   constructor(perSecond: number, now: number) {
     this.#perSecond = perSecond;
-    this.#left = perSecond * savedSeconds;
+    this.#left = perSecond * burstSeconds;
     this.#at = now;
   }
 
-  /** Seconds to wait until something is left; 0 where something is. */
+  /** Seconds to wait until steps are left; 0 if there are some. */
   wait(now: number): number {
-    this.#left = Math.min(this.#perSecond * savedSeconds, this.#left + (Math.max(0, now - this.#at) / 1_000) * this.#perSecond);
+    this.#left = Math.min(this.#perSecond * burstSeconds, this.#left + (Math.max(0, now - this.#at) / 1_000) * this.#perSecond);
     this.#at = now;
     return this.#left > 0 ? 0 : Math.max(1, Math.ceil(-this.#left / this.#perSecond));
   }
 
-  /** May go below zero: a request that was begun is finished within its own budget. */
+  /** May go below zero: a running request is limited by its own budget only. */
   spend(steps: number): void {
     this.#left -= steps;
   }
 }
 
-/** What requests for decisions may cost. One a process. */
+/** Limits the cost of decisions per request and principal. One instance per process. */
 export class DecisionBudgets {
   readonly #perSecond: number;
   readonly #accounts = new LRUCache<string, Account>({ max: principalsMax });
@@ -45,7 +45,7 @@ export class DecisionBudgets {
     this.#perSecond = decisionStepsPerSecond;
   }
 
-  /** The budget of one request. Throws `common.too_many_requests` where the principal has spent more than its share. */
+  /** The budget of one request. Throws `common.too_many_requests` if the principal has overspent. */
   of(principal: Principal): Budget {
     if (!isIdentified(principal)) return new Budget(requestSteps);
     const now = performance.now();

@@ -5,8 +5,8 @@ import type { Platform } from "#platform/platform.ts";
 import { FairSample } from "./fair-sample.ts";
 import { type RecordedRow, recordedWrites } from "./recorded-decisions.ts";
 
-/** A question as it is kept: all that decides it again, but neither the credential nor the session. */
-export interface KeptQuestion {
+/** A recorded query: everything needed to decide it again, except credential and session. */
+export interface RecordedQuery {
   readonly userId: string;
   readonly tenantId?: string | null;
   readonly actionType: string;
@@ -16,8 +16,8 @@ export interface KeptQuestion {
   readonly contextData?: Record<string, unknown> | null;
 }
 
-/** A question as it is taken down. Its data is text, so that nothing large is held, and null where there is none. */
-interface QuestionDraft {
+/** A query that is not written yet. Its data is JSON text, so that no large object is retained; null without data. */
+interface QueryDraft {
   readonly userId: string;
   readonly tenantId: string | null;
   readonly actionType: string;
@@ -29,19 +29,18 @@ interface QuestionDraft {
 
 const flushMs = 10_000;
 /**
- * Questions that are taken down between two writes, so that under any load no more than 200 rows a second are written. Above it a
- * sample is kept, in which each tenant has an equal share: a preview needs the variety, and the questions that are asked most are in
- * every sample.
+ * Drafts between two writes, which limits writes to 200 rows a second under any load. Above it the recorder takes a sample with an equal
+ * share for each tenant. That is enough for previews: the most frequent queries are in every sample.
  */
 const draftsMax = 2_000;
-/** A question with more data than this is decided, but not kept. */
+/** A query with more data than this is not recorded. */
 const dataLengthMax = 4_000;
 
-/** Keeps which questions were decided and how often, for previews of policy changes. Loses what a crash finds unwritten. */
+/** Records which queries were decided and how often, for previews of policy changes. A crash loses unwritten drafts. */
 export class DecisionRecorder {
   readonly #platform: Platform;
-  readonly #drafts = new FairSample<QuestionDraft>(draftsMax);
-  #notKept = 0;
+  readonly #drafts = new FairSample<QueryDraft>(draftsMax);
+  #unrecorded = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -49,21 +48,21 @@ export class DecisionRecorder {
     this.#platform = platform;
   }
 
-  /** Takes a question down; it is written later. Queries about non-members are not recorded: they could only fill the organization's previews. */
-  record(question: KeptQuestion, { allowed, reason }: Decision): void {
+  /** Adds a query, to be written later. Ignores queries about non-members, which would only fill the organization's previews. */
+  record(query: RecordedQuery, { allowed, reason }: Decision): void {
     if (this.#platform.settings.decisionDays === 0 || reason === "not_a_member") return;
-    const { userId, tenantId, actionType, resourceType, resourceId, resourceData, contextData } = question;
+    const { userId, tenantId, actionType, resourceType, resourceId, resourceData, contextData } = query;
     const tenant = tenantId ?? "";
     if (!this.#drafts.hasRoom(tenant)) {
-      this.#notKept += 1;
+      this.#unrecorded += 1;
       return;
     }
     const data = resourceData == null && contextData == null ? null : textOf([resourceData ?? null, contextData ?? null]);
     if (data === undefined) {
-      this.#notKept += 1;
+      this.#unrecorded += 1;
       return;
     }
-    this.#notKept += this.#drafts.add(tenant, {
+    this.#unrecorded += this.#drafts.add(tenant, {
       userId,
       tenantId: tenantId ?? null,
       actionType,
@@ -75,13 +74,13 @@ export class DecisionRecorder {
     this.#timer ??= setTimeout(() => void this.flush(), flushMs).unref();
   }
 
-  /** Writes what was taken down; a write that fails is logged and its questions are lost: decisions do not wait for it. */
+  /** Writes the drafts. A failed write is logged and its drafts are lost: decisions do not depend on it. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const drafts = this.#drafts.take();
-    this.#platform.metrics.decisionsNotKept.inc(this.#notKept);
-    this.#notKept = 0;
+    this.#platform.metrics.decisionsNotKept.inc(this.#unrecorded);
+    this.#unrecorded = 0;
     if (drafts.length > 0) this.#writing = this.#writing.then(() => this.#write(drafts));
     return this.#writing;
   }
@@ -90,19 +89,19 @@ export class DecisionRecorder {
     return this.flush();
   }
 
-  async #write(drafts: readonly QuestionDraft[]): Promise<void> {
+  async #write(drafts: readonly QueryDraft[]): Promise<void> {
     const { clock, database, logger, metrics } = this.#platform;
     try {
       const rows = rowsOf(drafts, new Date(clock.now()).toISOString());
       await database.transact(everyTenant, (tx) => recordedWrites(tx).recordDecisions(rows));
     } catch (error) {
       metrics.decisionsNotKept.inc(drafts.length);
-      logger.warn({ err: error }, "decided questions could not be kept for previews");
+      logger.warn({ err: error }, "decisions could not be recorded for previews");
     }
   }
 }
 
-/** Undefined where the data is too long, or too deep to be written out. */
+/** Serializes data; undefined if it is too long or nested too deeply. */
 function textOf(data: unknown): string | undefined {
   try {
     const text = JSON.stringify(data);
@@ -112,17 +111,17 @@ function textOf(data: unknown): string | undefined {
   }
 }
 
-/** Each question once, with how often it was asked and its last answer. */
-function rowsOf(drafts: readonly QuestionDraft[], lastAt: string): readonly RecordedRow[] {
+/** One row for each distinct query, with its count and latest decision. */
+function rowsOf(drafts: readonly QueryDraft[], lastAt: string): readonly RecordedRow[] {
   const rows = new Map<string, RecordedRow>();
-  for (const { allowed, ...question } of drafts) {
-    const key = JSON.stringify(question);
+  for (const { allowed, ...query } of drafts) {
+    const key = JSON.stringify(query);
     rows.set(key, {
-      organizationId: question.tenantId,
+      organizationId: query.tenantId,
       day: lastAt.slice(0, 10),
       hash: createHash("sha256").update(key).digest("hex"),
-      userId: question.userId,
-      question: kept(question),
+      userId: query.userId,
+      query: recorded(query),
       allowed,
       times: (rows.get(key)?.times ?? 0) + 1,
       lastAt,
@@ -131,9 +130,9 @@ function rowsOf(drafts: readonly QuestionDraft[], lastAt: string): readonly Reco
   return [...rows.values()];
 }
 
-function kept({ data, ...question }: Omit<QuestionDraft, "allowed">): KeptQuestion {
+function recorded({ data, ...query }: Omit<QueryDraft, "allowed">): RecordedQuery {
   const [resourceData, contextData] =
-    data === null ? [null, null] : (JSON.parse(data) as [KeptQuestion["resourceData"], KeptQuestion["contextData"]]);
-  const given = Object.entries({ ...question, resourceData, contextData }).filter(([, value]) => value !== null && value !== undefined);
-  return Object.fromEntries(given) as unknown as KeptQuestion;
+    data === null ? [null, null] : (JSON.parse(data) as [RecordedQuery["resourceData"], RecordedQuery["contextData"]]);
+  const given = Object.entries({ ...query, resourceData, contextData }).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(given) as unknown as RecordedQuery;
 }

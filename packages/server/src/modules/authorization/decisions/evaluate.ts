@@ -5,22 +5,25 @@ import type { Services } from "#operation/declaration/context.ts";
 import { isForeignTo, type Principal } from "#operation/declaration/principal.ts";
 import type { MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { Unavailable } from "#platform/unavailable.ts";
-import { type CheckRequest, requestContextOf, revisionText, type SubjectOfQuestion } from "./check.ts";
-import { type HeldView, isOfOtherKind } from "./projection/held-view.ts";
+import { type CheckRequest, type ExpectedSubject, requestContextOf, revisionText } from "./check.ts";
+import { type ComposedView, isOfOtherKind } from "./projection/composed-view.ts";
 import type { DecisionReader } from "./projection/reader.ts";
 
-/** Queries about one user or service account: for that one, for who may check in the whole installation, and for who may check in the organization. */
+/**
+ * Allows queries about one user or service account to that subject, and to holders of the check permission in the installation or
+ * organization.
+ */
 export const aboutUser: Rule = either(
   subject("userId", { appliesScopes: true }),
   internal("Authorization.Check"),
   permission("Organization.CheckAccess"),
 );
-/** Queries about everybody in a tenant. */
+/** Allows queries about all users of a tenant. */
 export const aboutTenant: Rule = either(internal("Authorization.Check"), permission("Organization.CheckAccess"));
 
 export const tenantOfQuery = (_context: never, { tenantId }: { readonly tenantId?: string | null }): string | null => tenantId ?? null;
 
-/** What all queries of one request share: the caller, one moment, and what they may cost together. */
+/** The context that all queries of one request share: the caller, the time, and the budget. */
 export interface QueryContext {
   readonly state: DecisionReader;
   readonly principal: Principal;
@@ -28,7 +31,7 @@ export interface QueryContext {
   readonly budget: Budget;
 }
 
-/** Throws `common.too_many_requests` where the caller's decisions have cost more than its share. */
+/** Throws `common.too_many_requests` if the caller has overspent its budget for decisions. */
 export const queryContext = ({
   state,
   principal,
@@ -40,18 +43,18 @@ export const queryContext = ({
   budget: state.budgets.of(principal),
 });
 
-type EvaluationRequest = Pick<CheckRequest, "userId" | "tenantId" | "minRevision"> & Partial<CheckRequest> & SubjectOfQuestion;
+type EvaluationRequest = Pick<CheckRequest, "userId" | "tenantId" | "minRevision"> & Partial<CheckRequest> & ExpectedSubject;
 
-/** What a query is evaluated on: a view, and what the engine takes beside it. */
+/** The input of one evaluation: the view and the request context. */
 export interface EvaluationTarget {
   readonly view: View;
-  readonly held: HeldView;
+  readonly composed: ComposedView;
   readonly context: RequestContext;
 }
 
 /**
- * Evaluates a query about one user in one tenant, again after loading the relationships that it lacked. Undefined where the principal's
- * session is for another organization: there the principal is treated as a non-member. So is a subject of another kind than asked for.
+ * Evaluates a query about one user or service account in one tenant. Repeats it after loading missing relationships. Undefined if the
+ * principal's credential is for another organization, or the subject is of another kind than expected: both count as non-members there.
  */
 export async function evaluate<Answer>(
   { state, principal, now, budget }: QueryContext,
@@ -60,11 +63,11 @@ export async function evaluate<Answer>(
 ): Promise<Answer | undefined> {
   const tenantId = request.tenantId ?? null;
   if (isForeignTo(principal, tenantId)) return undefined;
-  const { subjectKind, ...context } = requestContextOf(request as CheckRequest & SubjectOfQuestion, principal, now, budget);
-  const evaluateOn = (held: HeldView, relationships: RelationshipReader) => {
-    if (held.view === undefined) throw new Unavailable("authorization projection", undefined);
-    if (isOfOtherKind(held.view, subjectKind)) return undefined;
-    return query({ view: held.view, held, context: { ...context, relationships } });
+  const { subjectKind, ...context } = requestContextOf(request as CheckRequest & ExpectedSubject, principal, now, budget);
+  const evaluateOn = (composed: ComposedView, relationships: RelationshipReader) => {
+    if (composed.view === undefined) throw new Unavailable("authorization projection", undefined);
+    if (isOfOtherKind(composed.view, subjectKind)) return undefined;
+    return query({ view: composed.view, composed, context: { ...context, relationships } });
   };
   try {
     const about = { userId: request.userId, organizationId: tenantId, action: request.actionType };

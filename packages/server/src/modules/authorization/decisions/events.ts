@@ -1,26 +1,26 @@
 import { defineEvent } from "#operation/declaration/event.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 
-export const ReadModelChanged = defineEvent({
-  type: "access.read_model_changed.v1",
+export const ProjectionChanged = defineEvent({
+  type: "decisions.projection_changed.v1",
   internal: true,
-  says: "The projection that decisions are made from now contains what these events changed.",
-  subject: ["read-model", "changeId"],
+  summary: "The projection contains the changes of these events.",
+  subject: ["projection", "changeId"],
   data: Type.Object({
     changeId: Uuid,
     handled: Type.Array(Uuid),
     keys: Type.Array(Type.String()),
-    /** Counts the writes of the projection; absent in events of older releases. */
+    /** The number of the projection's write; absent in events of older releases. */
     number: Type.Optional(Type.Integer()),
   }),
 });
 
-export const CachesAsked = defineEvent({
-  type: "access.caches_asked.v1",
+export const CacheCheckRequested = defineEvent({
+  type: "decisions.cache_check_requested.v1",
   internal: true,
-  says: "An operator asks every process to compare its caches with the projection that decisions are made from.",
+  summary: "An operator requested every process to compare its caches with the projection.",
   subject: ["cache-check", "checkId"],
   data: Type.Object({ checkId: Uuid }),
 });
 
-export const events = [ReadModelChanged, CachesAsked];
+export const events = [ProjectionChanged, CacheCheckRequested];

@@ -1,64 +1,37 @@
 import { expectWritten } from "@gatehouse/testing/answers.ts";
-import {
-  joinAs,
-  newAdministrator,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newMember, type OrganizationOf, type Person, unique } from "@gatehouse/testing/people.ts";
+import type { AnyBody } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
 const secret = "the salary of a minister";
-let server: TestServer;
-let administrator: Person;
+const world = World.ofSuite();
+const { server } = world;
 let organization: OrganizationOf;
 let action: string;
 let member: Person;
 let helpdesk: Person;
 
-async function newRole(permissions: readonly string[]): Promise<string> {
-  const { token } = organization.owner;
-  const body = { name: `Role ${unique()}`, scope: "Organization", organizationId: organization.id };
-  const { body: role } = await server.call(`POST ${iam}/roles`, { token, body });
-  if (permissions.length > 0)
-    expectWritten(await server.call(`POST ${iam}/roles/${role.id}/permissions`, { token, body: { permissions } }), 200);
-  return role.id;
-}
-
 beforeAll(async () => {
-  server = await startTestServer();
-  administrator = await newAdministrator(server);
-  organization = await newOrganization(server);
-  const { token } = organization.owner;
+  ({ organization } = world);
   const product = `Pay${unique()}`;
   action = `${product}.Read`;
-  for (const value of [product, action])
-    expectWritten(
-      await server.call(`POST ${iam}/permissions`, { token: administrator.token, body: { value, scope: "Organization" } }),
-      201,
-    );
-  const role = await newRole([]);
-  const condition = {
-    all: [
-      { operator: "equals", left: "$request.note", right: "$user.note" },
-      { not: { operator: "equals", left: "$tenant.plan", right: "$user.id" } },
-    ],
-  };
-  expectWritten(await server.call(`PUT ${iam}/roles/${role}/permissions/${action}`, { token, body: { condition } }), 200);
-  member = await newPerson(server, "member");
-  await joinAs(server, organization, member, role);
-  helpdesk = await newPerson(server, "helpdesk");
-  await joinAs(server, organization, helpdesk, await newRole(["Organization.CheckAccess"]));
-  const note = (path: string, attributes: object) =>
-    server.call(`PUT ${iam}/organizations/${organization.id}${path}/attributes`, { token, body: { attributes } });
-  expectWritten(await note(`/members/${member.id}`, { note: secret }), 200);
-  expectWritten(await note("", { plan: secret }), 200);
+  await world.define(product, action);
+  const role = await world.roleWith(action, {
+    condition: {
+      all: [
+        { operator: "equals", left: "$request.note", right: "$user.note" },
+        { not: { operator: "equals", left: "$tenant.plan", right: "$user.id" } },
+      ],
+    },
+  });
+  member = await world.person(role);
+  helpdesk = await newMember(server, organization, ["Organization.CheckAccess"], "helpdesk");
+  await world.setAttributes(member, { note: secret });
+  const route = `PUT organizations/${organization.id}/attributes`;
+  expectWritten(await world.send(route, world.owner.token, { attributes: { plan: secret } }), 200);
 });
-afterAll(() => server.close());
 
 async function explained(by: Person, note: string): Promise<{ readonly body: AnyBody; readonly text: string }> {
   const body = { userId: member.id, tenantId: organization.id, actionType: action, contextData: { note } };
@@ -67,13 +40,13 @@ async function explained(by: Person, note: string): Promise<{ readonly body: Any
   return { body: answer.body, text: JSON.stringify(answer.body) };
 }
 
-describe("an explanation shows attributes to those who may read them", () => {
-  it("to the owner, with what they were compared with", async () => {
+describe("an explanation shows attributes", () => {
+  it("to the owner, with the compared values", async () => {
     const { text } = await explained(organization.owner, "other");
     expect(text.split(secret).length).toBeGreaterThan(2);
   });
 
-  it.each(["other", secret])("and to nobody else, allowed or denied: asked with %s", async (note) => {
+  it.each(["other", secret])("to no caller without the permission, allowed or denied, for the request value %s", async (note) => {
     for (const reader of [helpdesk, member]) {
       const { body, text } = await explained(reader, note);
       expect(body.isAuthorized).toBe(note === secret);
@@ -85,8 +58,7 @@ describe("an explanation shows attributes to those who may read them", () => {
   });
 
   it("to whoever is given the permission", async () => {
-    const reader = await newPerson(server, "reader");
-    await joinAs(server, organization, reader, await newRole(["Organization.CheckAccess", "Organization.ReadAttributes"]));
+    const reader = await newMember(server, organization, ["Organization.CheckAccess", "Organization.ReadAttributes"], "reader");
     expect((await explained(reader, "other")).text).toContain(secret);
   });
 });

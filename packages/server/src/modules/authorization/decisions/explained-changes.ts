@@ -1,59 +1,59 @@
 import { type Change, type Explanation, givesAlways, type Policy, type RoleFacts, relationEffects } from "@gatehouse/policy";
-import { type WhoMay, whoMay } from "./who-may.ts";
+import { authorityFor, type ChangeAuthority } from "./change-authority.ts";
 
-/** What a change is judged by: the scope that it is made in, and whom it is about. */
+/** The context of proposed changes: the scope and the subject. */
 export interface ChangeContext {
   readonly tenantId: string | null;
   readonly isMember: boolean;
-  /** The subject is a service account. */
+  /** Whether the subject is a service account. */
   readonly isService: boolean;
   readonly policy: Policy;
-  /** Roles of the scope that somebody may hold. */
+  /** The assignable roles of the scope. */
   readonly roles: readonly RoleFacts[];
-  /** Roles that the subject holds there. */
-  readonly held: readonly RoleFacts[];
+  /** The subject's roles in the scope. */
+  readonly subjectRoles: readonly RoleFacts[];
 }
 
-export type ExplainedChange = Change & { readonly by: WhoMay & { readonly roles: readonly string[] } };
+export type ExplainedChange = Change & { readonly by: ChangeAuthority & { readonly roles: readonly string[] } };
 
 /**
- * The proposed sets of changes, those that give the least first, each change with who may make it: the roles that hold the operation's
- * permission and everything that the operation asks of its caller beside it, so that nobody is sent to somebody who would be refused.
+ * The proposed sets of changes, the least privilege first, each change with who may make it. Those are the roles with the operation's
+ * permission and every other permission that the operation requires of its caller, so that their holders are not refused.
  */
 export function explainedChanges({ changes }: Explanation, context: ChangeContext): ExplainedChange[][] {
   const rights = new Rights(context.policy);
   const sets = changes.map((set) => ({ set, weight: weightOf(set, context, rights) }));
-  // Equal ones stay as the engine has them.
+  // Equal ones stay in the engine's order.
   sets.sort((a, b) => a.weight[0] - b.weight[0] || a.weight[1] - b.weight[1]);
-  return sets.map(({ set }) => set.map((change) => ({ ...change, by: makersOf(change, context, rights) })));
+  return sets.map(({ set }) => set.map((change) => ({ ...change, by: authorityOf(change, context, rights) })));
 }
 
-function makersOf(
+function authorityOf(
   change: Change,
   { tenantId, isMember, isService, roles, ...context }: ChangeContext,
   rights: Rights,
 ): ExplainedChange["by"] {
-  const by = whoMay(change, tenantId, { isMember, isService });
-  // Internal roles are not shown to an organization; their permission says enough.
+  const by = authorityFor(change, tenantId, { isMember, isService });
+  // Internal roles are not shown to an organization; the permission is enough.
   const { permission } = by;
   if (permission === null || (by.scope === "Internal" && tenantId !== null)) return { ...by, roles: [] };
   const needed = neededFor(change, { isMember, roles, ...context }, rights);
   return { ...by, roles: roles.filter((role) => rights.holds(role, [permission, ...needed])).map(({ name }) => name) };
 }
 
-type Needs = Pick<ChangeContext, "isMember" | "policy" | "roles" | "held">;
+type Needs = Pick<ChangeContext, "isMember" | "policy" | "roles" | "subjectRoles">;
 
-/** What the operation that makes the change asks its caller to hold, beside its own permission. */
-function neededFor(change: Change, { isMember, policy, roles, held }: Needs, rights: Rights): readonly string[] {
-  const ofHeld = () => held.flatMap((role) => rights.about(role));
+/** The permissions that the operation requires of its caller, in addition to its own permission. */
+function neededFor(change: Change, { isMember, policy, roles, subjectRoles }: Needs, rights: Rights): readonly string[] {
+  const ofSubject = () => subjectRoles.flatMap((role) => rights.about(role));
   switch (change.kind) {
     case "give_role": {
       const role = roles.find(({ id }) => id === change.roleId);
-      return [...(role ? rights.about(role) : []), ...(isMember ? ofHeld() : [])];
+      return [...(role ? rights.about(role) : []), ...(isMember ? ofSubject() : [])];
     }
     case "take_role":
     case "activate_user":
-      return ofHeld();
+      return ofSubject();
     case "add_permission":
       return [change.permission];
     case "add_relationship":
@@ -65,7 +65,7 @@ function neededFor(change: Change, { isMember, policy, roles, held }: Needs, rig
   }
 }
 
-/** How far a set of changes goes: single resources or nothing given, then rights everywhere, then what could not be tried. */
+/** Orders sets of changes: grants on single resources or none first, then permissions everywhere, then changes that could not be tried. */
 type Weight = readonly [kind: number, permissions: number];
 
 function weightOf(set: readonly Change[], { policy, roles }: ChangeContext, rights: Rights): Weight {
@@ -98,7 +98,7 @@ function weightOfOne(change: Change, policy: Policy, roles: readonly RoleFacts[]
   }
 }
 
-/** What roles hold, worked out once for an explanation. */
+/** The permissions of roles, computed once per explanation. */
 class Rights {
   readonly #lineages: ReadonlyMap<string, readonly string[]>;
   readonly #about = new Map<string, readonly string[]>();
@@ -108,7 +108,7 @@ class Rights {
     this.#lineages = new Map([...tree.values()].map((value) => [value, tree.lineage(value)]));
   }
 
-  /** Every permission that the role gives or takes, under conditions too. */
+  /** Every permission that the role allows or denies, with or without a condition. */
   about(role: RoleFacts): readonly string[] {
     const known = this.#about.get(role.id);
     if (known !== undefined) return known;
@@ -117,16 +117,16 @@ class Rights {
     return found;
   }
 
-  /** Whether whoever holds the role, and no other, holds each of `values` for delegation: without a condition and without a denial. */
+  /** Whether a user with this role only passes the delegation check for `values`: each allowed without a condition and not denied. */
   holds(role: RoleFacts, values: readonly string[]): boolean {
     let always = this.#always.get(role.id);
     if (always === undefined) {
-      always = new Set([...this.#lineages].filter(([, lineage]) => isHeld(role, lineage)).map(([value]) => value));
+      always = new Set([...this.#lineages].filter(([, lineage]) => givesWithoutDenial(role, lineage)).map(([value]) => value));
       this.#always.set(role.id, always);
     }
     return values.every((value) => always.has(value));
   }
 }
 
-const isHeld = ({ rules }: RoleFacts, lineage: readonly string[]): boolean =>
+const givesWithoutDenial = ({ rules }: RoleFacts, lineage: readonly string[]): boolean =>
   givesAlways(rules, lineage) && !rules.about(lineage).some(({ effect }) => effect === "deny");

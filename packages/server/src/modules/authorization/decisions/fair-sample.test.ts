@@ -6,7 +6,7 @@ const fill = (sample: FairSample<string>, group: string, count: number): void =>
 };
 const countOf = (items: readonly string[], group: string): number => items.filter((item) => item.startsWith(group)).length;
 
-it("one tenant's decisions take no place from another's, whoever comes first", () => {
+it("a fair sample retains one tenant's items whatever another tenant adds, before or after", () => {
   const sample = new FairSample<string>(2_000);
   fill(sample, "loud", 100_000);
   fill(sample, "quiet", 30);
@@ -18,14 +18,14 @@ it("one tenant's decisions take no place from another's, whoever comes first", (
   expect(sample.take()).toEqual([]);
 });
 
-it("of tenants that all ask much, each has an equal share", () => {
+it("a fair sample gives busy tenants an equal share", () => {
   const sample = new FairSample<string>(2_000);
   for (const group of ["a", "b", "c", "d"]) fill(sample, group, 10_000);
   const items = sample.take();
   for (const group of ["a", "b", "c", "d"]) expect(countOf(items, group)).toBe(500);
 });
 
-it("a tenant alone has all of it", () => {
+it("a fair sample gives a single tenant all of it", () => {
   const sample = new FairSample<string>(100);
   fill(sample, "a", 1_000);
   expect(sample.take()).toHaveLength(100);

@@ -1,6 +1,6 @@
 /**
- * Keeps at most `size` items of all groups together. Where there are more, each group has an equal share: what one adds without end
- * takes the place of its own, not of others.
+ * Retains at most `size` items of all groups together. Above it each group has an equal share: a group that adds more replaces only its own
+ * items.
  */
 export class FairSample<Item> {
   readonly #size: number;
@@ -11,7 +11,7 @@ export class FairSample<Item> {
     this.#size = size;
   }
 
-  /** Whether an item of the group would be kept. */
+  /** Whether an item of the group would be retained. */
   hasRoom(group: string): boolean {
     if (this.#count < this.#size) return true;
     const own = this.#groups.get(group);
@@ -19,17 +19,17 @@ export class FairSample<Item> {
     return (own?.length ?? 0) + 1 <= share;
   }
 
-  /** Adds an item that there is room for. Returns how many others went for it: none or one. */
+  /** Adds an item for which {@link hasRoom} is true. Returns how many others it replaced: none or one. */
   add(group: string, item: Item): number {
-    const gone = this.#count < this.#size ? 0 : this.#dropFromLargest();
+    const replaced = this.#count < this.#size ? 0 : this.#dropFromLargest();
     const own = this.#groups.get(group);
     if (own) own.push(item);
     else this.#groups.set(group, [item]);
     this.#count += 1;
-    return gone;
+    return replaced;
   }
 
-  /** All items; none are left. */
+  /** Removes and returns all items. */
   take(): readonly Item[] {
     const items = [...this.#groups.values()].flat();
     this.#groups.clear();

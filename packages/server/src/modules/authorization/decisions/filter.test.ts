@@ -1,11 +1,12 @@
 import { matches } from "@gatehouse/policy";
 import { expectError, expectRead } from "@gatehouse/testing/answers.ts";
 import { installCameras } from "@gatehouse/testing/cameras.ts";
-import { newOrganization, type Person, unique } from "@gatehouse/testing/people.ts";
-import { compare, nowhere, Scene } from "@gatehouse/testing/scene.ts";
+import { newOrganization, type Person, unique, unknownId } from "@gatehouse/testing/people.ts";
+import { compare } from "@gatehouse/testing/references.ts";
 import type { AnyBody } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { CompiledQuery, type Kysely, sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
 interface Row {
   readonly id: string;
@@ -14,14 +15,13 @@ interface Row {
   readonly owner: string | null;
 }
 
-let scene: Scene;
+const world = World.ofSuite(["member", "nonMember"]);
 let db: Kysely<never>;
-/** The product's own rows: every floor, with and without what conditions read, and ids that SQL and JSON would trip over. */
+/** The application's rows: every floor, with and without the attributes that conditions read, and ids with special characters of SQL and JSON. */
 const rows: Row[] = [];
 beforeAll(async () => {
-  scene = await Scene.open();
-  await installCameras(scene, { attributes: { user: { clearance: "number", team: "text" }, request: { open: "boolean" } } });
-  db = scene.server.application.platform.database.owner as Kysely<never>;
+  await installCameras(world, { attributes: { user: { clearance: "number", team: "text" }, request: { open: "boolean" } } });
+  db = world.server.application.platform.database.owner as Kysely<never>;
   await sql`create table product_cameras (id text primary key, floor integer, public boolean, owner text)`.execute(db);
   for (const floor of [null, 0, 1, 2, 3])
     for (const open of [null, true, false])
@@ -31,34 +31,33 @@ beforeAll(async () => {
   for (const { id, floor, public: open, owner } of rows)
     await sql`insert into product_cameras values (${id}, ${floor}, ${open}, ${owner})`.execute(db);
 });
-afterAll(() => scene.close());
 
 const sqlOf = {
   dialect: "postgresql",
   columns: { id: "id", floor: { column: "floor", type: "number" }, public: "public", owner: "owner" },
 };
-const asking = (person: Person, actionType: string, more = {}) => ({
+const filterRequest = (person: Person, actionType: string, more = {}) => ({
   userId: person.id,
-  tenantId: scene.organization.id,
+  tenantId: world.organization.id,
   actionType,
   resourceType: "Camera",
   ...more,
 });
 
-/** What the filter's SQL chooses of the product's rows. */
+/** The rows that the filter's SQL selects. */
 async function chosen(person: Person, action: string, more = {}): Promise<string[]> {
-  const answer = await scene.send("POST authorization/filter", person.token, asking(person, action, { sql: sqlOf, ...more }));
+  const answer = await world.send("POST authorization/filter", person.token, filterRequest(person, action, { sql: sqlOf, ...more }));
   expectRead(answer);
   const { text, values } = answer.body.sql;
   const found = await db.executeQuery<Row>(CompiledQuery.raw(`select id from product_cameras where ${text}`, values));
   return found.rows.map(({ id }) => id).sort();
 }
 
-/** What a check of each row allows; one that cannot be decided is not allowed. */
+/** The rows that a check allows; an undecided one is not allowed. */
 async function allowed(person: Person, action: string, more = {}): Promise<string[]> {
   const found: string[] = [];
   for (const { id, ...attributes } of rows) {
-    const answer = await scene.asks(person, action, { resourceType: "Camera", resourceId: id, resourceData: attributes, ...more });
+    const answer = await world.check(person, action, { resourceType: "Camera", resourceId: id, resourceData: attributes, ...more });
     if (answer.status === 400) expect(answer.body.error.code).toBe("common.validation_failed");
     else expectRead(answer);
     if (answer.body.isAuthorized) found.push(id);
@@ -66,7 +65,7 @@ async function allowed(person: Person, action: string, more = {}): Promise<strin
   return found.sort();
 }
 
-/** The same from both; `some`: neither nothing nor everything, so that it says something. */
+/** Expects equal rows from both. `some`: neither none nor all, so that the comparison is meaningful. */
 async function expectSame(person: Person, action: string, more = {}, some = true): Promise<void> {
   const [bySql, byCheck] = [await chosen(person, action, more), await allowed(person, action, more)];
   expect(bySql).toEqual(byCheck);
@@ -76,14 +75,14 @@ async function expectSame(person: Person, action: string, more = {}, some = true
   }
 }
 
-const withRule = async (rule: AnyBody, ...more: string[]) => scene.person(await scene.roleWith("Camera.View", rule), ...more);
+const withRule = async (rule: AnyBody, ...more: string[]) => world.person(await world.roleWith("Camera.View", rule), ...more);
 
-describe("the SQL of a filter chooses exactly the rows that a check allows", () => {
-  it("everything for a role without a condition, nothing for nobody", async () => {
-    const all = await scene.person(await scene.role(["Camera.View"]));
+describe("the SQL of a filter selects exactly the rows that a check allows", () => {
+  it("for a role without a condition, and for a user without a role", async () => {
+    const all = await world.person(await world.role(["Camera.View"]));
     expect(await chosen(all, "Camera.View")).toHaveLength(rows.length);
     await expectSame(all, "Camera.View", {}, false);
-    const none = await scene.person();
+    const none = await world.person();
     expect(await chosen(none, "Camera.View")).toEqual([]);
     expect(await chosen(all, "Camera.View", { scopes: ["Camera.Edit"] })).toEqual([]);
   });
@@ -117,12 +116,12 @@ describe("the SQL of a filter chooses exactly the rows that a check allows", () 
       ],
     };
     const person = await withRule({ condition });
-    await scene.setAttributes(person, { clearance: 1, team: "red" });
+    await world.setAttributes(person, { clearance: 1, team: "red" });
     for (const open of [true, false]) await expectSame(person, "Camera.View", { contextData: { open } });
   });
 
-  it("for a denial, under a condition and beside what allows", async () => {
-    const all = await scene.role(["Camera.View"]);
+  it("for a denial, with a condition and together with rules that allow", async () => {
+    const all = await world.role(["Camera.View"]);
     await expectSame(await withRule({ effect: "deny", condition: compare("$resource.floor", "at_least", 2) }, all), "Camera.View");
     await expectSame(
       await withRule({ effect: "deny", condition: { not: compare("$resource.public", "equals", true) } }, all),
@@ -132,22 +131,22 @@ describe("the SQL of a filter chooses exactly the rows that a check allows", () 
     expect(await chosen(nothing, "Camera.View")).toEqual([]);
   });
 
-  it("for grants, directly, to everybody, over a group and a zone, with an end, and bans; whatever their ids hold", async () => {
-    const person = await scene.person();
+  it("for grants to a user, to user:*, by group and parent, with expiry, and bans, with any characters in ids", async () => {
+    const person = await world.person();
     const [group, zone] = [`Group:${unique()}`, `Zone:${unique()}`];
     const user = `user:${person.id}`;
-    await scene.granted("Camera:'; drop table product_cameras; --", "viewer", user);
-    await scene.granted("Camera:a:b#c@d|e/f", "viewer", user);
-    await scene.granted("Camera: ", "editor", user);
-    await scene.granted("Camera:%", "viewer", "user:*");
-    await scene.granted("Camera:c-7", "viewer", `${group}#member`);
-    await scene.granted(group, "member", user);
-    await scene.granted("Camera:c-8", "zone", zone);
-    await scene.granted("Camera:c-9", "zone", zone);
-    await scene.granted(zone, "guard", user);
-    await scene.granted("Camera:c-9", "banned", user);
-    await scene.granted("Camera:c-10", "viewer", user, { expiresAt: new Date(scene.server.clock.now() + 60_000).toISOString() });
-    await scene.granted("Camera:not-a-row", "viewer", user);
+    await world.granted("Camera:'; drop table product_cameras; --", "viewer", user);
+    await world.granted("Camera:a:b#c@d|e/f", "viewer", user);
+    await world.granted("Camera: ", "editor", user);
+    await world.granted("Camera:%", "viewer", "user:*");
+    await world.granted("Camera:c-7", "viewer", `${group}#member`);
+    await world.granted(group, "member", user);
+    await world.granted("Camera:c-8", "zone", zone);
+    await world.granted("Camera:c-9", "zone", zone);
+    await world.granted(zone, "guard", user);
+    await world.granted("Camera:c-9", "banned", user);
+    await world.granted("Camera:c-10", "viewer", user, { expiresAt: new Date(world.server.clock.now() + 60_000).toISOString() });
+    await world.granted("Camera:not-a-row", "viewer", user);
     expect(await chosen(person, "Camera.View")).toEqual([
       " ",
       "%",
@@ -159,35 +158,39 @@ describe("the SQL of a filter chooses exactly the rows that a check allows", () 
     ]);
     await expectSame(person, "Camera.View");
     expect(await chosen(person, "Camera.Edit")).toEqual([" "]);
-    scene.server.clock.advance(61);
+    world.server.clock.advance(61);
     expect(await chosen(person, "Camera.View")).not.toContain("c-10");
     await expectSame(person, "Camera.View");
     const mixed = await withRule({ condition: compare("$resource.floor", "equals", 3) });
-    await scene.granted("Camera:c-1", "viewer", `user:${mixed.id}`);
-    await scene.granted("Camera:c-50", "banned", `user:${mixed.id}`);
+    await world.granted("Camera:c-1", "viewer", `user:${mixed.id}`);
+    await world.granted("Camera:c-50", "banned", `user:${mixed.id}`);
     await expectSame(mixed, "Camera.View");
   });
 });
 
 describe("POST /api/v1/iam/authorization/filter", () => {
-  const ask = (token: string, body: AnyBody) => scene.send("POST authorization/filter", token, body);
+  const ask = (token: string, body: AnyBody) => world.send("POST authorization/filter", token, body);
 
-  it("refuses what is no column, and names what the request lacks", async () => {
+  it("rejects an invalid column, and reports missing request data", async () => {
     const person = await withRule({ condition: compare("$resource.floor", "equals", 1) });
-    const attempt = (columns: unknown) => ask(person.token, asking(person, "Camera.View", { sql: { ...sqlOf, columns } }));
+    const attempt = (columns: unknown) => ask(person.token, filterRequest(person, "Camera.View", { sql: { ...sqlOf, columns } }));
     expectError(await attempt({ id: "id" }), 400, "common.validation_failed", "sql.columns");
     const quoted = await attempt({ id: "id", floor: 'floor" is null or "x' });
     if (quoted.status === 200) expect(quoted.body.sql.text).not.toMatch(/(^|[^"])" is null or/);
-    expectError(await ask(person.token, asking(person, "Nobody.Defined")), 400, "access.unknown_permission");
-    expectError(await ask(person.token, asking(person, "Camera.View", { resourceType: "Submarine" })), 400, "access.unknown_resource_type");
+    expectError(await ask(person.token, filterRequest(person, "Nobody.Defined")), 400, "access.unknown_permission");
+    expectError(
+      await ask(person.token, filterRequest(person, "Camera.View", { resourceType: "Submarine" })),
+      400,
+      "access.unknown_resource_type",
+    );
     const asks = await withRule({
       condition: { all: [compare("$request.open", "equals", true), compare("$resource.floor", "equals", 1)] },
     });
-    expectError(await ask(asks.token, asking(asks, "Camera.View")), 400, "common.validation_failed", "$request.open");
+    expectError(await ask(asks.token, filterRequest(asks, "Camera.View")), 400, "common.validation_failed", "$request.open");
   });
 
-  it("chooses what is certain, and names the resources whose grants lack their data", async () => {
-    const person = await scene.person();
+  it("selects certain resources, and lists those whose grants lack data", async () => {
+    const person = await world.person();
     const whenOpen = { condition: compare("$request.open", "equals", true) };
     const [sure, open, banned] = [unique(), unique(), unique()];
     for (const [id, more] of [
@@ -195,10 +198,10 @@ describe("POST /api/v1/iam/authorization/filter", () => {
       [open, whenOpen],
       [banned, {}],
     ] as const)
-      await scene.granted(`Camera:${id}`, "viewer", `user:${person.id}`, more);
-    await scene.granted(`Camera:${banned}`, "banned", `user:${person.id}`, whenOpen);
+      await world.granted(`Camera:${id}`, "viewer", `user:${person.id}`, more);
+    await world.granted(`Camera:${banned}`, "banned", `user:${person.id}`, whenOpen);
     const matching = async (more = {}) => {
-      const answer = await ask(person.token, asking(person, "Camera.View", more));
+      const answer = await ask(person.token, filterRequest(person, "Camera.View", more));
       expect(answer.status).toBe(200);
       const { filter, undecided } = answer.body;
       return { ids: [sure, open, banned].filter((id) => matches(filter, { id })), undecided };
@@ -209,25 +212,25 @@ describe("POST /api/v1/iam/authorization/filter", () => {
     expect(unsaid.undecided[0].missing[0].field).toBe("$request.open");
     expect(await matching({ contextData: { open: true } })).toEqual({ ids: [sure, open], undecided: [] });
     expect(await matching({ contextData: { open: false } })).toEqual({ ids: [sure, banned], undecided: [] });
-    // A role that gives every camera leaves but the ban open.
-    const all = await scene.person(await scene.role(["Camera.View"]));
-    await scene.granted(`Camera:${open}`, "viewer", `user:${all.id}`, whenOpen);
-    await scene.granted(`Camera:${banned}`, "banned", `user:${all.id}`, whenOpen);
-    const { body } = await ask(all.token, asking(all, "Camera.View"));
+    // With a role that allows every camera, only the ban is undecided.
+    const all = await world.person(await world.role(["Camera.View"]));
+    await world.granted(`Camera:${open}`, "viewer", `user:${all.id}`, whenOpen);
+    await world.granted(`Camera:${banned}`, "banned", `user:${all.id}`, whenOpen);
+    const { body } = await ask(all.token, filterRequest(all, "Camera.View"));
     expect([sure, open, banned].filter((id) => matches(body.filter, { id }))).toEqual([sure, open]);
     expect(body.undecided.map(({ id }: AnyBody) => id)).toEqual([banned]);
   });
 
-  it("answers about oneself, and about others those who may check; a non-member gets the answer of an unknown organization", async () => {
-    const person = await scene.person(await scene.role(["Camera.View"]));
-    for (const { token } of [person, scene.owner, scene.administrator])
-      expect((await ask(token, asking(person, "Camera.View"))).body.filter).toEqual({ kind: "always" });
-    expectError(await ask(scene.member.token, asking(person, "Camera.View")), 403, "auth.permission_denied");
-    expectError(await ask(scene.nonMember.token, asking(person, "Camera.View")), 404, "access.member_not_found");
-    const other = await newOrganization(scene.server);
-    expectError(await ask(other.owner.token, asking(person, "Camera.View")), 404, "access.member_not_found");
-    for (const tenantId of [scene.organization.id, nowhere]) {
-      const own = await ask(scene.nonMember.token, { ...asking(scene.nonMember, "Camera.View"), tenantId });
+  it("allows every caller themselves, and others with a permission; a non-member gets the response of an unknown organization", async () => {
+    const person = await world.person(await world.role(["Camera.View"]));
+    for (const { token } of [person, world.owner, world.administrator])
+      expect((await ask(token, filterRequest(person, "Camera.View"))).body.filter).toEqual({ kind: "always" });
+    expectError(await ask(world.member.token, filterRequest(person, "Camera.View")), 403, "auth.permission_denied");
+    expectError(await ask(world.nonMember.token, filterRequest(person, "Camera.View")), 404, "access.member_not_found");
+    const other = await newOrganization(world.server);
+    expectError(await ask(other.owner.token, filterRequest(person, "Camera.View")), 404, "access.member_not_found");
+    for (const tenantId of [world.organization.id, unknownId]) {
+      const own = await ask(world.nonMember.token, { ...filterRequest(world.nonMember, "Camera.View"), tenantId });
       expect(own.body).toMatchObject({ filter: { kind: "never" }, sql: null });
     }
   });

@@ -1,15 +1,15 @@
 import type { ConditionTrace, Explanation, RelationTrace } from "@gatehouse/policy";
 
-/** Stands for a value that the reader of an explanation may not see. */
+/** Replaces a value that the reader of an explanation may not see. */
 const hidden = { hidden: true } as const;
 
-/** What the product itself says of everybody and everything. */
+/** Placeholders that the product sets itself; their values are not hidden. */
 const ofProduct = new Set(["$user.id", "$user.roles", "$tenant.id", "$tenant.status"]);
 const isAttribute = (placeholder: string): boolean => /^\$(?:user|tenant)\./.test(placeholder) && !ofProduct.has(placeholder);
 
 /**
- * The explanation for somebody who may not read attributes: how each condition came out, without what is noted about the user and
- * the organization. What the request itself said stays.
+ * The explanation for a reader who may not read attributes: the result of each condition, without the attributes of the user and the
+ * organization. Values from the request stay.
  */
 export function withoutAttributes(explanation: Explanation): Explanation {
   const steps = explanation.steps.map((step) => {

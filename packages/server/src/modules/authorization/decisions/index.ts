@@ -1,9 +1,9 @@
 import type { access } from "#modules/authorization/access/index.ts";
 import type { ModuleManifest, ReadApisOf } from "#operation/declaration/module.ts";
-import { askCaches } from "./commands/ask-caches.ts";
 import { pruneDecisions } from "./commands/prune-decisions.ts";
 import { renewSnapshot } from "./commands/renew-snapshot.ts";
 import { repairProjection } from "./commands/repair-projection.ts";
+import { startCacheCheck } from "./commands/start-cache-check.ts";
 import { events } from "./events.ts";
 import { pruneDecisionsWork, repairWork } from "./jobs.ts";
 import { decisions } from "./module.ts";
@@ -26,19 +26,19 @@ import { steps } from "./schema-steps.ts";
 import { decisionsStore } from "./store.ts";
 
 export { authorizerOf } from "./authorizer.ts";
-export { type CheckRequest, decideFor, decisionReasons, type SubjectOfQuestion, sentenceOf } from "./check.ts";
+export { type CheckRequest, decideFor, decisionReasons, type ExpectedSubject, sentenceOf } from "./check.ts";
 export { withoutSystemRoles } from "./direct-access.ts";
 export { evaluate, type QueryContext, queryContext } from "./evaluate.ts";
-export { lacking, mayAsk } from "./may-ask.ts";
+export { mayQuery, queryPermissionMissing } from "./may-query.ts";
 export type { FoundRelationships, LaggingEntries, PolicySource, RelationshipLookup, SourceEntry } from "./policy-source.ts";
 export { entryDeadLetters } from "./projection/entry-dead-letters.ts";
 export { entriesConsumer } from "./projection/names.ts";
 export type { Decided, DecisionReader } from "./projection/reader.ts";
 export { readerOf } from "./projection/reader-of.ts";
-export { inReach, orTooMany, tooMany } from "./resources-in-reach.ts";
-export { among, decidedAmong, scanPage } from "./scan-page.ts";
+export { orTooMany, reachableResources, tooMany } from "./reachable-resources.ts";
+export { batchesOf, decidedAmong, scanPage } from "./scan-page.ts";
 export { type DecidedItems, decideEach, isOfResource, type UndecidedItem, UndecidedOfPage } from "./undecided.ts";
-export { askCaches, decisions, listCacheReports, listEntryKeys, renewSnapshot, repairProjection, verifyProjection };
+export { decisions, listCacheReports, listEntryKeys, renewSnapshot, repairProjection, startCacheCheck, verifyProjection };
 
 export const manifest: ModuleManifest = {
   module: decisions,
@@ -56,7 +56,7 @@ export const manifest: ModuleManifest = {
     listEntryKeys,
     verifyProjection,
     renewSnapshot,
-    askCaches,
+    startCacheCheck,
     listCacheReports,
     pruneDecisions,
   ],

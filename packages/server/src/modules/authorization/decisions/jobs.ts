@@ -1,11 +1,11 @@
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
-import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
+import { scheduledJob } from "#operation/kernel/scheduled-job.ts";
 import type { Job } from "#platform/jobs/jobs.ts";
 import { pruneDecisions } from "./commands/prune-decisions.ts";
 import { repairProjection } from "./commands/repair-projection.ts";
 import { pruneDecisionsJob, type Repair, repairJob } from "./queues.ts";
 
-/** Writes entries again that a check has found missing. */
+/** Recomputes entries that a check found missing. */
 export const repairWork = (dispatch: InternalDispatch): Job<Repair> => ({
   ...repairJob,
   async handle({ keys }) {
@@ -14,4 +14,4 @@ export const repairWork = (dispatch: InternalDispatch): Job<Repair> => ({
 });
 
 export const pruneDecisionsWork = (dispatch: InternalDispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...pruneDecisionsJob, operation: pruneDecisions, schedule: "41 3 * * *" });
+  scheduledJob(dispatch, { ...pruneDecisionsJob, operation: pruneDecisions, schedule: "41 3 * * *" });

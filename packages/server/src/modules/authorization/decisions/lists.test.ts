@@ -1,33 +1,32 @@
 import { expectError, expectRead } from "@gatehouse/testing/answers.ts";
 import { installCameras } from "@gatehouse/testing/cameras.ts";
-import { newOrganization, type Person, unique } from "@gatehouse/testing/people.ts";
-import { compare, nowhere, on, refOf, Scene } from "@gatehouse/testing/scene.ts";
+import { newOrganization, type Person, unique, unknownId } from "@gatehouse/testing/people.ts";
+import { compare, on, refOf } from "@gatehouse/testing/references.ts";
 import type { AnyBody } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let scene: Scene;
-/** Cameras that relationships know. */
+const world = World.ofSuite(["member", "nonMember"]);
+/** Cameras in relationships. */
 const cameras: string[] = [];
 beforeAll(async () => {
-  scene = await Scene.open();
-  await installCameras(scene);
+  await installCameras(world);
   for (let index = 0; index < 12; index += 1) {
     const one = `Camera:${String(index).padStart(2, "0")}-${unique()}`;
     cameras.push(one);
-    // Known, and nobody's.
-    await scene.granted(one, "banned", "Group:nobody#member");
+    // In a relationship, but accessible to no one.
+    await world.granted(one, "banned", "Group:nobody#member");
   }
 });
-afterAll(() => scene.close());
 
 type Fields = Readonly<Record<string, unknown>>;
-const about = (person: Person, more: Fields = {}) => ({ userId: person.id, tenantId: scene.organization.id, ...more });
+const about = (person: Person, more: Fields = {}) => ({ userId: person.id, tenantId: world.organization.id, ...more });
 const view = (person: Person, more: Fields = {}) => about(person, { actionType: "Camera.View", resourceType: "Camera", ...more });
-const list = (what: "resources" | "subjects" | "actions", body: Fields, token = scene.owner.token) =>
-  scene.send(`POST authorization/list-${what}`, token, body);
+const list = (what: "resources" | "subjects" | "actions", body: Fields, token = world.owner.token) =>
+  world.send(`POST authorization/list-${what}`, token, body);
 
-/** All pages of a list, each no longer than `limit`; fails on a repeat. */
+/** All pages of a list, each no longer than `limit`. Fails on a duplicate. */
 async function all(what: "resources" | "subjects", body: Fields, token?: string): Promise<AnyBody[]> {
   const found: AnyBody[] = [];
   let cursor: string | null = null;
@@ -47,28 +46,28 @@ const idsOf = async (person: Person, more: Fields = {}) => (await all("resources
 const expected = async (person: Person) => {
   const may: string[] = [];
   for (const one of cameras) {
-    const answer = await scene.asks(person, "Camera.View", on(one));
+    const answer = await world.check(person, "Camera.View", on(one));
     if (answer.body.isAuthorized) may.push(refOf(one).id);
   }
   return may;
 };
 
 describe("POST /api/v1/iam/authorization/list-resources", () => {
-  it("lists what relations allow, over groups and zones, without what a ban takes, as checks say, in pages of any size", async () => {
-    const person = await scene.person();
+  it("lists the resources that checks allow by relations, groups and parents, without banned ones, in pages of any size", async () => {
+    const person = await world.person();
     const [group, zone] = [`Group:${unique()}`, `Zone:${unique()}`];
     const user = `user:${person.id}`;
     const [a, b, c, d, e, f, g] = cameras as [string, string, string, string, string, string, string];
-    await scene.granted(a, "viewer", user);
-    await scene.granted(b, "editor", user);
-    await scene.granted(c, "viewer", `${group}#member`);
-    await scene.granted(group, "member", user);
-    await scene.granted(d, "zone", zone);
-    await scene.granted(e, "zone", zone);
-    await scene.granted(zone, "guard", `${group}#member`);
-    await scene.granted(e, "banned", user);
-    await scene.granted(f, "viewer", user, { expiresAt: new Date(scene.server.clock.now() + 60_000).toISOString() });
-    await scene.granted(g, "viewer", user, { condition: compare("$request.day", "equals", "monday") });
+    await world.granted(a, "viewer", user);
+    await world.granted(b, "editor", user);
+    await world.granted(c, "viewer", `${group}#member`);
+    await world.granted(group, "member", user);
+    await world.granted(d, "zone", zone);
+    await world.granted(e, "zone", zone);
+    await world.granted(zone, "guard", `${group}#member`);
+    await world.granted(e, "banned", user);
+    await world.granted(f, "viewer", user, { expiresAt: new Date(world.server.clock.now() + 60_000).toISOString() });
+    await world.granted(g, "viewer", user, { condition: compare("$request.day", "equals", "monday") });
     const may = await expected(person);
     expect(may).toEqual([a, b, c, d, f].map((one) => refOf(one).id));
     const sunday = { contextData: { day: "sunday" } };
@@ -76,9 +75,9 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
     const page = await list("resources", view(person, sunday));
     expect(page.body).toMatchObject({ coverage: "listed", nextCursor: null });
     expect(await idsOf(person, { contextData: { day: "monday" } })).toEqual([...may, refOf(g).id].sort());
-    scene.server.clock.advance(61);
+    world.server.clock.advance(61);
     expect(await idsOf(person, sunday)).toEqual(may.filter((id) => id !== refOf(f).id));
-    // The one that lacks the day is named, and takes none of the others with it.
+    // The one without the day is undecided, and the others are listed.
     const undated = await list("resources", view(person));
     expectRead(undated);
     expect(undated.body.items.map(({ id }: AnyBody) => id)).toEqual(may.filter((id) => id !== refOf(f).id));
@@ -87,14 +86,14 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
     expect((await list("resources", view(person, sunday))).body.undecided).toEqual([]);
   });
 
-  it("names what is undecided on the page that it lies on, also between and after what is allowed, and a ban that is", async () => {
-    const person = await scene.person();
+  it("lists undecided resources on the page of their position, undecided bans included", async () => {
+    const person = await world.person();
     const monday = { condition: compare("$request.day", "equals", "monday") };
     const ids = Array.from({ length: 9 }, (_, index) => `u${index}-${unique()}`);
     for (const [index, id] of ids.entries()) {
       const open = index % 3 === 1;
-      await scene.granted(`Camera:${id}`, "viewer", `user:${person.id}`, open && index !== 4 ? monday : {});
-      if (index === 4) await scene.granted(`Camera:${id}`, "banned", `user:${person.id}`, monday);
+      await world.granted(`Camera:${id}`, "viewer", `user:${person.id}`, open && index !== 4 ? monday : {});
+      if (index === 4) await world.granted(`Camera:${id}`, "banned", `user:${person.id}`, monday);
     }
     const items: string[] = [];
     const undecided: string[] = [];
@@ -107,37 +106,37 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
     }
     expect(items).toEqual(ids.filter((_id, index) => index % 3 !== 1));
     expect(undecided).toEqual(ids.filter((_id, index) => index % 3 === 1));
-    for (const id of undecided) expectError(await scene.asks(person, "Camera.View", on(`Camera:${id}`)), 400, "common.validation_failed");
+    for (const id of undecided) expectError(await world.check(person, "Camera.View", on(`Camera:${id}`)), 400, "common.validation_failed");
   });
 
-  it("still refuses what a role's condition lacks: that is about every resource there is", async () => {
-    const person = await scene.person(await scene.roleWith("Camera.View", { condition: compare("$request.day", "equals", "monday") }));
+  it("rejects a request that lacks data of a role's condition, which concerns every resource", async () => {
+    const person = await world.person(await world.roleWith("Camera.View", { condition: compare("$request.day", "equals", "monday") }));
     expectError(await list("resources", view(person)), 400, "common.validation_failed", "$request.day");
   });
 
-  it("says where a role allows more than relationships know: everything, or what a filter chooses", async () => {
-    const everything = await scene.person(await scene.role(["Camera.View"]));
+  it("reports in its coverage that a role allows all resources, or those of a filter", async () => {
+    const everything = await world.person(await world.role(["Camera.View"]));
     expect((await list("resources", view(everything))).body.coverage).toBe("all");
     expect(await idsOf(everything, { limit: 5 })).toEqual(expect.arrayContaining(await expected(everything)));
     expect(await expected(everything)).toHaveLength(cameras.length);
-    const some = await scene.person(await scene.roleWith("Camera.View", { condition: compare("$resource.floor", "equals", 1) }));
+    const some = await world.person(await world.roleWith("Camera.View", { condition: compare("$resource.floor", "equals", 1) }));
     expect((await list("resources", view(some))).body).toMatchObject({ coverage: "filtered" });
-    const none = await scene.person();
+    const none = await world.person();
     expect((await list("resources", view(none))).body).toMatchObject({ items: [], coverage: "listed", nextCursor: null });
   });
 
-  it("is complete and without repeats over a thousand resources, also while others are added", async () => {
-    const person = await scene.person();
+  it("is complete and without duplicates over a thousand resources, even while others are added", async () => {
+    const person = await world.person();
     const count = 1_000;
-    const { owner } = scene.server.application.platform.database;
+    const { owner } = world.server.application.platform.database;
     await sql`insert into relationships
       (id, organization_id, resource_type, resource_id, relation, subject_type, subject_id, granted_at)
-      select gen_random_uuid(), ${scene.organization.id}::uuid, 'Camera', 'many-' || lpad(n::text, 4, '0'), 'viewer', 'user', ${person.id}, now()
+      select gen_random_uuid(), ${world.organization.id}::uuid, 'Camera', 'many-' || lpad(n::text, 4, '0'), 'viewer', 'user', ${person.id}, now()
       from generate_series(1, ${count}::int) n`.execute(owner);
     expect(await idsOf(person, { limit: 100 })).toHaveLength(count);
     const first = await list("resources", view(person, { limit: 100 }));
-    await scene.granted("Camera:many-0050-more", "viewer", `user:${person.id}`);
-    await scene.granted("Camera:many-0500-more", "viewer", `user:${person.id}`);
+    await world.granted("Camera:many-0050-more", "viewer", `user:${person.id}`);
+    await world.granted("Camera:many-0500-more", "viewer", `user:${person.id}`);
     const rest: string[] = [];
     let cursor = first.body.nextCursor;
     while (cursor !== null) {
@@ -149,11 +148,11 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
     expect(rest).toContain("many-0500-more");
   });
 
-  it("knows no resource of another organization", async () => {
-    const person = await scene.person();
-    const other = await newOrganization(scene.server, person);
+  it("lists no resource of another organization", async () => {
+    const person = await world.person();
+    const other = await newOrganization(world.server, person);
     const one = `Camera:theirs-${unique()}`;
-    await scene.granted(one, "viewer", `user:${person.id}`, { organizationId: other.id }, person.token);
+    await world.granted(one, "viewer", `user:${person.id}`, { organizationId: other.id }, person.token);
     expect(await idsOf(person)).not.toContain(refOf(one).id);
     const there = await all("resources", { ...view(person), tenantId: other.id }, person.token);
     expect(there).toEqual([refOf(one)]);
@@ -161,91 +160,96 @@ describe("POST /api/v1/iam/authorization/list-resources", () => {
 });
 
 describe("POST /api/v1/iam/authorization/list-subjects", () => {
-  const whoMay = (resource: string, more: Fields = {}) => ({
-    tenantId: scene.organization.id,
+  const subjectQuery = (resource: string, more: Fields = {}) => ({
+    tenantId: world.organization.id,
     actionType: "Camera.View",
     ...on(resource),
-    // Somebody's role asks for it.
+    // A role's condition reads it.
     resourceData: { floor: 2 },
     ...more,
   });
 
-  it("lists the members whom a check allows and no others, in pages of any size", async () => {
-    const role = await scene.role();
+  it("lists exactly the members whom a check allows, in pages of any size", async () => {
+    const role = await world.role();
     const [direct, byRole, banned] = [
-      await scene.person(),
-      await scene.person(role),
-      await scene.person(await scene.role(["Camera.View"])),
+      await world.person(),
+      await world.person(role),
+      await world.person(await world.role(["Camera.View"])),
     ];
     const [one] = cameras as [string];
-    await scene.granted(one, "viewer", `user:${direct.id}`);
-    await scene.granted(one, "viewer", `role:${role}`);
-    await scene.granted(one, "banned", `user:${banned.id}`);
-    const { body } = await scene.send(`GET organizations/${scene.organization.id}/memberships?limit=100`, scene.owner.token);
+    await world.granted(one, "viewer", `user:${direct.id}`);
+    await world.granted(one, "viewer", `role:${role}`);
+    await world.granted(one, "banned", `user:${banned.id}`);
+    const { body } = await world.send(`GET organizations/${world.organization.id}/memberships?limit=100`, world.owner.token);
     const may: string[] = [];
     for (const { userId } of body.items) {
-      const check = { userId, ...whoMay(one) };
-      if ((await scene.send("POST authorization/check", scene.administrator.token, check)).body.isAuthorized) may.push(userId);
+      const check = { userId, ...subjectQuery(one) };
+      if ((await world.send("POST authorization/check", world.administrator.token, check)).body.isAuthorized) may.push(userId);
     }
-    expect(may).toEqual(expect.arrayContaining([direct.id, byRole.id, scene.owner.id]));
+    expect(may).toEqual(expect.arrayContaining([direct.id, byRole.id, world.owner.id]));
     expect(may).not.toContain(banned.id);
     expect(may.length).toBeLessThan(body.items.length);
     for (const limit of [1, 3, 100]) {
-      const found = await all("subjects", whoMay(one, { limit }));
+      const found = await all("subjects", subjectQuery(one, { limit }));
       expect(found).toEqual(may.sort().map((id) => ({ type: "user", id })));
     }
-    // Directly: without whoever may by a role of the system alone.
-    const directly = (await all("subjects", whoMay(one, { direct: true, limit: 1 }))).map(({ id }) => id);
+    // Directly: without members who may only because of a system role.
+    const directly = (await all("subjects", subjectQuery(one, { direct: true, limit: 1 }))).map(({ id }) => id);
     expect(directly).toEqual(expect.arrayContaining([direct.id, byRole.id]));
-    expect(directly).not.toContain(scene.owner.id);
+    expect(directly).not.toContain(world.owner.id);
     const systemRoles = ["Owner", "Admin", "Member"];
     const left = body.items.filter(({ userId }: AnyBody) => may.includes(userId) && !directly.includes(userId));
     for (const { roles } of left) expect(systemRoles).toEqual(expect.arrayContaining(roles.map(({ name }: AnyBody) => name)));
     expect(directly.length + left.length).toBe(may.length);
-    const first = (await list("subjects", whoMay(one, { limit: 1 }))).body.nextCursor;
-    expectError(await list("subjects", whoMay(one, { limit: 1, direct: true, cursor: first })), 400, "common.validation_failed", "cursor");
-    await scene.granted(one, "viewer", `user:${scene.owner.id}`);
-    expect((await all("subjects", whoMay(one, { direct: true }))).map(({ id }) => id)).toContain(scene.owner.id);
-    await scene.granted(one, "viewer", "user:*");
-    const everybody = (await all("subjects", whoMay(one))).map(({ id }) => id);
-    expect(everybody).toEqual(
+    const first = (await list("subjects", subjectQuery(one, { limit: 1 }))).body.nextCursor;
+    expectError(
+      await list("subjects", subjectQuery(one, { limit: 1, direct: true, cursor: first })),
+      400,
+      "common.validation_failed",
+      "cursor",
+    );
+    await world.granted(one, "viewer", `user:${world.owner.id}`);
+    expect((await all("subjects", subjectQuery(one, { direct: true }))).map(({ id }) => id)).toContain(world.owner.id);
+    await world.granted(one, "viewer", "user:*");
+    const everyMember = (await all("subjects", subjectQuery(one))).map(({ id }) => id);
+    expect(everyMember).toEqual(
       body.items
         .map(({ userId }: AnyBody) => userId)
         .filter((id: string) => id !== banned.id)
         .sort(),
     );
-    expect(everybody).not.toContain(scene.nonMember.id);
+    expect(everyMember).not.toContain(world.nonMember.id);
   });
 
-  it("leaves out of whom a condition asks what is not noted, and names about whom the request itself lacks something", async () => {
+  it("leaves out members without an attribute of a condition, and lists those undecided for lack of request data", async () => {
     const condition = compare("$user.team", "equals", "red");
-    const role = await scene.roleWith("Camera.Delete", { condition });
-    const [red, blue, unnoted] = [await scene.person(role), await scene.person(role), await scene.person(role)];
-    await scene.setAttributes(red, { team: "red" });
-    await scene.setAttributes(blue, { team: "blue" });
-    const asked = { tenantId: scene.organization.id, actionType: "Camera.Delete" };
-    const found = (await all("subjects", asked)).map(({ id }) => id);
+    const role = await world.roleWith("Camera.Delete", { condition });
+    const [red, blue, unnoted] = [await world.person(role), await world.person(role), await world.person(role)];
+    await world.setAttributes(red, { team: "red" });
+    await world.setAttributes(blue, { team: "blue" });
+    const query = { tenantId: world.organization.id, actionType: "Camera.Delete" };
+    const found = (await all("subjects", query)).map(({ id }) => id);
     expect(found).toContain(red.id);
     for (const { id } of [blue, unnoted]) expect(found).not.toContain(id);
-    const asks = await scene.roleWith("Camera.Delete", { condition: compare("$request.day", "equals", "monday") });
-    const open = await scene.person(asks);
-    const page = await list("subjects", { ...asked, limit: 100 });
+    const asks = await world.roleWith("Camera.Delete", { condition: compare("$request.day", "equals", "monday") });
+    const open = await world.person(asks);
+    const page = await list("subjects", { ...query, limit: 100 });
     expectRead(page);
     expect(page.body.items.map(({ id }: AnyBody) => id)).toContain(red.id);
     const missing = [{ field: "$request.day", rule: "required", message: expect.any(String) }];
     expect(page.body.undecided).toEqual([{ type: "user", id: open.id, missing }]);
-    expectRead(await list("subjects", { ...asked, contextData: { day: "monday" } }));
+    expectRead(await list("subjects", { ...query, contextData: { day: "monday" } }));
   });
 });
 
 describe("POST /api/v1/iam/authorization/list-actions", () => {
   it("lists exactly the actions on the type that a check allows", async () => {
-    const person = await scene.person(await scene.role(["Camera.Delete"]), await scene.roleWith("Camera.Edit", { effect: "deny" }));
+    const person = await world.person(await world.role(["Camera.Delete"]), await world.roleWith("Camera.Edit", { effect: "deny" }));
     const one = `Camera:${unique()}`;
-    await scene.granted(one, "editor", `user:${person.id}`);
+    await world.granted(one, "editor", `user:${person.id}`);
     const { body } = await list("actions", about(person, on(one)));
     const may: string[] = [];
-    for (const action of ["Camera.View", "Camera.Edit", "Camera.Delete"]) if (await scene.mayOn(person, action, one)) may.push(action);
+    for (const action of ["Camera.View", "Camera.Edit", "Camera.Delete"]) if (await world.mayOn(person, action, one)) may.push(action);
     expect(may).toEqual(["Camera.View", "Camera.Delete"]);
     expect(body.actions).toEqual(may.sort());
     expect((await list("actions", about(person, on(`Camera:${unique()}`)))).body.actions).toEqual(["Camera.Delete"]);
@@ -253,31 +257,31 @@ describe("POST /api/v1/iam/authorization/list-actions", () => {
   });
 });
 
-describe("a list of more than is looked for at once", () => {
+describe("a list of more resources than the engine searches at once", () => {
   const many = async (count: number, ...roles: string[]): Promise<{ readonly person: Person; readonly ids: readonly string[] }> => {
-    const person = await scene.person(...roles);
+    const person = await world.person(...roles);
     const prefix = `lots-${unique()}-`;
     await sql`insert into relationships
       (id, organization_id, resource_type, resource_id, relation, subject_type, subject_id, granted_at)
-      select gen_random_uuid(), ${scene.organization.id}::uuid, 'Camera', ${prefix} || lpad(n::text, 6, '0'), 'viewer', 'user', ${person.id}, now()
-      from generate_series(1, ${count}::int) n`.execute(scene.server.application.platform.database.owner);
+      select gen_random_uuid(), ${world.organization.id}::uuid, 'Camera', ${prefix} || lpad(n::text, 6, '0'), 'viewer', 'user', ${person.id}, now()
+      from generate_series(1, ${count}::int) n`.execute(world.server.application.platform.database.owner);
     return { person, ids: Array.from({ length: count }, (_, index) => `${prefix}${String(index + 1).padStart(6, "0")}`) };
   };
 
-  it("ends each page at its limit and misses none; a filter of so many says so", { timeout: 120_000 }, async () => {
+  it("ends each page at its limit and misses none, and a filter reports the limit", { timeout: 120_000 }, async () => {
     const { person, ids } = await many(10_001);
-    // Beside them there may be what is everybody's.
+    // In addition, there may be resources granted to user:*.
     expect((await idsOf(person, { limit: 100 })).filter((id) => id.startsWith("lots-"))).toEqual(ids);
-    const filter = await scene.send("POST authorization/filter", scene.owner.token, view(person));
+    const filter = await world.send("POST authorization/filter", world.owner.token, view(person));
     expectError(filter, 409, "access.evaluation_limit", "resourceType");
     expect(filter.body.error.details[0].message).toContain("list them in pages");
-    // A role that gives the action settles it: no relationship is looked for.
-    const { person: guard } = await many(10_001, await scene.role(["Camera.View"]));
-    const settled = await scene.send("POST authorization/filter", scene.owner.token, view(guard));
+    // A role that allows the action decides: no relationship is read.
+    const { person: guard } = await many(10_001, await world.role(["Camera.View"]));
+    const settled = await world.send("POST authorization/filter", world.owner.token, view(guard));
     expect(settled.body.filter).toEqual({ kind: "always" });
   });
 
-  it("goes over all resources where relationships are more than a decision reads", { timeout: 120_000 }, async () => {
+  it("scans all resources if there are more relationships than a decision reads", { timeout: 120_000 }, async () => {
     const { person, ids } = await many(20_001);
     const found: string[] = [];
     let cursor: string | null = null;
@@ -295,47 +299,47 @@ describe("a list of more than is looked for at once", () => {
   });
 });
 
-describe("who may have lists", () => {
-  const asks = (person: Person, tenantId: string | null = scene.organization.id): ["resources" | "actions", Fields][] => [
+describe("authorization of lists", () => {
+  const asks = (person: Person, tenantId: string | null = world.organization.id): ["resources" | "actions", Fields][] => [
     ["resources", { ...view(person), tenantId }],
     ["actions", { ...about(person, { resourceType: "Camera" }), tenantId }],
   ];
 
-  it("everybody about themselves, others need Organization.CheckAccess; a non-member gets the answer of an unknown organization", async () => {
-    const person = await scene.person();
-    const other = await newOrganization(scene.server);
+  it("allows every caller themselves, and others with Organization.CheckAccess; a non-member gets the response of an unknown organization", async () => {
+    const person = await world.person();
+    const other = await newOrganization(world.server);
     for (const [what, body] of asks(person)) {
-      for (const { token } of [person, scene.owner, scene.administrator]) expectRead(await list(what, body, token));
-      expectError(await list(what, body, scene.member.token), 403, "auth.permission_denied");
-      for (const { token } of [scene.nonMember, other.owner]) expectError(await list(what, body, token), 404, "access.member_not_found");
+      for (const { token } of [person, world.owner, world.administrator]) expectRead(await list(what, body, token));
+      expectError(await list(what, body, world.member.token), 403, "auth.permission_denied");
+      for (const { token } of [world.nonMember, other.owner]) expectError(await list(what, body, token), 404, "access.member_not_found");
     }
-    for (const tenantId of [scene.organization.id, nowhere, null]) {
-      const [resources, actions] = asks(scene.nonMember, tenantId) as [[never, Fields], [never, Fields]];
-      expect((await list("resources", resources[1], scene.nonMember.token)).body).toMatchObject({
+    for (const tenantId of [world.organization.id, unknownId, null]) {
+      const [resources, actions] = asks(world.nonMember, tenantId) as [[never, Fields], [never, Fields]];
+      expect((await list("resources", resources[1], world.nonMember.token)).body).toMatchObject({
         items: [],
         nextCursor: null,
         coverage: "listed",
       });
-      expect((await list("actions", actions[1], scene.nonMember.token)).body).toMatchObject({ actions: [] });
+      expect((await list("actions", actions[1], world.nonMember.token)).body).toMatchObject({ actions: [] });
     }
-    const everybody = { tenantId: scene.organization.id, actionType: "Camera.View" };
-    expectError(await list("subjects", everybody, scene.member.token), 403, "auth.permission_denied");
-    for (const { token } of [scene.nonMember, other.owner])
-      expectError(await list("subjects", everybody, token), 404, "access.member_not_found");
+    const everyMember = { tenantId: world.organization.id, actionType: "Camera.View" };
+    expectError(await list("subjects", everyMember, world.member.token), 403, "auth.permission_denied");
+    for (const { token } of [world.nonMember, other.owner])
+      expectError(await list("subjects", everyMember, token), 404, "access.member_not_found");
   });
 
-  it("and no cursor is good for another list, another user or another organization, nor a forged one", async () => {
-    const person = await scene.person();
-    for (const one of cameras.slice(0, 3)) await scene.granted(one, "viewer", `user:${person.id}`);
+  it("rejects a cursor of another list, user or organization, and a forged one", async () => {
+    const person = await world.person();
+    for (const one of cameras.slice(0, 3)) await world.granted(one, "viewer", `user:${person.id}`);
     const { nextCursor } = (await list("resources", view(person, { limit: 1 }))).body;
     expect(nextCursor).toEqual(expect.any(String));
-    const other = await newOrganization(scene.server);
+    const other = await newOrganization(world.server);
     const elsewhere: ["resources" | "subjects", Fields, string?][] = [
-      ["resources", view(scene.member)],
+      ["resources", view(world.member)],
       ["resources", view(person, { actionType: "Camera.Edit" })],
       ["resources", view(person, { resourceType: "Zone" })],
       ["resources", { ...view(other.owner), tenantId: other.id }, other.owner.token],
-      ["subjects", { tenantId: scene.organization.id, actionType: "Camera.View" }],
+      ["subjects", { tenantId: world.organization.id, actionType: "Camera.View" }],
     ];
     for (const [what, body, token] of elsewhere)
       expectError(await list(what, { ...body, cursor: nextCursor }, token), 400, "common.validation_failed", "cursor");

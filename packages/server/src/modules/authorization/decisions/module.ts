@@ -3,24 +3,24 @@ import { module } from "#operation/declaration/module.ts";
 import { readerOf } from "./projection/reader-of.ts";
 import { decisionsStore } from "./store.ts";
 
-/** Decisions from the projection: check, explain, filter, lists and previews, and the projection itself. */
+/** The projection and the decisions from it: check, explain, filter, lists and previews. */
 export const decisions = module("decisions", {
   store: decisionsStore,
   state: readerOf,
   uses: { access },
   readApi: ({ state }) => ({
     /**
-     * True where the user may hold all of `permissions` in the scope, always or under a condition: a condition that needs a request or a
-     * session is decided where the permission is used.
+     * Whether the user holds all of `permissions` in the scope, at least under a condition. A condition that reads the request or session can
+     * be decided only when the permission is used.
      */
     async mayHold(userId: string, organizationId: string | null, permissions: readonly string[]): Promise<boolean> {
       const { always, conditional } = await state.permissionsOf(userId, organizationId);
-      const held = new Set([...always, ...conditional]);
-      return permissions.every((permission) => held.has(permission));
+      const granted = new Set([...always, ...conditional]);
+      return permissions.every((permission) => granted.has(permission));
     },
   }),
   writeApi: ({ store }) => ({
-    /** Removes at most `limit` recorded questions of an organization; false where none was left. */
+    /** Removes at most `limit` recorded decisions of an organization; false if none was left. */
     eraseSome: async (organizationId: string, limit: number): Promise<boolean> =>
       (await store.eraseRecordedDecisions(organizationId, limit)) > 0,
   }),

@@ -1,11 +1,11 @@
 import type { Relationship } from "@gatehouse/policy";
 import type { LoggedEvent } from "#platform/log/event.ts";
 
-/** A projection entry as a source has it. `version` is the revision that the value came with. */
+/** A projection entry of a source. `version` is the revision of the value. */
 export interface SourceEntry {
   readonly value: unknown;
   readonly version: string;
-  /** There should be a value, and it could not be computed: decisions that need it are denied with `permission_data_unavailable`. */
+  /** The value could not be computed: decisions that need it are denied with `permission_data_unavailable`. */
   readonly unavailable?: boolean;
 }
 
@@ -21,32 +21,31 @@ export interface RelationshipLookup {
 }
 
 export interface FoundRelationships {
-  /** One more than the asked maximum at most, which says that there are too many to decide. */
+  /** At most one more than the requested maximum, which means that there are too many to decide. */
   readonly relationships: readonly Relationship[];
-  /** The newest revision among them; "0" where there are none. */
+  /** The newest revision among them; "0" if there are none. */
   readonly version: string;
 }
 
 /**
- * Where the reader of decisions takes its data from. The reader caches what it is given and drops it when the event log tells of a
- * change, so a source keeps nothing that it could not read again.
+ * The data source of the decision reader. The reader caches results and invalidates them by the events of the log.
  *
- * Consistency that a source must give:
- * - What is returned contains every change that the event log of this process told of before the call. A source that cannot be sure
- *   rejects with `Unavailable`; it never answers with older data. For entries, a change counts as told of once the projection has
- *   announced it (`access.read_model_changed.v1`); until then the reader waits, or calls {@link LaggingEntries.compute}.
- * - The entries of one call need not be of one moment: the reader notices a change between two reads by the event that follows it.
- * - A key without an entry is null. Nothing is assumed about it: the decision is denied with `permission_data_unavailable`, or
- *   `not_a_member` where the missing entry is the membership.
+ * Consistency guarantees of a source:
+ * - A result contains every change that this process had observed in the event log before the call. A source that cannot guarantee it
+ *   rejects with `Unavailable`; it never returns older data. For entries, a change counts once the projection has announced it
+ *   (`decisions.projection_changed.v1`); until then the reader waits, or calls {@link LaggingEntries.compute}.
+ * - The entries of one call need not be a consistent snapshot: a change between two reads is followed by an event.
+ * - A key without an entry is null. The reader then denies with `permission_data_unavailable`, or with `not_a_member` if the missing entry
+ *   is the membership.
  */
 export interface PolicySource {
-  /** Prepares the source. Returns the events of the log that its entries do not contain yet. Called again after a restart of the log. */
+  /** Starts the source. Returns the logged events that its entries do not contain yet. Called again after a restart of the log. */
   start(): Promise<readonly LoggedEvent[]>;
-  /** The entries under `keys`, in their order. With `bypassSnapshot` they come from the durable store, for a comparison. */
+  /** The entries of `keys`, in their order. With `bypassSnapshot` they are read from the durable store, for a comparison. */
   entries(keys: readonly string[], options?: { readonly bypassSnapshot?: boolean }): Promise<readonly (SourceEntry | null)[]>;
-  /** The relationships of each look-up in the scope, in the order of the look-ups, `max + 1` each at most. */
+  /** The relationships of each look-up in the scope, in the order of the look-ups; at most `max + 1` each. */
   relationships(organizationId: string | null, lookups: readonly RelationshipLookup[], max: number): Promise<readonly FoundRelationships[]>;
-  /** Absent where entries come ready-made and only a new announcement brings a newer one. */
+  /** Absent if the source cannot compute entries itself and only an announcement brings newer ones. */
   readonly lagging?: LaggingEntries | undefined;
 }
 

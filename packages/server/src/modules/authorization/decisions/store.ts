@@ -12,10 +12,10 @@ import { recordedReads, recordedWrites } from "./recorded-decisions.ts";
 
 const reads = (db: ReadHandle) => ({
   ...recordedReads(db),
-  /** A page of the keys that the projection has or should have. */
+  /** A page of the keys of stored and expected entries. */
   keys: (cursor: string | null, limit: number, expected: Parameters<typeof listKeys>[3]): Promise<KeyPage> =>
     listKeys(db, cursor, limit, expected),
-  /** What is stored otherwise than the tables say. */
+  /** Entries whose stored value differs from the tables. */
   verifyEntries: (cache: SnapshotCache, keys: readonly string[], compute: Compute): Promise<readonly Difference[]> =>
     verifyEntries(db, cache, keys, compute),
   cacheReports: (checkId: string) => cacheReports(db, checkId),
@@ -24,12 +24,12 @@ const reads = (db: ReadHandle) => ({
 const writes = (tx: WriteHandle) => ({
   ...recordedWrites(tx),
   pruneCacheReports: () => pruneCacheReports(tx),
-  /** Waits for the projector's batch and keeps the next one out, by the lock that the projector works under. */
+  /** Takes the projector's lock: waits for its current batch and blocks the next one. */
   async lockProjection(): Promise<void> {
     await sql`select from consumers where name = ${projectorName} for update`.execute(tx);
   },
   async removeEntries(keys: readonly string[]): Promise<void> {
-    if (keys.length > 0) await sql`delete from access_read_model where key = any(${keys}::text[])`.execute(tx);
+    if (keys.length > 0) await sql`delete from projection_entries where key = any(${keys}::text[])`.execute(tx);
   },
   project: (keys: readonly string[], compute: Compute, options?: { readonly treeMoved?: boolean }): Promise<Projected> =>
     projectKeys(tx, keys, compute, options),

@@ -1,10 +1,10 @@
 import { type Decision, type Pending, PolicyError, pendingDecision } from "@gatehouse/policy";
 import { Type } from "#operation/declaration/schema.ts";
 
-/** More are not named in one answer: whoever mends what is missing asks again. */
+/** Undecided items that one response lists at most. */
 export const undecidedMax = 100;
 
-/** What a decision lacks: a placeholder, and what is wrong with it. */
+/** The placeholders that a decision lacks, each with its issue. */
 export const Missing = Type.Array(Type.Object({ field: Type.String(), rule: Type.String(), message: Type.String() }));
 
 export interface UndecidedItem {
@@ -12,15 +12,16 @@ export interface UndecidedItem {
   readonly missing: readonly { readonly field: string; readonly rule: string; readonly message: string }[];
 }
 
-/** Those of a list that are allowed, and those of which it cannot be said without data that the request did not bring. */
+/** The allowed items of a list, and those that cannot be decided without data missing in the request. */
 export interface DecidedItems {
   readonly allowed: readonly string[];
   readonly undecided: readonly UndecidedItem[];
 }
 
 /**
- * Decides each of `ids`, with a pause after each. One that lacks data is named and takes none of the others with it. `isExpected` tells issues that a list always
- * has, as attributes of resources that only the application knows: such items are left out, as the filter covers them.
+ * Decides each of `ids` and yields after each. Items without the needed data are returned as undecided. `isExpected` selects issues that a
+ * list always has, such as attributes of resources that only the application knows: such items are left out, because the filter covers
+ * them.
  */
 export function* decideEach(
   ids: readonly string[],
@@ -46,17 +47,17 @@ export function* decideEach(
 
 export const isOfResource = (field: string): boolean => field.startsWith("$resource.");
 
-/** Collects what the batches of a page leave undecided; a page names what lies in it. */
+/** Collects the undecided items of a page's batches. */
 export class UndecidedOfPage {
   readonly #found: UndecidedItem[] = [];
 
-  /** Notes what is undecided of a batch, and hands on what is allowed. */
+  /** Adds the undecided items of a batch and returns the allowed ones. */
   take({ allowed, undecided }: DecidedItems): readonly string[] {
     this.#found.push(...undecided);
     return allowed;
   }
 
-  /** Those up to where the page ends (null: the end of the list): what comes after is the next page's. */
+  /** The undecided items up to the end of the page, or with null of the list. Later ones belong to the next page. */
   until(end: string | null): readonly UndecidedItem[] {
     return (end === null ? this.#found : this.#found.filter(({ id }) => id <= end)).slice(0, undecidedMax);
   }

@@ -1,48 +1,30 @@
-import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
-import {
-  joinAs,
-  newAdministrator,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { expectError } from "@gatehouse/testing/answers.ts";
+import { newMember, newOrganization, type OrganizationOf, type Person } from "@gatehouse/testing/people.ts";
+import type { AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
 const iam = "/api/v1/iam";
 const action = "Organization.Read";
-let server: TestServer;
+const server = serverOfSuite();
 let organization: OrganizationOf;
 let member: Person;
 let helpdesk: Person;
 let colleague: Person;
 
 beforeAll(async () => {
-  server = await startTestServer();
-  await newAdministrator(server);
   organization = await newOrganization(server);
-  const { token } = organization.owner;
-  const newRole = async (permission: string): Promise<string> => {
-    const body = { name: `Role ${unique()}`, scope: "Organization", organizationId: organization.id };
-    const { id } = (await server.call(`POST ${iam}/roles`, { token, body })).body;
-    expectWritten(await server.call(`POST ${iam}/roles/${id}/permissions`, { token, body: { permissions: [permission] } }), 200);
-    return id;
-  };
-  [member, helpdesk, colleague] = [await newPerson(server), await newPerson(server), await newPerson(server)];
-  await joinAs(server, organization, member, await newRole(action));
-  await joinAs(server, organization, helpdesk, await newRole("Organization.CheckAccess"));
-  await joinAs(server, organization, colleague, await newRole(action));
+  member = await newMember(server, organization, [action]);
+  helpdesk = await newMember(server, organization, ["Organization.CheckAccess"]);
+  colleague = await newMember(server, organization, [action]);
 });
-afterAll(() => server.close());
 
 const aboutMember = () => ({ userId: member.id, tenantId: organization.id });
 const subject = () => ({ type: "user", id: member.id, properties: { tenantId: organization.id } });
 const evaluation = () => ({ subject: subject(), action: { name: action }, resource: { type: "none", id: "1" } });
 
-/** Every surface that answers about one user, with its body and whether the answer says that the member may. */
+/** Every endpoint for queries about one user, with its body and a reader of the result. */
 const surfaces: readonly [string, () => object, (body: AnyBody) => unknown][] = [
   [`POST ${iam}/authorization/check`, () => ({ ...aboutMember(), actionType: action }), (body) => body["isAuthorized"]],
   [
@@ -54,7 +36,7 @@ const surfaces: readonly [string, () => object, (body: AnyBody) => unknown][] = 
 ];
 
 describe("the holder of Organization.CheckAccess", () => {
-  it.each(surfaces)("is answered about a member by %s, and nobody else in the organization is", async (route, bodyOf, mayOf) => {
+  it.each(surfaces)("may query decisions about a member by %s, and no other member may", async (route, bodyOf, mayOf) => {
     const answer = await server.call(route, { token: helpdesk.token, body: bodyOf() });
     expect(answer.status).toBe(200);
     expect(mayOf(answer.body)).toBe(true);
@@ -62,8 +44,8 @@ describe("the holder of Organization.CheckAccess", () => {
     expectError(refused, 403, "auth.permission_denied");
   });
 
-  it("is answered by AuthZEN, and nobody else in the organization is", async () => {
-    // Answered with the reason that the type is unknown: the question was admitted.
+  it("may query AuthZEN, and no other member may", async () => {
+    // Denied because the type is unknown: the query itself was authorized.
     const answer = await server.call("POST /access/v1/evaluation", { token: helpdesk.token, body: evaluation() });
     expect(answer.status).toBe(200);
     const refused = await server.call("POST /access/v1/evaluation", { token: colleague.token, body: evaluation() });

@@ -2,16 +2,15 @@ import { v7 as uuid } from "uuid";
 import type { WriteHandle } from "#platform/database/database.ts";
 import type { FailedItem } from "#platform/database/isolated.ts";
 import type { Platform } from "#platform/platform.ts";
-import { chainStore, type EntryRow } from "./chain-store.ts";
+import { appenderStore, type EntryRow } from "./chain-store.ts";
 import { completeEntry, type Operations } from "./complete-entry.ts";
 import { hashesOf, standIn } from "./dead-entries.ts";
 import { type NormalizedEntry, normalizeEntry } from "./normalize-entry.ts";
 import { PersonalEncrypter } from "./personal-encryption.ts";
 import { beginningOf, hashOfRecord, type RecordRow } from "./record.ts";
 import type { Signer } from "./signing.ts";
-import { auditStore } from "./store.ts";
 
-/** A chain that grows fast has a checkpoint at each of these numbers, beside those of the schedule. */
+/** A chain gets a checkpoint at each multiple of this number, in addition to the scheduled ones. */
 const checkpointEvery = 1_000;
 
 interface Head {
@@ -23,20 +22,20 @@ interface Head {
 }
 
 /**
- * Appends entries to their chains within one transaction. What it knows of heads changes only with a part that was
- * written as a whole, so a part may run in a savepoint that is undone.
+ * Appends entries to their chains within one transaction. Its heads change only after all writes of a call succeeded, so the caller may
+ * roll a call back to a savepoint.
  */
 export class AppendBatch {
   /** Chains that begin with this batch. */
   newChains = 0;
-  /** Entries from before their person was erased. */
+  /** Ids of entries that were written before their person was erased. */
   readonly erased: string[] = [];
   readonly #tx: WriteHandle;
   readonly #platform: Platform;
   readonly #signer: Signer;
   readonly #operations: Operations;
   readonly #now: Date;
-  readonly #store: ReturnType<typeof storeOf>;
+  readonly #store: ReturnType<typeof appenderStore>;
   #heads: ReadonlyMap<string, Head> = new Map();
 
   constructor(
@@ -49,10 +48,10 @@ export class AppendBatch {
     this.#signer = signer;
     this.#operations = operations;
     this.#now = now;
-    this.#store = storeOf(tx);
+    this.#store = appenderStore(tx);
   }
 
-  /** Appends entries in their order and returns their records. Rejects as a whole. */
+  /** Appends entries in their order and returns their records. Appends none of them if it rejects. */
   async append(entries: readonly EntryRow[]): Promise<readonly RecordRow[]> {
     const { keys, logger } = this.#platform;
     const personal = await PersonalEncrypter.open(this.#store, keys, this.#now);
@@ -79,7 +78,7 @@ export class AppendBatch {
     return this.#append(standIns, await PersonalEncrypter.open(this.#store, this.#platform.keys, this.#now));
   }
 
-  /** Signs and stores the heads of all chains that have moved. */
+  /** Signs and stores the heads of all chains that have grown. */
   async saveHeads(): Promise<void> {
     for (const { organizationId, number, hash, from } of this.#heads.values()) {
       const about = { organizationId, number, hash };
@@ -125,8 +124,6 @@ export class AppendBatch {
     return { organizationId, number, hash: row?.hash ?? beginningOf(organizationId), from: number };
   }
 }
-
-const storeOf = (tx: WriteHandle) => ({ ...auditStore.reads(tx as never), ...auditStore.writes(tx), ...chainStore(tx) });
 
 function next(head: Head, { personal: _, ...entry }: NormalizedEntry, personal_hashes: readonly string[], now: Date): RecordRow {
   const row = { ...entry, number: head.number + 1, previous_hash: head.hash, recorded_at: now, personal_hashes };

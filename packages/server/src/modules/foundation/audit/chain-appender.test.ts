@@ -4,41 +4,44 @@ import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { chainAppender } from "./chain-appender.ts";
 import { Signers } from "./signers.ts";
 
-// Transactions that end in another order than they began, and several appenders at once, need several connections.
+// Needs several connections: transactions that commit in another order than they began, and concurrent appenders.
 describeOnPostgresql("appending to a chain", () => {
   const servers: TestServer[] = [];
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({}, "postgresql");
-    servers.push(server, await server.beside({ worker: true }), await server.beside({ worker: true }));
+    servers.push(server, await server.startAnother({ worker: true }), await server.startAnother({ worker: true }));
   });
   afterAll(async () => {
     for (const one of servers.toReversed()) await one.close();
   });
 
   const organizationId = "0198c0de-0000-7000-8000-00000000c4a1";
-  /** An entry as the kernel writes one, in a transaction that the test holds. */
+  /** Inserts an entry like the kernel does, in the test's own transaction. */
   const insert = (name: string) => sql`insert into audit_entries (id, operation, caller_kind, organization_id, input, trace_id, occurred_at)
     values (gen_random_uuid(), 'test.entry', 'system', ${organizationId}, ${JSON.stringify({ name })}, 'trace', now())`;
   const chain = async (): Promise<{ number: string; transaction: string; name: string }[]> =>
     server.application.platform.database.read(everyTenant, async (db) => {
-      const { rows } = await sql<{ number: string; transaction: string; name: string }>`
+      return rowsOf(
+        db,
+        sql<{ number: string; transaction: string; name: string }>`
         select number::text, transaction::text, details::jsonb->'input'->>'name' as name from audit_records
-        where organization_id = ${organizationId} order by audit_records.number`.execute(db as never);
-      return rows;
+        where organization_id = ${organizationId} order by audit_records.number`,
+      );
     });
 
-  it("waits for the oldest open transaction, and puts entries in the order of their transactions", async () => {
+  it("waits for the oldest open transaction and appends entries in the order of their transactions", async () => {
     const { database } = server.application.platform;
     const first = await holdTransaction(database);
     await first.run((tx) => insert("first").execute(tx));
     const second = await holdTransaction(database);
     await second.run((tx) => insert("second").execute(tx));
     await second.commit();
-    // A step of an appender of our own, after both began and one ended.
+    // Runs a step of its own appender, after both transactions began and one committed.
     const { kernel, platform } = server.application;
     await chainAppender(platform, new Signers(platform.keys), kernel.catalogue.byName).step();
     expect(await chain()).toEqual([]);
@@ -46,7 +49,7 @@ describeOnPostgresql("appending to a chain", () => {
     await eventually(async () => (await chain()).map(({ name }) => name)).toEqual(["first", "second"]);
   });
 
-  it("by three workers at once has every entry once, in order, without a gap", { timeout: 120_000 }, async () => {
+  it("by three concurrent workers appends every entry once, in order, without a gap", { timeout: 120_000 }, async () => {
     const before = (await chain()).length;
     const writers = 6;
     const each = 60;
@@ -56,7 +59,7 @@ describeOnPostgresql("appending to a chain", () => {
           const { database } = (servers[writer % servers.length] as TestServer).application.platform;
           await database.transact(everyTenant, async (tx) => {
             await insert(`${writer}/${index}`).execute(tx);
-            // Longer and shorter ones, so that they end in another order than they began.
+            // Of different duration, so that they commit in another order than they began.
             await sql`select pg_sleep(${(index % 5) / 500})`.execute(tx);
             if (index % 7 === 0) await insert(`${writer}/${index} too`).execute(tx);
           });
@@ -73,20 +76,20 @@ describeOnPostgresql("appending to a chain", () => {
     expect((await asOperator(server, "audit.verifyChain", { organizationId })).findings).toEqual([]);
   });
 
-  it("goes on where a worker was killed in the middle", { timeout: 60_000 }, async () => {
+  it("continues without a gap after a worker was killed during a step", { timeout: 60_000 }, async () => {
     const { database } = server.application.platform;
     const before = (await chain()).length;
-    const held = await holdTransaction(database);
-    // Like an appender that has its lock and has begun to write, and then is killed.
-    const pid = await held.run(async (tx) => {
+    const open = await holdTransaction(database);
+    // Simulates an appender that is killed while it has the lock and uncommitted writes.
+    const pid = await open.run(async (tx) => {
       await sql`select 1 from audit_progress for update`.execute(tx);
       await sql`update audit_progress set records = records + 1000`.execute(tx);
       const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx);
       return rows[0]?.pid as number;
     });
-    await database.transact(everyTenant, async (tx) => void (await insert("while it was held").execute(tx)));
+    await database.transact(everyTenant, async (tx) => void (await insert("while it was open").execute(tx)));
     await sql`select pg_terminate_backend(${pid})`.execute(database.owner);
-    await held.commit().catch(() => {});
+    await open.commit().catch(() => {});
     await eventually(async () => (await chain()).length).toBe(before + 1);
     expect((await asOperator(server, "audit.verifyChain", { organizationId })).findings).toEqual([]);
     expect((await asOperator(server, "audit.verifyConsistency", {})).findings).toEqual([]);

@@ -1,34 +1,33 @@
 import type { BackgroundTask } from "#platform/background.ts";
 import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
-import { isolateFailures, mayBeTheRecords } from "#platform/database/isolated.ts";
+import { isolateFailures, isRecordError } from "#platform/database/isolated.ts";
 import type { Position } from "#platform/log/event.ts";
 import { revisionOf } from "#platform/log/log.ts";
 import type { Committed } from "#platform/log/publish.ts";
 import type { Platform } from "#platform/platform.ts";
 import { AppendBatch } from "./append-batch.ts";
-import { chainStore, type EntryRow, isAppended, newestEntry, type Progress } from "./chain-store.ts";
+import { appenderStore, chainStore, type EntryRow, isAppended, newestEntry, type Progress } from "./chain-store.ts";
 import type { Operations } from "./complete-entry.ts";
 import { deadLetterEntries, redrivenEntries, resolveEntries } from "./dead-entries.ts";
 import { forward } from "./forward.ts";
 import { ownSource } from "./normalize-entry.ts";
 import type { RecordRow } from "./record.ts";
 import type { Signers } from "./signers.ts";
-import { auditStore } from "./store.ts";
 
-/** A transaction's worth: large enough that heads are signed rarely, small enough that nobody waits for its locks. */
+/** Entries of one transaction: many enough that heads are signed rarely, few enough that its locks are short. */
 const batchMax = 200;
-/** An entry is appended within half a second of its transaction's end, where no older transaction is open. */
+/** An entry is appended within half a second of its commit, unless an older transaction is still open. */
 const everyMs = 500;
 /**
- * Failed steps in a row before entries are isolated and dead-lettered. A failure that passes within a second or two, as a lock that
- * another session holds too long, must not become a stand-in for good.
+ * Failed steps in a row before entries are isolated and dead-lettered. A transient failure, such as a lock timeout, must not leave a
+ * stand-in in the chain.
  */
 const failuresBeforeIsolation = 3;
 
 /**
- * Appends entries to their chains. Position, records, heads and total are one transaction under one lock, so that one of several workers
- * appends, and a crash in the middle leaves nothing. An entry that cannot be appended becomes a dead letter with a stand-in in its chain,
- * and the next goes on (decision 0029). `operations` describe entries that an older release wrote.
+ * Appends entries to their chains. Writes position, records, heads and total in one transaction under one lock, so only one worker
+ * appends at a time and a crash leaves nothing half written. An entry that cannot be appended becomes a dead letter with a stand-in in
+ * its chain, and does not block the next (decision 0029). `operations` completes entries that an older release wrote.
  */
 export function chainAppender(platform: Platform, signers: Signers, operations: Operations): BackgroundTask {
   const { database, publisher, clock, metrics, settings } = platform;
@@ -50,24 +49,24 @@ export function chainAppender(platform: Platform, signers: Signers, operations: 
     name: "audit.append-to-chains",
     everyMs,
     async step() {
-      let taken: Step;
+      let result: Step;
       try {
-        taken = await step();
+        result = await step();
         failures = 0;
       } catch (error) {
-        if (mayBeTheRecords(error)) failures += 1;
+        if (isRecordError(error)) failures += 1;
         throw error;
       }
-      const { appended, forwarded } = taken;
+      const { appended, forwarded } = result;
       for (const { action, category, severity, result, source, stands_for } of appended) {
-        // An application names its actions as it likes; a label must have few values.
+        // Applications choose their action names freely; a metric label must have few values.
         metrics.auditRecords.inc({ category, severity, result, action: source === ownSource ? action : "Application" }, stands_for);
       }
       if (forwarded !== undefined) publisher.committed(forwarded);
       return appended.length >= batchMax;
     },
-    mark: async () => JSON.stringify(await database.read(everyTenant, newestEntry)),
-    isPast: (mark) => database.read(everyTenant, (db) => isAppended(db, JSON.parse(mark) as Position)),
+    watermark: async () => JSON.stringify(await database.read(everyTenant, newestEntry)),
+    isPast: (watermark) => database.read(everyTenant, (db) => isAppended(db, JSON.parse(watermark) as Position)),
   };
 }
 
@@ -91,7 +90,7 @@ async function appendNext(
   platform: Platform,
   { signers, operations, progress, isolate, now }: Appending,
 ): Promise<readonly RecordRow[]> {
-  const store = { ...auditStore.reads(tx as never), ...auditStore.writes(tx), ...chainStore(tx) };
+  const store = appenderStore(tx);
   const entries = await store.settledEntries(progress, batchMax);
   const again = await redrivenEntries(tx, batchMax - entries.length);
   if (entries.length + again.length === 0) return [];
@@ -108,14 +107,14 @@ async function appendNext(
   const total = { transaction, sequence, chains: progress.chains + batch.newChains, records: progress.records + records.length };
   await store.saveProgress(total, signer.signTotal(total, now));
   await resolveEntries(tx, redrivenIds(again, redriven.failed));
-  // A redriven entry that fails again keeps its stand-in.
+  // A redriven entry that fails again retains its stand-in.
   await deadLetterEntries(tx, [...fresh.failed, ...redriven.failed]);
   for (const { item, error } of fresh.failed)
     platform.logger.error(
       { err: error, entryId: item.id, operation: item.operation },
       "an audit entry could not be appended to its chain and is a dead letter",
     );
-  // An entry has in the clear what is erased in its record.
+  // The entry has in plain text the personal data that is erased in its record.
   await store.removeEntries(batch.erased);
   return records;
 }

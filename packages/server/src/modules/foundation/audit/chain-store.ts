@@ -1,11 +1,12 @@
 import { sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { insertMany } from "#platform/database/many-rows.ts";
+import { firstRow } from "#platform/database/rows.ts";
 import type { Position } from "#platform/log/event.ts";
 import type { RecordRow } from "./record.ts";
-import type { ChainRow } from "./store.ts";
+import { auditStore, type ChainRow } from "./store.ts";
 
-/** A row of `audit_entries`. An older release writes no action and no identity but `caller_kind`, `user_id` and `session_id`. */
+/** A row of `audit_entries`. An older release writes no action, and of the identity only `caller_kind`, `user_id` and `session_id`. */
 export interface EntryRow {
   readonly transaction: string;
   readonly sequence: string;
@@ -25,7 +26,7 @@ export interface EntryRow {
   readonly session_id: string | null;
   readonly organization_id: string | null;
   readonly input: Record<string, unknown>;
-  /** By where it stood: in the input, or before the change. */
+  /** Personal data of the input, and of the state before the change. */
   readonly personal: { readonly input?: Record<string, unknown>; readonly before?: Record<string, unknown> } | null;
   readonly before: unknown;
   readonly after: unknown;
@@ -81,7 +82,7 @@ const recordColumns = {
   personal_hashes: "text[]",
 } as const;
 
-/** SQL of the chain appender: what no operation may do. */
+/** SQL that only the chain appender may run. */
 export const chainStore = (tx: WriteHandle) => ({
   /** Locks the position of the last appended entry until the transaction ends; undefined while another process appends. */
   async lockProgress(): Promise<Progress | undefined> {
@@ -90,7 +91,7 @@ export const chainStore = (tx: WriteHandle) => ({
     const row = rows[0];
     return row && { ...row, chains: Number(row.chains), records: Number(row.records) };
   },
-  /** The next entries whose transactions have all ended, in the order in which those are numbered. */
+  /** The next entries below the horizon of ended transactions, in the order of transaction and sequence. */
   async settledEntries(after: Position, limit: number): Promise<readonly EntryRow[]> {
     const { rows } = await sql<EntryRow>`
       select ${entryColumns} from audit_entries
@@ -99,7 +100,7 @@ export const chainStore = (tx: WriteHandle) => ({
       order by audit_entries.transaction, audit_entries.sequence limit ${limit}`.execute(tx);
     return rows;
   },
-  /** When people were erased last; those who never were are not in it. */
+  /** When each person was last erased; people who never were are left out. */
   async erasedAt(people: readonly string[]): Promise<ReadonlyMap<string, Date>> {
     const { rows } = await sql<{ person: string; at: Date }>`
       select person, max(erased_at) as at from audit_person_keys
@@ -129,13 +130,13 @@ export const chainStore = (tx: WriteHandle) => ({
     } as const;
     await insertMany(tx, "audit_personal", columns, rows);
   },
-  /** The key row of a person who was erased: nobody can decrypt what its discarded key encrypted. */
+  /** The key row of an erased person. Its key is destroyed, so its ciphertexts cannot be decrypted. */
   async erasedKeyId(person: string): Promise<string> {
     const { rows } = await sql<{ id: string }>`
       select id from audit_person_keys where person = ${person} and erased_at is not null order by erased_at desc limit 1`.execute(tx);
     return (rows[0] as { id: string }).id;
   },
-  /** Removes entries that are records already; a trigger refuses any other. */
+  /** Removes entries that are in their chains; a trigger rejects any other. */
   async removeEntries(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await sql`delete from audit_entries where id = any(${ids}::uuid[])`.execute(tx);
@@ -152,16 +153,25 @@ export const chainStore = (tx: WriteHandle) => ({
   },
 });
 
-/** The newest entry that is committed, settled or not. */
+/** All SQL of the audit log, for the chain appender, and for an import in its place. */
+export const appenderStore = (tx: WriteHandle) => ({ ...auditStore.reads(tx), ...auditStore.writes(tx), ...chainStore(tx) });
+
+/** The newest committed entry, above or below the horizon. */
 export async function newestEntry(db: ReadHandle): Promise<Position> {
-  const { rows } = await sql<Position>`
+  const newest = await firstRow(
+    db,
+    sql<Position>`
     select transaction::text, sequence::text from audit_entries
-    order by audit_entries.transaction desc, audit_entries.sequence desc limit 1`.execute(db as never);
-  return rows[0] ?? { transaction: "0", sequence: "0" };
+    order by audit_entries.transaction desc, audit_entries.sequence desc limit 1`,
+  );
+  return newest ?? { transaction: "0", sequence: "0" };
 }
 
 export async function isAppended(db: ReadHandle, { transaction, sequence }: Position): Promise<boolean> {
-  const { rows } = await sql<{ appended: boolean }>`
-    select (transaction, sequence) >= (${transaction}::xid8, ${sequence}::bigint) as appended from audit_progress`.execute(db as never);
-  return rows[0]?.appended === true;
+  const progress = await firstRow(
+    db,
+    sql<{ appended: boolean }>`
+    select (transaction, sequence) >= (${transaction}::xid8, ${sequence}::bigint) as appended from audit_progress`,
+  );
+  return progress?.appended === true;
 }

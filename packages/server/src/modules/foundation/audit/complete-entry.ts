@@ -14,8 +14,8 @@ export interface CompleteEntry extends EntryRow {
 export type Operations = ReadonlyMap<string, Pick<Operation, "audit">>;
 
 /**
- * Completes an entry that an older release wrote during a rolling update: it has the operation's name, and no action and no principal.
- * The action is that of the operation in this release; an unknown operation has its own name as its action.
+ * Completes an entry that an older release wrote during a rolling update: it has the operation's name, but no action and no principal.
+ * Takes the action that this release declares for the operation; for an unknown operation its name.
  */
 export function completeEntry(entry: EntryRow, operations: Operations): CompleteEntry {
   const { action, category, severity, principal_kind } = entry;
@@ -34,7 +34,7 @@ export function completeEntry(entry: EntryRow, operations: Operations): Complete
   };
 }
 
-/** The identity of an entry, as its release wrote it. */
+/** The identity of an entry, in the form of this release or of an older one. */
 export const identityOf = (entry: EntryRow) =>
   entry.principal_kind === null
     ? {

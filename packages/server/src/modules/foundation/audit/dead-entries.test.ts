@@ -1,22 +1,21 @@
 import { eventually } from "@gatehouse/testing/eventually.ts";
-import { newAdministrator, newOrganization, type OrganizationOf, type Person } from "@gatehouse/testing/people.ts";
-import { type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { OrganizationOf, Person } from "@gatehouse/testing/people.ts";
+import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { deadEntryAction, entryConsumer } from "./dead-entry-store.ts";
 import { forwardConsumer } from "./forward.ts";
 
-let server: TestServer;
+const world = World.ofSuite(["other"], { GATEHOUSE_AUDIT_FORWARD: "on" });
+const { server } = world;
 let administrator: Person;
 let organization: OrganizationOf;
 let other: OrganizationOf;
-beforeAll(async () => {
-  server = await startTestServer({ GATEHOUSE_AUDIT_FORWARD: "on" });
-  administrator = await newAdministrator(server);
-  organization = await newOrganization(server);
-  other = await newOrganization(server);
+beforeAll(() => {
+  ({ administrator, organization } = world);
+  other = world.other.organization;
 });
-afterAll(() => server.close());
 
 const owner = () => server.application.platform.database.owner;
 
@@ -39,8 +38,9 @@ const record = async ({ id, owner: by }: OrganizationOf, entityId: string, more:
 const logs = async ({ id, owner: by }: OrganizationOf): Promise<AnyBody[]> =>
   (await server.call(`GET /api/v1/audit/logs?organizationId=${id}&limit=200`, { token: by.token })).body.items;
 const recordIds = async (of: OrganizationOf) => (await logs(of)).map(({ id }) => id);
-const letters = async (): Promise<AnyBody[]> => (await asOperator(server, "operations.listDeadLetters", { consumer: entryConsumer })).items;
-const whole = async (): Promise<string[]> => {
+const deadLetters = async (): Promise<AnyBody[]> =>
+  (await asOperator(server, "operations.listDeadLetters", { consumer: entryConsumer })).items;
+const consistencyFindings = async (): Promise<string[]> => {
   await server.application.settled();
   return (await asOperator(server, "audit.verifyConsistency", {})).findings.map(({ kind }: AnyBody) => kind);
 };
@@ -52,12 +52,12 @@ const standIns = async (entryId: string) =>
 async function deadEntry(entityId: string, more: object = {}): Promise<string> {
   await refuseRecords();
   const id = await record(organization, entityId, more);
-  await eventually(async () => (await letters()).map((letter) => letter.id)).toContain(id);
+  await eventually(async () => (await deadLetters()).map((letter) => letter.id)).toContain(id);
   return id;
 }
 
 describe("an audit entry that cannot be appended", () => {
-  it("holds up no other, has a stand-in in its chain, and is appended when an operator redrives it", { timeout: 60_000 }, async () => {
+  it("blocks no other, has a stand-in in its chain, and is appended when an operator redrives it", { timeout: 60_000 }, async () => {
     const bad = await deadEntry("bad");
     const [after, elsewhere] = [await record(organization, "after"), await record(other, "elsewhere")];
     await eventually(() => recordIds(organization)).toContain(after);
@@ -71,13 +71,15 @@ describe("an audit entry that cannot be appended", () => {
         details: { entryHash: expect.stringMatching(/^[0-9a-f]{64}$/) },
       },
     ]);
-    expect(await letters()).toMatchObject([{ id: bad, topic: "audit.recordEvent", attempts: 1, failure: "this record cannot be written" }]);
-    // The chain is whole, and the verifier tells of what waits.
+    expect(await deadLetters()).toMatchObject([
+      { id: bad, topic: "audit.recordEvent", attempts: 1, failure: "this record cannot be written" },
+    ]);
+    // The chain is valid, and the verifier reports the dead letter.
     expect(await chainFindings()).toEqual([]);
-    expect(await whole()).toEqual(["dead_lettered"]);
+    expect(await consistencyFindings()).toEqual(["dead_lettered"]);
 
     await asOperator(server, "operations.redriveDeadLetters", { consumer: entryConsumer, id: bad });
-    await eventually(async () => (await letters()).map(({ attempts }) => attempts)).toEqual([2]);
+    await eventually(async () => (await deadLetters()).map(({ attempts }) => attempts)).toEqual([2]);
     expect(await standIns(bad)).toHaveLength(1);
 
     await acceptRecords();
@@ -87,28 +89,30 @@ describe("an audit entry that cannot be appended", () => {
       entity: { type: "Thing", id: "bad" },
       result: "success",
     });
-    expect(await letters()).toEqual([]);
+    expect(await deadLetters()).toEqual([]);
     expect(await chainFindings()).toEqual([]);
-    expect(await whole()).toEqual([]);
+    expect(await consistencyFindings()).toEqual([]);
   });
 
-  it("is found out when it is changed or deleted while it waits, and not when an operator drops it", { timeout: 60_000 }, async () => {
+  it("is reported if it is changed or deleted while it is a dead letter, but not if an operator drops it", {
+    timeout: 60_000,
+  }, async () => {
     const bad = await deadEntry("bad too");
     await sql`alter table audit_entries disable trigger added_to_only`.execute(owner());
     await sql`update audit_entries set input = input || '{"action":"thing.forged"}' where id = ${bad}`.execute(owner());
-    expect(await whole()).toEqual(["changed"]);
+    expect(await consistencyFindings()).toEqual(["changed"]);
     await sql`update audit_entries set input = input || '{"action":"thing.seen"}' where id = ${bad}`.execute(owner());
-    expect(await whole()).toEqual(["dead_lettered"]);
+    expect(await consistencyFindings()).toEqual(["dead_lettered"]);
     await sql`update audit_entries set principal_id = 'another' where id = ${bad}`.execute(owner());
-    expect(await whole()).toEqual(["changed"]);
+    expect(await consistencyFindings()).toEqual(["changed"]);
     await sql`update audit_entries set principal_id = ${organization.owner.id} where id = ${bad}`.execute(owner());
-    expect(await whole()).toEqual(["dead_lettered"]);
+    expect(await consistencyFindings()).toEqual(["dead_lettered"]);
     await sql`alter table audit_entries enable trigger added_to_only`.execute(owner());
     await asOperator(server, "operations.dropDeadLetter", { consumer: entryConsumer, id: bad });
-    expect(await whole()).toEqual([]);
+    expect(await consistencyFindings()).toEqual([]);
   });
 
-  it("is as it was where an older release has hashed it, without what that release does not know", { timeout: 60_000 }, async () => {
+  it("counts as unchanged if its stand-in has the hash of an older release", { timeout: 60_000 }, async () => {
     const bad = await deadEntry("bad of before");
     const { rows } = await sql<{ hash: string }>`select encode(sha256(convert_to(jsonb_build_array(id, operation, caller_kind, user_id,
       session_id, organization_id, input, personal, before, after, entity_type, entity_id, ip_address, user_agent, trace_id, request_id,
@@ -126,29 +130,29 @@ describe("an audit entry that cannot be appended", () => {
     const [standIn] = await standIns(bad);
     expect(standIn?.details.entryHash).not.toBe(rows[0]?.hash);
     await standInHas(rows[0]?.hash);
-    expect(await whole()).toEqual(["dead_lettered"]);
+    expect(await consistencyFindings()).toEqual(["dead_lettered"]);
     await standInHas("0".repeat(64));
-    expect(await whole()).toEqual(["changed"]);
+    expect(await consistencyFindings()).toEqual(["changed"]);
     await standInHas(standIn?.details.entryHash);
     await asOperator(server, "operations.dropDeadLetter", { consumer: entryConsumer, id: bad });
-    expect(await whole()).toEqual([]);
+    expect(await consistencyFindings()).toEqual([]);
     expect(await chainFindings()).toEqual([]);
   });
 
-  it("outlives the other entries that are appended, and goes when its person is erased", { timeout: 60_000 }, async () => {
+  it("is not deleted with appended entries, but with the data of its person", { timeout: 60_000 }, async () => {
     const userId = "person-17";
     const bad = await deadEntry("bad person", { userId, userName: "Ada Example" });
-    const kept = async () => (await sql<{ id: string }>`select id from audit_entries where id = ${bad}`.execute(owner())).rows.length;
-    // Entries that are in their chains are removed after a day.
+    const stored = async () => (await sql<{ id: string }>`select id from audit_entries where id = ${bad}`.execute(owner())).rows.length;
+    // Appended entries are removed after a day.
     server.clock.advance(2 * 86_400);
     await asOperator(server, "audit.removeOld", {});
     server.clock.advance(-2 * 86_400);
-    expect(await kept()).toBe(1);
+    expect(await stored()).toBe(1);
     const body = { userId };
     expect((await server.call("POST /api/v1/audit/persons/erase", { token: administrator.token, body })).status).toBe(200);
-    expect(await kept()).toBe(0);
-    expect(await letters()).toEqual([]);
-    expect(await whole()).toEqual([]);
+    expect(await stored()).toBe(0);
+    expect(await deadLetters()).toEqual([]);
+    expect(await consistencyFindings()).toEqual([]);
   });
 });
 
@@ -165,7 +169,7 @@ describe("a record that cannot be forwarded", () => {
   const forwarded = async (id: string) =>
     (await sql`select from events where type = 'audit-log.requested.v1' and data->>'recordId' = ${id}`.execute(owner())).rows.length;
 
-  it("is in its chain, and a dead letter that a redrive forwards", { timeout: 60_000 }, async () => {
+  it("stays in its chain and becomes a dead letter that a redrive forwards", { timeout: 60_000 }, async () => {
     await breakForwarding();
     const [stays, goes] = [await record(organization, "stays"), await record(organization, "goes")];
     await eventually(() => recordIds(organization)).toEqual(expect.arrayContaining([stays, goes]));
@@ -182,8 +186,8 @@ describe("a record that cannot be forwarded", () => {
   });
 });
 
-describe("a record whose details were changed to no JSON", () => {
-  it("is listed and exported with what is left of it, and told by the verifier", async () => {
+describe("a record whose details are no longer JSON", () => {
+  it("is listed and exported with its other fields, and reported by the verifier", async () => {
     const id = await record(other, "spoiled");
     await eventually(() => recordIds(other)).toContain(id);
     await sql`alter table audit_records disable trigger added_to_only`.execute(owner());

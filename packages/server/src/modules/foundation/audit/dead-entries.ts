@@ -11,8 +11,8 @@ import { deadEntryAction, deadEntryType, entryConsumer, entryHash } from "./dead
 import { actorOf, type NormalizedEntry, ownSource } from "./normalize-entry.ts";
 
 /**
- * The record that stands for an entry that could not be appended. It takes nothing of the entry that may be the reason, and has the hash
- * of the entry, so that the verifier reports a change to the entry while it waits.
+ * The record of an entry that could not be appended. It leaves out the fields that may be the cause of the failure. It has the entry's
+ * hash, so that the verifier reports a change to the dead-lettered entry.
  */
 export function standIn(entry: EntryRow, hash: string, now: Date): NormalizedEntry {
   const identity = identityOf(entry);
@@ -40,7 +40,7 @@ export function standIn(entry: EntryRow, hash: string, now: Date): NormalizedEnt
     trace_id: entry.trace_id,
     request_id: entry.request_id,
     stands_for: entry.stands_for,
-    // Not the failure: a driver's message may quote the entry, and what is in a chain cannot be erased.
+    // Without the error: a driver's message may quote the entry, and a record in a chain cannot be erased.
     details: JSON.stringify({ entryHash: hash }),
     personal: new Map(),
   };
@@ -54,22 +54,22 @@ export async function hashesOf(tx: WriteHandle, ids: readonly string[]): Promise
 
 export async function deadLetterEntries(tx: WriteHandle, failed: readonly FailedItem<EntryRow>[]): Promise<void> {
   const letters = failed.map(({ item: { id, operation, input }, error }) => {
-    // Personal data of the input is a separate column of the entry and stays there.
+    // The input has no personal data: that is a separate column of the entry.
     return { id, topic: operation, body: textOf(input), error };
   });
   await deadLetterRecords(tx, entryConsumer, letters);
 }
 
-/** What is nested too deeply for the stack may be why the entry failed; it must not fail the dead letter as well. */
+/** An input that is nested too deeply to be serialized must not fail the dead letter as well. */
 function textOf(input: unknown): string {
   try {
     return JSON.stringify(input);
   } catch {
-    return "[it cannot be shown]";
+    return "[not serializable]";
   }
 }
 
-/** Entries that an operator redrives. The letter of an entry that no longer exists is resolved. */
+/** Entries that an operator redrives. Resolves the dead letter of an entry that no longer exists. */
 export async function redrivenEntries(tx: WriteHandle, limit: number): Promise<readonly EntryRow[]> {
   const ids = await redrivenRecords(tx, entryConsumer, limit);
   if (ids.length === 0) return [];

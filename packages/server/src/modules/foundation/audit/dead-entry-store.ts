@@ -1,8 +1,9 @@
 import { type RawBuilder, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { rowsOf } from "#platform/database/rows.ts";
 import { resolveRecords } from "#platform/dead-letters.ts";
 
-/** The dead-letter queue of entries that could not be appended, by the entries' ids. Rows of older releases have this name. */
+/** The dead-letter queue of entries that could not be appended, by entry id. The name was released, and stored rows have it. */
 export const entryConsumer = "audit.seal-entries";
 
 /** The action of a stand-in. */
@@ -16,15 +17,15 @@ const addedContent = sql`jsonb_build_array(e.action, e.category, e.severity, e.p
   e.credential_id, e.actor_kind, e.actor_id)`;
 const sha256Of = (content: RawBuilder<unknown>) => sql<string>`encode(sha256(convert_to((${content})::text, 'UTF8')), 'hex')`;
 
-/** The entry's content, without its position, which an import changes. `jsonb` has one text for one value. */
+/** Hashes the entry's content, without its position, which an import changes. The text of a `jsonb` value is canonical. */
 export const entryHash = sha256Of(sql`${firstContent} || ${addedContent}`);
-/** The same as an older release hashes it. */
+/** The hash of an entry that an older release wrote. */
 const formerEntryHash = sha256Of(firstContent);
 
-/** Not deleted with other appended entries: the chain has only the hash of it. */
+/** A dead-lettered entry is not deleted with other appended entries: the chain has only its hash. */
 export const isNoDeadEntry = sql`not exists (select from record_dead_letters d where d.consumer = ${entryConsumer} and d.id = e.id::text)`;
 
-/** Deletes dead entries about people who are erased, and returns their ids for the erasure's record. */
+/** Deletes the dead-lettered entries of erased people and returns their ids for the record of the erasure. */
 export async function eraseDeadEntries(
   tx: WriteHandle,
   people: { readonly ids: readonly string[]; readonly addresses: readonly string[] },
@@ -46,25 +47,27 @@ export interface Unresolved {
   readonly number: number;
   readonly entry_id: string;
   /** The entry still exists, unchanged, and is listed as a dead letter. */
-  readonly is_kept: boolean;
+  readonly is_stored: boolean;
 }
 
 /**
- * Stand-ins without a record of what became of the entry: appended later (a record with its id), dropped by an operator, or deleted with
- * a person's data. `endings` are the operations that do the last two.
+ * Stand-ins whose entry was neither appended later (a record with its id), nor dropped by an operator, nor erased with a person's data.
+ * `resolvedBy` names the operations that drop and erase.
  */
 export async function unresolvedEntries(
-  db: ReadHandle,
+  db: ReadHandle | WriteHandle,
   resolvedBy: { readonly drop: string; readonly erase: string },
   limit: number,
 ): Promise<readonly Unresolved[]> {
-  const { rows } = await sql<Omit<Unresolved, "number"> & { readonly number: string }>`
+  const rows = await rowsOf(
+    db,
+    sql<Omit<Unresolved, "number"> & { readonly number: string }>`
     with stand_ins as (
       select *, case when entity_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then entity_id::uuid end as entry
       from audit_records where action = ${deadEntryAction} and source = 'gatehouse')
     select r.organization_id, r.number::text, r.entity_id as entry_id,
       coalesce((r.details::jsonb->>'entryHash' = ${entryHash} or r.details::jsonb->>'entryHash' = ${formerEntryHash})
-        and d.id is not null, false) as is_kept
+        and d.id is not null, false) as is_stored
     from stand_ins r
     left join audit_entries e on e.id = r.entry
     left join record_dead_letters d on d.consumer = ${entryConsumer} and d.id = r.entity_id
@@ -75,6 +78,7 @@ export async function unresolvedEntries(
         and l.details::jsonb->'after'->'entries' ? r.entity_id)
       and not exists (select from audit_entries w where w.operation = ${resolvedBy.erase} and w.result = 'success'
         and w.after->'entries' ? r.entity_id)
-    order by r.position limit ${limit}`.execute(db as never);
+    order by r.position limit ${limit}`,
+  );
   return rows.map((row) => ({ ...row, number: Number(row.number) }));
 }

@@ -2,10 +2,10 @@ import { auditCategories, auditSeverities } from "#operation/declaration/audit-d
 import { defineEvent } from "#operation/declaration/event.ts";
 import { nullable, oneOf, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
-/** What an audit log management consumes. Personal data is masked or left out. */
+/** The event that an external audit log management consumes. Personal data is masked or left out. */
 export const AuditLogRequested = defineEvent({
   type: "audit-log.requested.v1",
-  says: "A record was appended to the audit log and is forwarded to the audit log management.",
+  summary: "A record was appended to the audit log and is forwarded to the audit log management.",
   subject: ["audit-record", "recordId"],
   tenant: "tenantId",
   data: Type.Object({

@@ -49,21 +49,21 @@ export const exportWrites = (tx: WriteHandle) => ({
       values (${row.id}, ${row.organization_id}, ${row.every_tenant}, ${row.requested_by}, ${row.format}, ${JSON.stringify(row.search)},
         'Waiting', ${row.last_position}::bigint, ${row.total}, ${row.created_at})`.execute(tx);
   },
-  /** Locks the export for the job that writes it; undefined where it is finished or removed. */
+  /** Locks the export for the job that writes it; undefined if it is finished or removed. */
   async claimExport(id: string): Promise<ExportRow | undefined> {
     const { rows } = await sql<ExportRow>`
       select ${columns} from audit_exports where id = ${id} and status <> 'Ready' for update`.execute(tx);
     return rows[0] && counted(rows[0]);
   },
-  async addPart(row: ExportRow, ciphertext: string, moved: { readonly position: string; readonly records: number }): Promise<void> {
+  async addPart(row: ExportRow, ciphertext: string, progress: { readonly position: string; readonly records: number }): Promise<void> {
     await sql`insert into audit_export_parts (export_id, part, organization_id, sealed)
       values (${row.id}, ${row.parts + 1}, ${row.organization_id}, ${ciphertext})`.execute(tx);
-    await sql`update audit_exports set status = 'Running', parts = parts + 1, written = written + ${moved.records},
-      position = ${moved.position}::bigint where id = ${row.id}`.execute(tx);
+    await sql`update audit_exports set status = 'Running', parts = parts + 1, written = written + ${progress.records},
+      position = ${progress.position}::bigint where id = ${row.id}`.execute(tx);
   },
   async finishExport(id: string, now: Date): Promise<void> {
     await sql`update audit_exports set status = 'Ready', finished_at = ${now} where id = ${id}`.execute(tx);
   },
-  /** Removes at most `limit` exports with their parts, and says how many. */
+  /** Removes at most `limit` exports with their parts and returns how many. */
   removeExports: (before: Date, limit: number): Promise<number> => deleteSome(tx, "audit_exports", sql`created_at < ${before}`, limit),
 });

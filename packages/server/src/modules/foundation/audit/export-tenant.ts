@@ -5,5 +5,5 @@ import type { AuditReads } from "./store.ts";
 /** The organization whose records are exported. */
 export const tenantOfExport = tenantOfRow((store: AuditReads, id) => store.exportById(id), "exportId", ExportNotFound);
 
-/** Where the parts of an export lie sealed: what stands in them was opened for a reader, not for the database. */
+/** The encryption purpose of an export's parts. They contain decrypted personal data, so they are stored encrypted. */
 export const partPurpose = (exportId: string): string => `audit export ${exportId}`;

@@ -16,7 +16,7 @@ export interface WriteExport {
 
 export const writeExportJob: JobName<WriteExport> = { name: "audit.write-export" };
 
-/** Writes an export part by part. Each part is committed with how far it came, so that a job that is tried again goes on from there. */
+/** Writes an export part by part. Each part is committed with the progress, so a retried job continues after the last part. */
 export const writeExportWork = (platform: Platform): Job<WriteExport> => ({
   ...writeExportJob,
   async handle({ exportId }) {
@@ -26,7 +26,7 @@ export const writeExportWork = (platform: Platform): Job<WriteExport> => ({
 });
 
 async function writePart(tx: WriteHandle, { keys, clock }: Platform, exportId: string): Promise<boolean> {
-  const store = { ...auditStore.reads(tx as never), ...auditStore.writes(tx) };
+  const store = { ...auditStore.reads(tx), ...auditStore.writes(tx) };
   const row = await store.claimExport(exportId);
   if (row === undefined) return false;
   const search: Search = { ...row.search, organizationId: row.every_tenant ? undefined : row.organization_id };
@@ -34,8 +34,8 @@ async function writePart(tx: WriteHandle, { keys, clock }: Platform, exportId: s
   const last = rows.at(-1);
   if (last !== undefined || row.parts === 0) {
     const text = fileText(await represent(store, rows, keys), row.format, row.parts === 0);
-    const moved = { position: last?.position ?? row.position, records: rows.length };
-    await store.addPart(row, keys.encrypt(text, partPurpose(exportId)), moved);
+    const progress = { position: last?.position ?? row.position, records: rows.length };
+    await store.addPart(row, keys.encrypt(text, partPurpose(exportId)), progress);
   }
   if (rows.length === recordsInPart) return true;
   await store.finishExport(exportId, new Date(clock.now()));

@@ -29,14 +29,14 @@ const columns: readonly (readonly [name: string, of: (log: AuditLog) => unknown]
   ["personal", (log) => JSON.stringify(log.personal)],
   ["erased", (log) => log.erased],
   ["hash", (log) => log.hash],
-  // Behind the columns of older releases, which are read by their place.
+  // After the columns of older releases, which consumers may read by index.
   ["principalKind", (log) => log.principal?.kind],
   ["principalId", (log) => log.principal?.id],
   ["credentialKind", (log) => log.credential?.kind],
   ["credentialId", (log) => log.credential?.id],
 ];
 
-/** What a spreadsheet takes for a formula; an apostrophe in front makes it text. */
+/** The start of a text that a spreadsheet takes for a formula; a leading apostrophe makes it text. */
 const formula = /^[=+\-@\t\r\n＝＋－＠]/;
 
 /** A cell of RFC 4180. */
@@ -46,7 +46,7 @@ function cell(value: unknown): string {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** Records as lines of a file; the header of a CSV stands above the first ones. */
+/** Formats records as lines of a file. With `first`, a CSV begins with its header. */
 export function fileText(logs: readonly AuditLog[], format: Format, first: boolean): string {
   if (format === "jsonl") return logs.map((log) => `${JSON.stringify(log)}\n`).join("");
   const header = first ? [columns.map(([name]) => name).join(",")] : [];

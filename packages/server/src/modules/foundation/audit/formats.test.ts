@@ -1,25 +1,24 @@
 import { createHash } from "node:crypto";
-import { newAdministrator, newOrganization, type OrganizationOf, type Person } from "@gatehouse/testing/people.ts";
-import { type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { OrganizationOf, Person } from "@gatehouse/testing/people.ts";
+import { type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { everyTenant } from "#platform/database/database.ts";
-import { chainStore } from "./chain-store.ts";
+import { appenderStore } from "./chain-store.ts";
 import { hashOfRecord } from "./record.ts";
 import { Signers } from "./signers.ts";
-import { auditStore, type StoredRecord } from "./store.ts";
+import type { StoredRecord } from "./store.ts";
 import { verifyFile } from "./verify-file.ts";
 
 // An installation that was upgraded has records and entries of the release before, which had neither principal nor credential.
-let server: TestServer;
+const world = World.ofSuite();
+const { server } = world;
 let organization: OrganizationOf;
 let administrator: Person;
-beforeAll(async () => {
-  server = await startTestServer();
-  organization = await newOrganization(server);
-  administrator = await newAdministrator(server);
+beforeAll(() => {
+  ({ organization, administrator } = world);
 });
-afterAll(() => server.close());
 
 const logs = async (search: Readonly<Record<string, string>> = {}): Promise<AnyBody[]> => {
   await server.application.settled();
@@ -31,7 +30,7 @@ const logs = async (search: Readonly<Record<string, string>> = {}): Promise<AnyB
 const rename = (name: string) =>
   server.call(`PUT /api/v1/iam/organizations/${organization.id}`, { token: organization.owner.token, body: { name } });
 
-/** The hash of the first format, written out: the records of a release that is no longer here. */
+/** The hash of the first format, written out: the release that computed it is gone. */
 const firstFormatHash = (row: StoredRecord, previousHash: string): string =>
   createHash("sha256")
     .update(
@@ -65,13 +64,13 @@ const firstFormatHash = (row: StoredRecord, previousHash: string): string =>
     )
     .digest("hex");
 
-/** Makes the organization's records those of the release before: without principal and credential, under its hash and a signed head. */
+/** Converts the organization's records to the first format: without principal and credential, with its hashes and a signed head. */
 async function turnIntoFirstFormat(): Promise<number> {
   const { platform } = server.application;
   let count = 0;
   const none = { principal_kind: null, principal_id: null, credential_kind: null, credential_id: null };
   await platform.database.owner.transaction().execute(async (tx) => {
-    const store = { ...auditStore.reads(tx as never), ...auditStore.writes(tx as never), ...chainStore(tx as never) };
+    const store = appenderStore(tx);
     await sql`set local session_replication_role = replica`.execute(tx);
     const rows = await store.chainPage(organization.id, 0, 1_000, 1_000);
     count = rows.length;
@@ -97,7 +96,7 @@ async function turnIntoFirstFormat(): Promise<number> {
 
 const findings = async () => (await asOperator(server, "audit.verifyChain", { organizationId: organization.id })).findings;
 
-it("a chain with records of both formats verifies, is found by principal and credential, and exports as a file that verifies", async () => {
+it("a chain with records of both formats verifies, is searchable by principal and credential, and exports to a file that verifies", async () => {
   await rename(`Before ${organization.id}`);
   await server.application.settled();
   const before = await turnIntoFirstFormat();
@@ -129,7 +128,7 @@ it("a chain with records of both formats verifies, is found by principal and cre
   const { wrong, chains } = await verifyFile(linesOf(lines), [], undefined);
   expect(wrong).toEqual([]);
   expect(chains[0]?.records).toBe(lines.length);
-  // A file of the release before has no such fields at all.
+  // A file of an older release does not have these fields.
   const formerLines = lines.slice(0, before).map((line) => {
     const { principal: _principal, credential: _credential, ...fields } = JSON.parse(line);
     return JSON.stringify(fields);
@@ -141,7 +140,7 @@ async function* linesOf(lines: readonly string[]): AsyncIterable<string> {
   yield* lines;
 }
 
-it("a principal that is put into a record of the first format is reported", async () => {
+it("a principal that is added to a record of the first format is reported", async () => {
   const owner = server.application.platform.database.owner;
   await owner.transaction().execute(async (tx) => {
     await sql`set local session_replication_role = replica`.execute(tx);
@@ -162,7 +161,7 @@ it.each([
   ["a refused query", "tenancy.getOrganization", "refused", { action: "Read.Refused", category: "DataAccess", severity: "Warning" }],
   ["an import", "installation.import", "success", { action: "Installation.Imported", category: "System", severity: "Critical" }],
   ["an operation that this release does not have", "tenancy.gone", "success", { action: "tenancy.gone", category: "Business" }],
-])("an entry of %s that the release before wrote is appended with its action and principal", async (_what, operation, result, expected) => {
+])("an entry of %s that an older release wrote is appended with its action and principal", async (_what, operation, result, expected) => {
   const [userId, sessionId] = [administrator.id, "0198c0de-0000-7000-8000-0000000000aa"];
   await server.application.platform.database.transact(everyTenant, async (tx) => {
     await sql`insert into audit_entries (id, operation, caller_kind, user_id, session_id, organization_id, input, trace_id, occurred_at,
@@ -184,7 +183,7 @@ it.each([
   expect(await findings()).toEqual([]);
 });
 
-it("a sign-in that the release before wrote is recorded as the user's own", async () => {
+it("an entry of a sign-in that an older release wrote is recorded with the user as principal", async () => {
   await server.application.platform.database.transact(everyTenant, async (tx) => {
     await sql`insert into audit_entries (id, operation, caller_kind, organization_id, input, trace_id, occurred_at, entity_id)
       values (gen_random_uuid(), 'authentication.login', 'anonymous', ${organization.id}, '{}', 'sign-in', now(), ${administrator.id})`.execute(

@@ -11,12 +11,12 @@ import { ownSource } from "./normalize-entry.ts";
 import type { RecordRow } from "./record.ts";
 import { auditStore } from "./store.ts";
 
-/** The dead-letter queue of records that could not be forwarded, by the records' ids. */
+/** The dead-letter queue of records that could not be forwarded, by record id. */
 export const forwardConsumer = "audit.forward-records";
 
 /**
- * A record as the event that an audit log management takes. Names, addresses and other personal data are left out: an event that was
- * forwarded cannot be erased.
+ * A record as an event for an external audit log management. Leaves out names, addresses and other personal data: a forwarded event
+ * cannot be erased.
  */
 export const forwarded = (row: RecordRow): NewEvent => ({
   id: uuid(),
@@ -52,8 +52,8 @@ export const forwarded = (row: RecordRow): NewEvent => ({
 });
 
 /**
- * Appends the events of records, and of those that an operator redrives, in the chain appender's transaction. An event that cannot be
- * appended is a dead letter, and its record stays in the chain. Returns the appended events.
+ * Appends the events of new and of redriven records, in the chain appender's transaction. An event that cannot be appended becomes a dead
+ * letter; its record stays in the chain. Returns the appended events.
  */
 export async function forward(
   tx: WriteHandle,
@@ -62,7 +62,7 @@ export async function forward(
   now: Date,
 ): Promise<readonly NewEvent[]> {
   const ids = await redrivenRecords(tx, forwardConsumer, redrivenMax);
-  const again = await auditStore.reads(tx as never).recordsById(ids);
+  const again = await auditStore.reads(tx).recordsById(ids);
   const { done, failed } = await isolateFailures(tx, [...records, ...again], (some) =>
     publisher.append(tx, some.map(forwarded), { occurredAt: now, traceparent: null }),
   );
@@ -72,7 +72,7 @@ export async function forward(
   return done;
 }
 
-/** A batch's worth beside the new records. */
+/** Redriven records of one step, in addition to the new ones. */
 const redrivenMax = 200;
 
 /** Records that could not be forwarded. The next step of the chain appender forwards a redriven one. */

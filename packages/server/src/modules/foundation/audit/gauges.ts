@@ -10,7 +10,7 @@ export const lagGauge: TableGauge = {
   read: async (db) => [{ value: await auditStore.reads(db).secondsPending() }],
 };
 
-/** What waits for the chain appender. */
+/** The backlog of the chain appender. */
 export const appendBacklog: Backlog = {
   async read(db) {
     const reads = auditStore.reads(db);

@@ -1,5 +1,5 @@
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
-import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
+import { scheduledJob } from "#operation/kernel/scheduled-job.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { removeOld } from "./commands/remove-old.ts";
 import { signCheckpoints } from "./commands/sign-checkpoints.ts";
@@ -7,10 +7,10 @@ import { signCheckpoints } from "./commands/sign-checkpoints.ts";
 export const signCheckpointsJob: JobName<object> = { name: "audit.sign-checkpoints" };
 export const removeOldJob: JobName<object> = { name: "audit.remove-old" };
 
-/** Transactions of one run, of 1,000 chains each: chains that go on growing must not keep it running. The next run goes on. */
+/** Transactions of one run, of 1,000 chains each: a run ends although chains keep growing. The next run continues. */
 const checkpointBatchesMax = 100;
 
-/** Until each chain has its checkpoint: each call is a transaction of its own. */
+/** Signs checkpoints until each chain has one. Each call is its own transaction. */
 export const signCheckpointsWork = (dispatch: InternalDispatch): Job<object> => ({
   ...signCheckpointsJob,
   schedule: "7 * * * *",
@@ -22,4 +22,4 @@ export const signCheckpointsWork = (dispatch: InternalDispatch): Job<object> => 
 });
 
 export const removeOldWork = (dispatch: InternalDispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...removeOldJob, operation: removeOld, schedule: "52 * * * *" });
+  scheduledJob(dispatch, { ...removeOldJob, operation: removeOld, schedule: "52 * * * *" });

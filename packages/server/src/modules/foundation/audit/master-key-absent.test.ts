@@ -1,23 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { newOrganization } from "@gatehouse/testing/people.ts";
-import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { expect, it } from "vitest";
 import { operator } from "#operation/declaration/principal.ts";
 import { backgroundOrigin } from "#operation/kernel/scheduled.ts";
 import { aesKeys } from "#platform/keys/aes.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const findingsOf = async (operation: string, input: object) => {
   const { output } = await server.application.dispatch({ operation, input: { ...input }, principal: operator, origin: backgroundOrigin() });
   return (output as { findings: { kind: string; text: string }[] }).findings;
 };
 
-it("an audit log that is verified with another master key is reported as such, and not as changed", async () => {
+it("an audit log that is verified without its master key is reported as such, and not as changed", async () => {
   const { id: organizationId } = await newOrganization(server);
   await server.application.settled();
   expect(await findingsOf("audit.verifyConsistency", {})).toEqual([]);
@@ -25,7 +21,7 @@ it("an audit log that is verified with another master key is reported as such, a
   const { platform } = server.application;
   const { keys } = platform;
   const name = (keys as ReturnType<typeof aesKeys>).current;
-  // As where a key of before is not at hand any more.
+  // As if an earlier master key were missing.
   Object.assign(platform, { keys: aesKeys(randomBytes(32)) });
   const [whole, chain] = [await findingsOf("audit.verifyConsistency", {}), await findingsOf("audit.verifyChain", { organizationId })];
   Object.assign(platform, { keys });
@@ -33,7 +29,7 @@ it("an audit log that is verified with another master key is reported as such, a
     expect(findings.length).toBeGreaterThan(0);
     expect(new Set(findings.map(({ kind }) => kind))).toEqual(new Set(["master_key_absent"]));
     for (const { text } of findings)
-      expect(text).toContain(`sealed with the master key ${name}, which is not here: docs/operations/keys.md`);
+      expect(text).toContain(`encrypted with the master key ${name}, which is not here: docs/operations/keys.md`);
   }
   expect(await findingsOf("audit.verifyConsistency", {})).toEqual([]);
 });

@@ -5,7 +5,7 @@ export const Category = oneOf(...auditCategories);
 export const Severity = oneOf(...auditSeverities);
 export const Result = oneOf("success", "refused", "failed");
 
-/** A text that is an id or a name elsewhere: without control characters and byte order marks, which storage may drop. */
+/** An id or name of another system, without control characters and byte order marks, which storage may drop. */
 export const Label = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: "^[^\\u0000-\\u001f\\u007f\\ufeff]+$" });
 
 /** A record of the audit log. */
@@ -25,28 +25,28 @@ export const AuditLog = Type.Object({
   severity: Type.String(),
   result: Type.String(),
   reason: nullable(Type.String()),
-  /** Who acted: the principal itself, or who acted for it; of an application's event, whom the application names. */
+  /** Who acted: the principal, or a delegate that acted for it. In an application's event, the user that the application names. */
   actor: Type.Object({ kind: Type.String(), id: nullable(Type.String()), sessionId: nullable(Uuid) }),
-  /** Whose rights the call used; of an application's event, who recorded it. Null in a record of the first format. */
+  /** Whose rights the call used; in an application's event, who recorded it. Null in a record of the first format. */
   principal: nullable(Type.Object({ kind: Type.String(), id: nullable(Type.String()) })),
-  /** What proved who the principal is, as a session; null where nothing did, and in a record of the first format. */
+  /** The credential that authenticated the principal, such as a session. Null without one, and in a record of the first format. */
   credential: nullable(Type.Object({ kind: Type.String(), id: Type.String() })),
   entity: nullable(Type.Object({ type: nullable(Type.String()), id: nullable(Type.String()) })),
   traceId: Type.String(),
   requestId: nullable(Type.String()),
-  /** More than one in a flood of the same calls: the others were counted and not stored. */
+  /** How many equal calls the record counts: more than one in a flood, of which only one is stored. */
   standsFor: Type.Integer(),
   details: Type.Record(Type.String(), Type.Unknown()),
-  /** Where it came from and what was said of people, by whose key it opens; a part whose person was erased is left out. */
+  /** Origin and personal data, decrypted. Data of an erased person is left out. */
   personal: Type.Record(Type.String(), Type.Unknown()),
-  /** What the record's hash covers of it: hashes of the encrypted parts. */
+  /** Hashes of the encrypted personal data, which the record's hash covers. */
   personalHashes: Type.Array(Type.String()),
-  /** Some of its personal data was erased. */
+  /** Whether some of its personal data was erased. */
   erased: Type.Boolean(),
 });
 export type AuditLog = Static<typeof AuditLog>;
 
-/** What lists and exports can be narrowed to. */
+/** The filters of lists and exports. */
 export const SearchFields = {
   organizationId: Type.Optional(Uuid),
   actorId: Type.Optional(Label(255)),
@@ -75,20 +75,20 @@ export const Export = Type.Object({
   status: oneOf("Waiting", "Running", "Ready"),
   total: Type.Integer(),
   written: Type.Integer(),
-  /** Parts that can be downloaded; put together in their order they are the file. */
+  /** Parts that can be downloaded; concatenated in their order they are the file. */
   parts: Type.Integer(),
   createdAt: Timestamp,
   finishedAt: nullable(Timestamp),
 });
 
-/** A file, as an answer. */
+/** A file in a response. */
 export const Document = Type.Object({
   mediaType: oneOf("application/x-ndjson", "text/csv"),
   fileName: Type.String(),
   text: Type.String(),
 });
 
-/** What a checkpoint says, and all that is needed to prove it elsewhere. */
+/** A signed statement about a chain, with everything needed to verify it offline. */
 export const Checkpoint = Type.Object({
   organizationId: nullable(Uuid),
   kind: oneOf("head", "checkpoint"),

@@ -43,7 +43,7 @@ const principal: Principal = {
 };
 const delegated = { ...entry, ...identityColumns({ ...principal, actor: { kind: "user", id: administrator } }) };
 
-it("a delegated call has the actor beside the principal and its credential; the address belongs to who acted", () => {
+it("a delegated call has an actor in addition to the principal and its credential, and the IP address belongs to the actor", () => {
   const record = normalizeEntry(delegated, pepper);
   expect(record).toMatchObject({
     actor_kind: "user",
@@ -56,7 +56,7 @@ it("a delegated call has the actor beside the principal and its credential; the 
   expect([...record.personal]).toEqual([[userPerson(administrator), { ipAddress: "10.1.2.3" }]]);
 });
 
-it("a call that nobody delegated has the principal as its actor", () => {
+it("a call without a delegate has the principal as its actor", () => {
   expect(normalizeEntry({ ...entry, ...identityColumns(principal) }, pepper)).toMatchObject({
     actor_kind: "service",
     actor_id: service,
@@ -65,14 +65,14 @@ it("a call that nobody delegated has the principal as its actor", () => {
   });
 });
 
-it("an application's event has the user whom it names as its actor, and who recorded it as its principal", () => {
+it("an application's event has the user that it names as actor, and the recording principal as principal", () => {
   const event = { source: "shop", action: "order.placed", userId: "42" };
   const record = normalizeEntry({ ...delegated, operation: recordEventName, input: event }, pepper);
   expect(record).toMatchObject({ actor_kind: "user", actor_id: "42", principal_kind: "service", principal_id: service });
   expect(JSON.parse(record.details)).toEqual({ recordedBy: service });
 });
 
-it("an anonymous caller who has proved in the call to be a user is that user, without a credential", () => {
+it("an anonymous caller who authenticates by the call itself is recorded as that user, without a credential", () => {
   expect(identityColumns(anonymous, administrator)).toMatchObject({
     caller_kind: "anonymous",
     user_id: null,
@@ -94,7 +94,7 @@ it("an anonymous caller who has proved in the call to be a user is that user, wi
   });
 });
 
-it("a refusal or a failure is a warning at least", () => {
+it("a refused or failed call has at least the severity Warning", () => {
   const severityOf = (severity: "Info" | "Warning" | "Critical", result: "success" | "refused" | "failed") =>
     attributesOf({ action: "Role.Created", category: "Security", severity }, result).severity;
   expect([severityOf("Info", "success"), severityOf("Info", "refused"), severityOf("Info", "failed")]).toEqual([

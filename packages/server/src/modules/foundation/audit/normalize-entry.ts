@@ -1,18 +1,18 @@
 import { readTimestamp } from "#platform/timestamp.ts";
 import type { CompleteEntry } from "./complete-entry.ts";
-import { addressPerson, nobody, type Person, userPerson } from "./person-keys.ts";
+import { addressPerson, type Person, unknownPerson, userPerson } from "./person-keys.ts";
 import type { RecordRow } from "./record.ts";
 
-/** An entry in the form of a record, before it has its place in a chain. */
+/** An entry in the form of a record, before it is appended to a chain. */
 export type NormalizedEntry = Omit<RecordRow, "number" | "previous_hash" | "hash" | "recorded_at" | "personal_hashes"> & {
-  /** Personal data by the person whom it belongs to. */
+  /** Personal data by data subject. */
   readonly personal: ReadonlyMap<Person, Record<string, unknown>>;
 };
 
 /** The source of Gatehouse's own records; an application that records events has another name. */
 export const ownSource = "gatehouse";
 
-/** The operation by which applications record events of their own: its entry is the event. */
+/** The operation that records an application's event: its audit entry is the event. */
 export const recordEventName = "audit.recordEvent";
 
 export const normalizeEntry = (entry: CompleteEntry, pepper: string): NormalizedEntry =>
@@ -61,22 +61,22 @@ export const actorOf = ({
 }: Pick<CompleteEntry, "actor_kind" | "actor_id" | "principal_kind" | "principal_id">) =>
   actor_kind === null ? { actor_kind: principal_kind, actor_id: principal_id } : { actor_kind, actor_id };
 
-/** The input's data belong to the user that is acted on, else to the address in it; address and user agent belong to who acted. */
+/** Personal data of the input belongs to the affected user, else to the e-mail address in it. IP address and user agent belong to the actor. */
 function personalOf(entry: CompleteEntry, pepper: string): NormalizedEntry["personal"] {
   const given = entry.personal?.input ?? {};
   const address = Object.entries(given).find(([at, value]) => /(^|\.)email$/.test(at) && typeof value === "string")?.[1];
   const named = entry.entity_type === "User" && entry.entity_id !== null ? userPerson(entry.entity_id) : undefined;
   const addressed = address === undefined ? undefined : addressPerson(address as string, pepper);
   const { actor_kind, actor_id } = actorOf(entry);
-  const caller = actor_kind === "user" && actor_id !== null ? userPerson(actor_id) : (named ?? addressed ?? nobody);
-  const parts = new Map<Person, Record<string, unknown>>();
+  const caller = actor_kind === "user" && actor_id !== null ? userPerson(actor_id) : (named ?? addressed ?? unknownPerson);
+  const byPerson = new Map<Person, Record<string, unknown>>();
   const add = (person: Person, fields: Record<string, unknown>): void => {
     const known = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined);
-    if (known.length > 0) parts.set(person, { ...parts.get(person), ...Object.fromEntries(known) });
+    if (known.length > 0) byPerson.set(person, { ...byPerson.get(person), ...Object.fromEntries(known) });
   };
   add(caller, { ipAddress: entry.ip_address, userAgent: entry.user_agent });
   add(named ?? addressed ?? caller, { ...entry.personal });
-  return parts;
+  return byPerson;
 }
 
 interface ApplicationEvent {
@@ -94,7 +94,7 @@ interface ApplicationEvent {
   readonly details?: unknown;
 }
 
-/** An entry of an older release may have a time that cannot be stored: its record has the entry's own, and the details keep the text. */
+/** An entry of an older release may have a timestamp that cannot be stored. Then the record has the entry's time, and its details the text. */
 function timeOf({ timestamp }: ApplicationEvent, entry: CompleteEntry): Date {
   const read = timestamp === undefined ? undefined : readTimestamp(timestamp);
   return read === undefined ? entry.occurred_at : new Date(read);
@@ -104,7 +104,7 @@ function ofApplication(entry: CompleteEntry): NormalizedEntry {
   const event = entry.input as unknown as ApplicationEvent;
   const recorder = entry.principal_kind === "user" ? entry.principal_id : null;
   const personId = event.userId ?? recorder;
-  const person = personId === null ? nobody : userPerson(personId);
+  const person = personId === null ? unknownPerson : userPerson(personId);
   return {
     ...shared(entry),
     occurred_at: timeOf(event, entry),

@@ -7,7 +7,7 @@ import type { WriteHandle } from "#platform/database/database.ts";
 
 export type StorageAction = "installation.import" | "installation.rebase" | "keys.rotate";
 
-/** What the command line does to the storage itself, without an operation: moved an installation, gave it positions, replaced the master key. */
+/** Actions of the command line on the storage itself, without an operation. */
 const declarations: Readonly<Record<StorageAction, AuditDeclaration>> = {
   "installation.import": { action: "Installation.Imported", category: "System", severity: "Critical" },
   "installation.rebase": { action: "Installation.Rebased", category: "System", severity: "Critical" },
@@ -15,7 +15,7 @@ const declarations: Readonly<Record<StorageAction, AuditDeclaration>> = {
 };
 export const storageActions: Readonly<Record<string, AuditDeclaration>> = declarations;
 
-/** Records what an operator does to the storage itself, in the transaction that does it. */
+/** Records an operator's action on the storage itself, in the transaction of that action. */
 export function recordOnStorage(tx: WriteHandle, operation: StorageAction, now: Date, after?: object): Promise<void> {
   const { action, category, severity } = attributesOf(declarations[operation], "success");
   return insertAuditEntries(tx, [

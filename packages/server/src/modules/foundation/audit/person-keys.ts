@@ -3,15 +3,15 @@ import { v7 as uuid } from "uuid";
 import { aesKeys, masterKeyBytes } from "#platform/keys/aes.ts";
 import type { Keys } from "#platform/keys/keys.ts";
 
-/** Whose data it is: `user:<id>`, `address:<pseudonym>` for an e-mail address, or `nobody` where no one is known. */
+/** A data subject: `user:<id>`, `address:<pseudonym>` for an e-mail address, or {@link unknownPerson}. */
 export type Person = string;
 
-export const nobody: Person = "nobody";
+export const unknownPerson: Person = "nobody";
 export const userPerson = (userId: string): Person => `user:${userId}`;
 
 /**
- * The person of an e-mail address: a keyed hash, because a plain hash of an address is found by trying addresses. The pepper is stored
- * as {@link pepperPerson}'s key, so that it is the same in every process.
+ * The person of an e-mail address: a keyed hash, because a plain hash can be reversed by guessing addresses. The pepper is stored as the
+ * key of {@link pepperPerson}, so that it is the same in every process.
  */
 export const addressPerson = (email: string, pepper: string): Person =>
   `address:${createHmac("sha256", Buffer.from(pepper, "base64url")).update(email.toLowerCase()).digest("base64url").slice(0, 32)}`;
@@ -33,11 +33,11 @@ export function newPersonKey(person: Person, keys: Keys): PersonKeyRow {
 export const keysOf = ({ id, sealed_key }: Pick<PersonKeyRow, "id" | "sealed_key">, keys: Keys): Keys =>
   aesKeys(Buffer.from(keys.decrypt(sealed_key, personKeyPurpose(id)), "base64url"));
 
-/** A key that is stored nowhere: nobody can decrypt what it encrypts. */
+/** A key that is never stored: its ciphertexts cannot be decrypted. */
 export const throwawayKeys = (): Keys => aesKeys(randomBytes(masterKeyBytes));
 
-export const openSecret = ({ id, sealed_key }: Pick<PersonKeyRow, "id" | "sealed_key">, keys: Keys): string =>
+export const decryptSecret = ({ id, sealed_key }: Pick<PersonKeyRow, "id" | "sealed_key">, keys: Keys): string =>
   keys.decrypt(sealed_key, personKeyPurpose(id));
 
-/** Of the row whose key is the pepper of {@link addressPerson}. */
+/** The person of the row whose key is the pepper of {@link addressPerson}. */
 export const pepperPerson: Person = "pepper";

@@ -1,21 +1,21 @@
 import type { Keys } from "#platform/keys/keys.ts";
 import type { chainStore } from "./chain-store.ts";
 import type { NormalizedEntry } from "./normalize-entry.ts";
-import { keysOf, newPersonKey, openSecret, type Person, type PersonKeyRow, pepperPerson, throwawayKeys } from "./person-keys.ts";
+import { decryptSecret, keysOf, newPersonKey, type Person, type PersonKeyRow, pepperPerson, throwawayKeys } from "./person-keys.ts";
 import { hashOfPart } from "./record.ts";
 import type { AuditReads, AuditWrites } from "./store.ts";
 
 type Store = Pick<AuditReads, "personKeys"> & Pick<AuditWrites, "insertPersonKeys"> & ReturnType<typeof chainStore>;
 type PersonalPart = Parameters<ReturnType<typeof chainStore>["insertPersonal"]>[0][number];
 
-/** What the ciphertext of a record's personal data is bound to. */
+/** The encryption purpose of a record's personal data. */
 export const personalPurpose = (recordId: string): string => `audit record ${recordId}`;
 
-/** Encrypts the personal data of a batch, each part under the key of its person. */
+/** Encrypts the personal data of a batch, each person's data under their own key. */
 export class PersonalEncrypter {
   readonly pepper: string;
   readonly rows: PersonalPart[] = [];
-  /** Entries from before their person was erased. */
+  /** Ids of entries that were written before their person was erased. */
   readonly erased: string[] = [];
   /** Keys that could not be decrypted. */
   readonly damaged: { readonly keyId: string; readonly error: unknown }[] = [];
@@ -34,7 +34,7 @@ export class PersonalEncrypter {
 
   static async open(store: Store, keys: Keys, now: Date): Promise<PersonalEncrypter> {
     const [row] = await living(store, [pepperPerson], keys, now);
-    return new PersonalEncrypter(store, keys, now, openSecret(row as PersonKeyRow, keys));
+    return new PersonalEncrypter(store, keys, now, decryptSecret(row as PersonKeyRow, keys));
   }
 
   /** Loads the keys of all people in the batch. */
@@ -42,15 +42,15 @@ export class PersonalEncrypter {
     const all = [...new Set(people)].sort();
     this.#erasedAt = await this.#store.erasedAt(all);
     for (const row of await living(this.#store, all, this.#keys, this.#now)) {
-      this.#living.set(row.person, { id: row.id, keys: this.#openedOrLost(row) });
+      this.#living.set(row.person, { id: row.id, keys: this.#decryptedOrThrowaway(row) });
     }
   }
 
   /**
-   * A key that cannot be decrypted was changed. It must not stop the audit log: the record is appended as usual, and this person's data
-   * in it cannot be decrypted, which the verifier reports for each record.
+   * A key that cannot be decrypted was changed. It must not stop the audit log: the record is appended, and this person's data in it is
+   * lost. The verifier reports each such record.
    */
-  #openedOrLost(row: PersonKeyRow): Keys {
+  #decryptedOrThrowaway(row: PersonKeyRow): Keys {
     try {
       return keysOf(row, this.#keys);
     } catch (error) {
@@ -59,7 +59,7 @@ export class PersonalEncrypter {
     }
   }
 
-  /** The parts of a record's personal data, and the hashes that the record holds of them. */
+  /** Encrypts a record's personal data. Returns one row for each person, and their hashes for the record. */
   async encrypt(
     { id, organization_id, personal }: NormalizedEntry,
     number: number,
@@ -69,8 +69,8 @@ export class PersonalEncrypter {
     for (const [person, fields] of personal) {
       const key = await this.#keyFor(person, occurredAt);
       if (key.isErased) this.erased.push(id);
-      const sealed = key.keys.encrypt(JSON.stringify(fields), personalPurpose(id));
-      parts.push({ record_id: id, part: parts.length, organization_id, number, key_id: key.id, sealed });
+      const ciphertext = key.keys.encrypt(JSON.stringify(fields), personalPurpose(id));
+      parts.push({ record_id: id, part: parts.length, organization_id, number, key_id: key.id, sealed: ciphertext });
     }
     return { parts, hashes: parts.map(({ key_id, sealed }) => hashOfPart(key_id, sealed)) };
   }
@@ -79,7 +79,7 @@ export class PersonalEncrypter {
     this.rows.push(...parts);
   }
 
-  /** Data from before its person was erased is erased as well, though it was not in a chain yet. */
+  /** Data from before the person's erasure is encrypted under a throwaway key: it counts as erased, though it was in no chain then. */
   async #keyFor(person: Person, occurredAt: Date): Promise<{ readonly id: string; readonly keys: Keys; readonly isErased?: true }> {
     const erasedAt = this.#erasedAt.get(person);
     if (erasedAt !== undefined && erasedAt >= occurredAt)
@@ -88,7 +88,7 @@ export class PersonalEncrypter {
   }
 }
 
-/** The live keys of people. Makes the keys that are missing. */
+/** The keys of people that are not destroyed. Creates missing ones. */
 async function living(store: Store, people: readonly Person[], keys: Keys, now: Date): Promise<readonly PersonKeyRow[]> {
   if (people.length === 0) return [];
   const found = await store.personKeys(people);

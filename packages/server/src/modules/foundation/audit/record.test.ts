@@ -39,16 +39,16 @@ const withPrincipal = {
   credential_id: withoutPrincipal.session_id,
 };
 
-it("a record of the first format has the hash that the release which wrote it computed", () => {
+it("a record of the first format has the hash that its release computed", () => {
   expect(hashOfRecord(withoutPrincipal)).toBe("50d754dc2ddd05f3a66ef920e1f2544cb426c6ee8f321008f38bc9967aa59484");
 });
 
-it("a record of the second format has the documented hash, over principal and credential as well", () => {
+it("a record of the second format has the documented hash, which covers principal and credential", () => {
   expect(hashOfRecord(withPrincipal)).toBe("3b3c26c75e9f7eb3f7382a9987936d23eec1a0d68c9ab0399c1e1d6b8173e3b3");
 });
 
 it.each(["principal_kind", "principal_id", "credential_kind", "credential_id"] as const)(
-  "%s is covered, also where it was null",
+  "the hash of a record covers %s, even if it was null",
   (field) => {
     expect(hashOfRecord({ ...withoutPrincipal, [field]: "other" })).not.toBe(hashOfRecord(withoutPrincipal));
     expect(hashOfRecord({ ...withPrincipal, [field]: "other" })).not.toBe(hashOfRecord(withPrincipal));

@@ -8,11 +8,11 @@ export interface RecordRow {
   readonly previous_hash: string;
   readonly hash: string;
   readonly id: string;
-  /** The transaction that wrote the entry: what its events and its caller know it by. */
+  /** The transaction that wrote the entry, and the events of the same command. */
   readonly transaction: string;
   readonly occurred_at: Date;
   readonly recorded_at: Date;
-  /** `gatehouse`, or the application that recorded an event of its own. */
+  /** `gatehouse`, or the application that recorded the event. */
   readonly source: string;
   readonly operation: string;
   readonly action: string;
@@ -20,14 +20,14 @@ export interface RecordRow {
   readonly severity: string;
   readonly result: string;
   readonly reason: string | null;
-  /** Who acted: the principal itself, or who acted for it; of an application's event, whom the application names. */
+  /** Who acted: the principal, or a delegate that acted for it. In an application's event, the user that the application names. */
   readonly actor_kind: string;
   readonly actor_id: string | null;
   readonly session_id: string | null;
   /** Whose rights the call used. Null in a record of the first format. */
   readonly principal_kind: string | null;
   readonly principal_id: string | null;
-  /** What proved who the principal is; null where nothing did, and in a record of the first format. */
+  /** The credential that authenticated the principal. Null without one, and in a record of the first format. */
   readonly credential_kind: string | null;
   readonly credential_id: string | null;
   readonly entity_type: string | null;
@@ -37,19 +37,19 @@ export interface RecordRow {
   readonly stands_for: number;
   /** JSON, stored as text: the hash is over these bytes. */
   readonly details: string;
-  /** {@link hashOfPart} of each part of its personal data, as it is stored: encrypted. */
+  /** {@link hashOfPart} of each encrypted part of its personal data. */
   readonly personal_hashes: readonly string[];
 }
 
 const sha256 = (text: string): string => hash("sha256", text, "hex");
 
-/** The previous hash of a chain's first record: of the chain's name, so that no chain can be passed off as another. */
+/** The previous hash of a chain's first record. It hashes the chain's name, so that no chain can be passed off as another. */
 export const beginningOf = (organizationId: string | null): string =>
   sha256(JSON.stringify(["gatehouse.audit.chain.v1", organizationId ?? "internal"]));
 
 /**
- * The hash of a record: over the hash before it and every field, as a JSON array in this order. Records of the first format have neither
- * principal nor credential; any value in one of those fields makes it the second format, so that none can be added to an older record.
+ * Hashes a record: the previous hash and every field, as a JSON array in this order. Records of the first format have neither principal
+ * nor credential. A value in one of those fields selects the second format, so none can be added to an older record unnoticed.
  */
 export function hashOfRecord(row: Omit<RecordRow, "hash">): string {
   const identity = [row.principal_kind, row.principal_id, row.credential_kind, row.credential_id];
@@ -86,5 +86,6 @@ export function hashOfRecord(row: Omit<RecordRow, "hash">): string {
   );
 }
 
-/** The hash of a part of personal data: over the ciphertext and the key that encrypted it, so that no part is passed off as erased. */
-export const hashOfPart = (keyId: string, sealed: string): string => sha256(JSON.stringify(["gatehouse.audit.personal.v1", keyId, sealed]));
+/** Hashes a part of personal data: its ciphertext and the id of its key, so that no part can be passed off as erased. */
+export const hashOfPart = (keyId: string, ciphertext: string): string =>
+  sha256(JSON.stringify(["gatehouse.audit.personal.v1", keyId, ciphertext]));

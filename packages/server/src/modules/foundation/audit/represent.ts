@@ -5,37 +5,37 @@ import { keysOf } from "./person-keys.ts";
 import { personalPurpose } from "./personal-encryption.ts";
 import type { RecordRow } from "./record.ts";
 import type { SigningKeyRow } from "./signing.ts";
-import type { ChainRow, PersonalRow } from "./store.ts";
+import type { AuditReads, ChainRow, PersonalRow } from "./store.ts";
 
-/** Records as the API shows them, with the personal data that still opens. */
-export async function represent(
-  store: { personalOf(ids: readonly string[]): Promise<readonly PersonalRow[]> },
-  rows: readonly RecordRow[],
-  keys: Keys,
-): Promise<AuditLog[]> {
+/** Records as the API returns them, with the personal data that can be decrypted. */
+export async function represent(store: Pick<AuditReads, "personalOf">, rows: readonly RecordRow[], keys: Keys): Promise<AuditLog[]> {
   const parts = Map.groupBy(await store.personalOf(rows.map(({ id }) => id)), ({ record_id }) => record_id);
-  const opened = new Map<string, Keys>();
+  const decrypted = new Map<string, Keys>();
   return rows.map((row) => {
     const ofRow = parts.get(row.id) ?? [];
-    const personal = ofRow.flatMap((part) => open(part, keys, opened));
+    const personal = ofRow.flatMap((part) => decryptedFields(part, keys, decrypted));
     return { ...toLog(row), personal: Object.assign({}, ...personal), erased: personal.length < row.personal_hashes.length };
   });
 }
 
-/** The fields of a part, in a list; none where its key was destroyed, or is not the one. */
-function open({ record_id, key_id, sealed, sealed_key }: PersonalRow, keys: Keys, opened: Map<string, Keys>): Record<string, unknown>[] {
+/** The decrypted fields of a part, as a list; empty if its key was destroyed or is another one. */
+function decryptedFields(
+  { record_id, key_id, sealed, sealed_key }: PersonalRow,
+  keys: Keys,
+  decrypted: Map<string, Keys>,
+): Record<string, unknown>[] {
   if (sealed_key === null) return [];
   try {
-    const own = opened.get(key_id) ?? keysOf({ id: key_id, sealed_key }, keys);
-    opened.set(key_id, own);
+    const own = decrypted.get(key_id) ?? keysOf({ id: key_id, sealed_key }, keys);
+    decrypted.set(key_id, own);
     return [JSON.parse(own.decrypt(sealed, personalPurpose(record_id))) as Record<string, unknown>];
   } catch {
-    // Changed since it was encrypted: the verifier reports it, and a list still shows the rest.
+    // The ciphertext was changed: the verifier reports it, and a list still returns the rest.
     return [];
   }
 }
 
-/** Details that were changed in the database may be no JSON: the verifier says so, and a list or an export still shows the rest. */
+/** Details that were changed in the database may not be JSON. The verifier reports it, and a list or export still returns the rest. */
 function detailsOf({ details }: RecordRow): Record<string, unknown> {
   try {
     return JSON.parse(details) as Record<string, unknown>;
@@ -75,7 +75,7 @@ const toLog = (row: RecordRow): Omit<AuditLog, "personal" | "erased"> => ({
 export type ExportedLog = Omit<AuditLog, "personal" | "erased" | "principal" | "credential"> &
   Partial<Pick<AuditLog, "principal" | "credential">>;
 
-/** The record that a log shows, as its hash was made of it: `details` is the text that it was written as. */
+/** The record that an exported line was made from, for its hash. `details` is JSON text again. */
 export const recordOf = (log: ExportedLog): RecordRow => ({
   organization_id: log.organizationId,
   number: log.number,
@@ -108,7 +108,7 @@ export const recordOf = (log: ExportedLog): RecordRow => ({
   personal_hashes: log.personalHashes,
 });
 
-/** A signed head as a checkpoint that is stored elsewhere. */
+/** A signed head as a checkpoint, for storage elsewhere. */
 export const toCheckpoint = (row: ChainRow, keys: readonly SigningKeyRow[]): Checkpoint => ({
   organizationId: row.organization_id,
   kind: "head",

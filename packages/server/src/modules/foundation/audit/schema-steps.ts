@@ -1,13 +1,13 @@
 import { type Kysely, sql } from "kysely";
 import type { AnyTables } from "#platform/database/database.ts";
-import { type SchemaStep, sharedTable, tenantTable, whereApplicationRole } from "#platform/database/migrations.ts";
+import { ifApplicationRole, type SchemaStep, sharedTable, tenantTable } from "#platform/database/migrations.ts";
 import { applicationRole } from "#platform/database/scoped.ts";
 
-/** Takes from the application's role what it must not do to a table; the triggers hold a login that owns the table too. */
+/** Revokes rights on a table from the application's role. The triggers also bind a login that owns the table. */
 const revoke = (db: Kysely<AnyTables>, rights: string, table: string) =>
-  whereApplicationRole(db, `revoke ${rights} on ${table} from ${applicationRole}`);
+  ifApplicationRole(db, `revoke ${rights} on ${table} from ${applicationRole}`);
 
-/** What the application's role never has, whenever it was made. The triggers below hold everybody else. */
+/** Rights that the application's role never has, whenever it was created. The triggers below bind every other login. */
 export const withheld: Readonly<Record<string, string>> = {
   audit_records: "update",
   audit_personal: "update",
@@ -23,7 +23,7 @@ const addedToOnly = (db: Kysely<AnyTables>, table: string, guard: string) =>
 export const steps: readonly SchemaStep[] = [
   {
     name: "0076_audit_keys",
-    why: "what checkpoints are signed with, and the key of each person whose data the trail holds (decision 0025)",
+    why: "what checkpoints are signed with, and the key of each person whose data the audit log has (decision 0025)",
     async up(db) {
       await sql`create table audit_signing_keys (
         id uuid primary key,
@@ -47,7 +47,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0077_audit_chains",
-    why: "the records in chains, what is signed of them, and how far the entries are sealed (decision 0025)",
+    why: "the chained records, their signatures, and how far the entries are appended (decision 0025)",
     async up(db) {
       await sql`create table audit_chains (
         organization_id uuid unique nulls not distinct,
@@ -133,7 +133,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0078_audit_added_to_only",
-    why: "a record is never changed, and deleted only below a signed truncation; an entry is deleted only once it is sealed",
+    why: "a record is never changed, and deleted only below a signed truncation; an entry is deleted only once it is in its chain",
     async up(db) {
       await sql`create function audit_record_guard() returns trigger language plpgsql as $$ begin
         if tg_op = 'DELETE' and exists (select from audit_checkpoints where kind = 'truncation' and number >= old.number
@@ -159,7 +159,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0079_audit_exports",
-    why: "exports that a job writes, in parts, sealed, for a day",
+    why: "exports that a job writes, in encrypted parts, for a day",
     async up(db) {
       await sql`create table audit_exports (
         id uuid primary key,
@@ -190,7 +190,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0095_audit_rare_records",
-    why: "what an auditor looks for is rare in a long chain: a time, what did not succeed, what is more than a piece of information",
+    why: "an auditor looks for rare records in a long chain: by time, by failure, by severity",
     async up(db) {
       await sql`create index audit_records_by_time on audit_records (organization_id, occurred_at)`.execute(db);
       await sql`create index audit_records_not_successful on audit_records (organization_id, result, position)
@@ -201,7 +201,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0101_audit_dead_entries",
-    why: "the verifier looks up the rare records that stand for an entry that could not be sealed",
+    why: "the verifier looks up the rare stand-ins of entries that could not be appended",
     async up(db) {
       await sql`create index audit_records_of_dead_entries on audit_records (position) where action = 'AuditLog.EntryDeadLettered'`.execute(
         db,
@@ -228,7 +228,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0135_audit_references_and_retention_have_an_index",
-    why: "what a person's key has sealed is found by the key; sealed entries and exports are removed in batches, the oldest first",
+    why: "personal data is found by its key; appended entries and exports are removed in batches, the oldest first",
     async up(db) {
       await sql`create index audit_personal_of_a_key on audit_personal (key_id)`.execute(db);
       await sql`create index audit_exports_by_age on audit_exports (created_at)`.execute(db);
@@ -236,9 +236,9 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0231_audit_records_of_a_principal",
-    why: "a record has whose rights a call used and by which credential, and is found by both (decision 0049)",
+    why: "a record has the principal and the credential of its call, and is found by both (decision 0049)",
     async up(db) {
-      // Null in the records of before: a record is never changed, and its hash has no such fields.
+      // Null in older records: a record is never changed, and their hashes do not cover these fields.
       await sql`alter table audit_records
         add column principal_kind text,
         add column principal_id text,

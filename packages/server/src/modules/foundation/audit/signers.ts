@@ -1,10 +1,8 @@
 import type { Keys } from "#platform/keys/keys.ts";
 import { newSigningKey, Signer, type SigningKeyRow } from "./signing.ts";
+import type { AuditReads, AuditWrites } from "./store.ts";
 
-interface Store {
-  signingKeys(): Promise<readonly SigningKeyRow[]>;
-  insertSigningKey(row: SigningKeyRow, now: Date): Promise<void>;
-}
+type Store = Pick<AuditReads, "signingKeys"> & Pick<AuditWrites, "insertSigningKey">;
 
 /** The signing keys that this process has decrypted. */
 export class Signers {
@@ -15,13 +13,13 @@ export class Signers {
     this.#keys = keys;
   }
 
-  /** The signer of the newest key. Makes the first key; the caller holds the lock of the chain appender. */
+  /** The signer of the newest key. Creates the first key; the caller must hold the chain appender's lock. */
   async current(store: Store, now: Date): Promise<Signer> {
     const newest = (await store.signingKeys()).at(-1);
     if (newest !== undefined) return this.of(newest);
     const made = newSigningKey(this.#keys);
     await store.insertSigningKey(made, now);
-    // Not remembered: the transaction that made it may still be rolled back.
+    // Not cached: the transaction that created the key may still roll back.
     return new Signer(made, this.#keys);
   }
 

@@ -10,7 +10,7 @@ export interface SigningKeyRow {
   readonly sealed_private_key: string;
 }
 
-/** A signed statement about a chain: that its record `number` has this hash. */
+/** States that record `number` of a chain has this hash. */
 export interface Statement {
   readonly kind: "head" | "checkpoint" | "truncation";
   readonly organizationId: string | null;
@@ -26,7 +26,7 @@ export interface Signed {
 
 export const signingKeyPurpose = (id: string): string => `audit signing key ${id}`;
 
-/** Ed25519 (RFC 8032). The private key is encrypted, so that nobody can sign with the database alone. */
+/** Generates an Ed25519 key (RFC 8032). The private key is encrypted: access to the database alone does not allow signing. */
 export function newSigningKey(keys: Keys): SigningKeyRow {
   const id = uuid();
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
@@ -34,7 +34,7 @@ export function newSigningKey(keys: Keys): SigningKeyRow {
   return { id, public_key: publicKey.export({ type: "spki", format: "pem" }) as string, sealed_private_key: encrypted };
 }
 
-/** Signs with one key. Throws where the private key was not encrypted here. */
+/** Signs with one key. The constructor throws if the private key cannot be decrypted. */
 export class Signer {
   readonly keyId: string;
   readonly #private: KeyObject;
@@ -44,7 +44,7 @@ export class Signer {
     this.#private = createPrivateKey(keys.decrypt(row.sealed_private_key, signingKeyPurpose(row.id)));
   }
 
-  /** The public half of the private key itself, in PEM. */
+  /** The public key that is derived from the private key, in PEM. */
   get publicKey(): string {
     return createPublicKey(this.#private).export({ type: "spki", format: "pem" }) as string;
   }
@@ -53,7 +53,7 @@ export class Signer {
     return this.#signed(textOf(statement, at, this.keyId), at);
   }
 
-  /** Signs how many chains and records there are in all, so that a chain cannot vanish as a whole. */
+  /** Signs the total of chains and records, so that a whole chain cannot be deleted unnoticed. */
   signTotal(total: Total, at: Date): Signed {
     return this.#signed(textOfTotal(total, at, this.keyId), at);
   }

@@ -2,6 +2,7 @@ import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { Store } from "#operation/declaration/module.ts";
 import type { AnyTables, ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { insertMany } from "#platform/database/many-rows.ts";
+import { firstRow } from "#platform/database/rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import type { Position } from "#platform/log/event.ts";
 import { mayRemove } from "#platform/retention/ceiling.ts";
@@ -24,7 +25,7 @@ export interface CheckpointRow extends ChainRow {
 
 export interface StoredRecord extends RecordRow {
   readonly position: string;
-  /** Whether its times are times, to the millisecond. */
+  /** Whether its times are finite and whole milliseconds. */
   readonly has_whole_times: boolean;
 }
 
@@ -40,7 +41,7 @@ export interface PersonalRow {
   readonly number: number;
   readonly key_id: string;
   readonly sealed: string;
-  /** Null once the person was erased, or where the key is not there. */
+  /** Null once the person was erased, or if the key row is missing. */
   readonly sealed_key: string | null;
   readonly is_erased: boolean;
 }
@@ -51,29 +52,31 @@ const recordColumns = sql`position::text, organization_id, number::int8::text as
   isfinite(occurred_at) and isfinite(recorded_at) and occurred_at = date_trunc('milliseconds', occurred_at)
     and recorded_at = date_trunc('milliseconds', recorded_at) as has_whole_times`;
 
-/** Numbers of a chain stay far below 2^53. */
+/** Converts the number from text: numbers of a chain stay far below 2^53. */
 const numbered = <Row extends { readonly number: unknown }>(row: Row): Row => ({ ...row, number: Number(row.number) });
 
 /**
- * The first entry that is not in a chain. The position is read before: for a comparison with a row of another table the planner expects a
- * third of the entries, and reads all of them.
+ * The first entry that is not in a chain. Reads the position in a statement of its own: in a comparison with another table's row the
+ * planner expects a third of the entries and reads all of them.
  */
-async function firstPending(db: Kysely<AnyTables>): Promise<{ readonly transaction: string; readonly seconds: number } | undefined> {
-  const { rows: places } = await sql<Position>`select transaction::text, sequence::text from audit_progress`.execute(db);
-  const place = places[0];
-  if (place === undefined) return undefined;
-  const { rows } = await sql<{ transaction: string; seconds: number }>`
+async function firstPending(db: ReadHandle | WriteHandle): Promise<{ readonly transaction: string; readonly seconds: number } | undefined> {
+  const progress = await firstRow(db, sql<Position>`select transaction::text, sequence::text from audit_progress`);
+  if (progress === undefined) return undefined;
+  return firstRow(
+    db,
+    sql<{ transaction: string; seconds: number }>`
     select e.transaction::text, extract(epoch from clock_timestamp() - e.occurred_at)::float8 as seconds from audit_entries e
-    where (e.transaction, e.sequence) > (${place.transaction}::xid8, ${place.sequence}::bigint)
-    order by e.transaction, e.sequence limit 1`.execute(db);
-  return rows[0];
+    where (e.transaction, e.sequence) > (${progress.transaction}::xid8, ${progress.sequence}::bigint)
+    order by e.transaction, e.sequence limit 1`,
+  );
 }
 
-function reads(handle: ReadHandle) {
+/** A transaction that writes may read as well. */
+function reads(handle: ReadHandle | WriteHandle) {
   const db = handle as unknown as Kysely<AnyTables>;
   return {
     ...exportReads(db),
-    /** Narrows the rest of the transaction to one tenant's rows, where only those are asked for. */
+    /** Limits the rest of the transaction to one tenant's rows. */
     async within(organizationId: string | null): Promise<void> {
       await sql`select set_config('app.tenant', ${organizationId ?? "internal"}, true)`.execute(db);
     },
@@ -110,13 +113,13 @@ function reads(handle: ReadHandle) {
         select count(*)::text as chains, coalesce(sum(number), 0)::text as records from audit_chains`.execute(db);
       return { chains: Number(rows[0]?.chains), records: Number(rows[0]?.records) };
     },
-    /** Chains of which there is a record, a checkpoint or personal data, and no head. */
+    /** Chains that have records or checkpoints, but no head. */
     async headless(): Promise<readonly (string | null)[]> {
       const { rows } = await sql<{ organization_id: string | null }>`
         select distinct organization_id from (
           select distinct organization_id from audit_records union select organization_id from audit_checkpoints) found
         where (organization_id is null and not exists (select from audit_chains where organization_id is null))
-          -- Nothing at all is in an empty list, and so null is not either.
+          -- NOT IN an empty list is true for NULL as well.
           or (organization_id is not null
             and organization_id not in (select organization_id from audit_chains where organization_id is not null))`.execute(db);
       return rows.map((row) => row.organization_id);
@@ -133,7 +136,7 @@ function reads(handle: ReadHandle) {
         select ${recordColumns} from audit_records where ${ofTenant(organizationId)} and number = ${number}`.execute(db);
       return rows[0] && numbered(rows[0]);
     },
-    /** The hashes of those of the numbers that there are records of. */
+    /** The hashes of the records with these numbers; missing records are left out. */
     async hashesAt(organizationId: string | null, ofNumbers: readonly number[]): Promise<ReadonlyMap<number, string>> {
       const { rows } = await sql<{ number: string; hash: string }>`
         select number::text, hash from audit_records
@@ -150,7 +153,7 @@ function reads(handle: ReadHandle) {
       const { lowest = null, highest = null } = rows[0] ?? {};
       return lowest === null ? undefined : { lowest: Number(lowest), highest: Number(highest) };
     },
-    /** Checkpoints and truncations at the numbers above `after` and through `through`; null is no bound. */
+    /** Checkpoints and truncations with numbers above `after` and up to `through`; null is no bound. */
     async statements(organizationId: string | null, after: number | null, through: number | null): Promise<readonly CheckpointRow[]> {
       const above = after === null ? sql`true` : sql`number > ${after}`;
       const upTo = through === null ? sql`true` : sql`number <= ${through}`;
@@ -165,7 +168,7 @@ function reads(handle: ReadHandle) {
         where ${ofTenant(organizationId)} and kind = 'truncation' order by audit_checkpoints.number desc limit 1`.execute(db);
       return rows[0] && numbered(rows[0]);
     },
-    /** Transactions with events of commands and neither record nor waiting entry: their entries were deleted before they were in a chain. */
+    /** Transactions with events of commands, but without a record or a pending entry: their entries were deleted before they were chained. */
     async unrecorded(types: readonly string[], since: Date, limit: number): Promise<readonly UnrecordedRow[]> {
       const { rows } = await sql<UnrecordedRow>`
         select distinct transaction::text, organization_id from events e
@@ -178,12 +181,12 @@ function reads(handle: ReadHandle) {
     },
     unresolvedEntries: (resolvedBy: { readonly drop: string; readonly erase: string }, limit: number) =>
       unresolvedEntries(handle, resolvedBy, limit),
-    /** Keys of people that were destroyed since then, without a record or a waiting entry of an erasure that names them. */
+    /** Person keys that were destroyed since `since`, without a record or a pending entry of an erasure that names them. */
     async destroyedWithoutRecord(erasure: string, since: Date, limit: number): Promise<readonly string[]> {
       const { rows } = await sql<{ id: string }>`
         with recorded as materialized (
-          select jsonb_array_elements_text(coalesce(said->'after'->'keys', '[]')) as id from (
-            select details::jsonb as said from audit_records
+          select jsonb_array_elements_text(coalesce(details->'after'->'keys', '[]')) as id from (
+            select details::jsonb as details from audit_records
             where operation = ${erasure} and result = 'success' and organization_id is null and source = 'gatehouse'
             union all
             select jsonb_build_object('after', after) from audit_entries where operation = ${erasure} and result = 'success') erasures)
@@ -212,7 +215,7 @@ function reads(handle: ReadHandle) {
         order by audit_records.position desc limit ${limit}`.execute(db);
       return rows.map(numbered);
     },
-    /** In the order in which they were appended, for exports. */
+    /** Records in the order in which they were appended, for exports. */
     async pageUpward(search: Search, after: string, through: string, limit: number): Promise<readonly StoredRecord[]> {
       const { rows } = await sql<StoredRecord>`
         select ${recordColumns} from audit_records
@@ -227,11 +230,11 @@ function reads(handle: ReadHandle) {
     },
     /** The first transaction with an entry that waits for its chain. */
     async firstPending(): Promise<string | undefined> {
-      return (await firstPending(db))?.transaction;
+      return (await firstPending(handle))?.transaction;
     },
-    /** How long the next entry has waited for its chain; 0 where none waits. */
+    /** How long the next entry has waited for its chain; 0 if none waits. */
     async secondsPending(): Promise<number> {
-      return Math.max(0, (await firstPending(db))?.seconds ?? 0);
+      return Math.max(0, (await firstPending(handle))?.seconds ?? 0);
     },
     async secondsSinceAppended(): Promise<number> {
       const { rows } = await sql<{ seconds: string | null }>`
@@ -254,15 +257,15 @@ function writes(tx: WriteHandle) {
       await sql`insert into audit_signing_keys (id, public_key, sealed_private_key, created_at)
         values (${row.id}, ${row.public_key}, ${row.sealed_private_key}, ${now})`.execute(tx);
     },
-    /** Keeps the row that is there already, where another transaction was first. */
+    /** Leaves the existing row if another transaction was first. */
     async insertPersonKeys(rows: readonly PersonKeyRow[], now: Date): Promise<void> {
       const columns = { id: "uuid", person: "text", sealed_key: "text", created_at: "timestamptz" } as const;
       const keys = rows.map((row) => ({ ...row, created_at: now }));
       await insertMany(tx, "audit_person_keys", columns, keys, sql`on conflict (person) where erased_at is null do nothing`);
     },
     /**
-     * Destroys the keys of people, and returns their ids. Entries from before that are appended later are erased as well: for that each
-     * person has a row that never had a key.
+     * Destroys the keys of people and returns their ids. Adds for each person a row without a key, so that older entries that are appended
+     * later are erased as well.
      */
     async erase(
       people: readonly string[],
@@ -281,7 +284,7 @@ function writes(tx: WriteHandle) {
       );
     },
     /**
-     * The heads of chains that have moved since their last checkpoint, the longest without one first. The internal chain apart,
+     * The heads of chains that have grown since their last checkpoint, the longest without one first. Reads the internal chain separately,
      * because no index finds NULL by equality.
      */
     async headsWithoutCheckpoint(limit: number): Promise<readonly ChainRow[]> {
@@ -298,8 +301,8 @@ function writes(tx: WriteHandle) {
       return rows.map(numbered);
     },
     /**
-     * For each chain with records from before `cutoff`: the newest of them, of at most `limit` from the oldest on. The internal chain
-     * apart, because no index finds NULL by equality.
+     * For each chain with records from before `cutoff`: the newest among the oldest `limit` of them. Reads the internal chain separately,
+     * because no index finds NULL by equality.
      */
     async oldest(cutoff: Date, limit: number): Promise<readonly OldRecords[]> {
       const { rows } = await sql<OldRecords>`
@@ -320,15 +323,15 @@ function writes(tx: WriteHandle) {
       return rows.map(numbered);
     },
     mayRemoveRecords: (due: number): Promise<boolean> => mayRemove(tx, { name: "audit.records", due, table: "audit_records" }),
-    /** Returns how many records went. */
+    /** Removes the records up to a number and returns how many. */
     async removeThrough(organizationId: string | null, number: number): Promise<number> {
       await sql`delete from audit_personal where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
       const removed = await sql`delete from audit_records where ${ofTenant(organizationId)} and number <= ${number}`.execute(tx);
       return Number(removed.numAffectedRows);
     },
     /**
-     * Removes at most `limit` entries that are records already, with the personal data in them, and returns how many. A dead-lettered one
-     * stays: no record has its content.
+     * Removes at most `limit` appended entries with their personal data and returns how many. A dead-lettered entry stays: no record has
+     * its content.
      */
     async removeAppendedEntries(before: Date, limit: number): Promise<number> {
       const removed = await sql`delete from audit_entries where id = any(array(
@@ -342,11 +345,11 @@ function writes(tx: WriteHandle) {
   };
 }
 
-/** The newest of a chain's records past the retention, and how many are removed with it. */
+/** The newest of a chain's records past their retention, and how many are removed with it. */
 interface OldRecords extends Pick<RecordRow, "organization_id" | "number" | "hash"> {
   readonly count: number;
 }
 
 export type AuditReads = ReturnType<typeof reads>;
 export type AuditWrites = ReturnType<typeof writes>;
-export const auditStore: Store<AuditReads, AuditWrites> = { reads, writes };
+export const auditStore = { reads, writes } satisfies Store<AuditReads, AuditWrites>;

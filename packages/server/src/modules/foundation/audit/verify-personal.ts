@@ -6,27 +6,27 @@ import type { PersonalRow, StoredRecord } from "./store.ts";
 import { type Finding, finding, keyAbsent } from "./verify-records.ts";
 
 /**
- * Verifies that the personal data of records are stored as they were encrypted, and can be decrypted unless their person was erased: a key
- * that was destroyed without a recorded erasure must not pass for one.
+ * Verifies that the personal data of records is stored unchanged, and can be decrypted unless its person was erased. A key that was
+ * destroyed without a recorded erasure is a finding.
  */
 export function verifyPersonal(rows: readonly StoredRecord[], stored: readonly PersonalRow[], keys: Keys): Finding[] {
   const byRecord = Map.groupBy(stored, ({ record_id }) => record_id);
-  const opened = new Map<string, Keys>();
+  const decrypted = new Map<string, Keys>();
   return rows.flatMap((row) => {
     const parts = byRecord.get(row.id) ?? [];
     if (!isUnchanged(row, parts)) {
       return [finding("personal_data_changed", row.number, `the personal data of record ${row.number} was changed or deleted`)];
     }
-    const failures = parts.flatMap((part) => (part.is_erased ? [] : (failureOf(part, keys, opened) ?? [])));
+    const failures = parts.flatMap((part) => (part.is_erased ? [] : (failureOf(part, keys, decrypted) ?? [])));
     if (failures.length === 0) return [];
     const absent = failures.find((failure) => failure instanceof MasterKeyAbsent);
     if (absent !== undefined) return [keyAbsent(`the key of the personal data of record ${row.number}`, absent, row.number)];
-    const text = `the personal data of record ${row.number} does not open, though its person was not erased: the key was changed or deleted`;
+    const text = `the personal data of record ${row.number} cannot be decrypted, though its person was not erased: the key was changed or deleted`;
     return [finding("personal_data_changed", row.number, text)];
   });
 }
 
-/** In the part's own columns stand which chain it belongs to and up to which number it is removed: they are the record's. */
+/** The chain and number of a part must be the record's: retention removes parts by them. */
 const isUnchanged = (row: StoredRecord, parts: readonly PersonalRow[]): boolean =>
   parts.length === row.personal_hashes.length &&
   parts.every(
@@ -34,21 +34,21 @@ const isUnchanged = (row: StoredRecord, parts: readonly PersonalRow[]): boolean 
       hashOfPart(key_id, sealed) === row.personal_hashes[part] && organization_id === row.organization_id && number === row.number,
   );
 
-/** Why a part does not open; undefined where it does. */
-function failureOf({ record_id, key_id, sealed, sealed_key }: PersonalRow, keys: Keys, opened: Map<string, Keys>): Error | undefined {
+/** Why a part cannot be decrypted; undefined if it can. */
+function failureOf({ record_id, key_id, sealed, sealed_key }: PersonalRow, keys: Keys, decrypted: Map<string, Keys>): Error | undefined {
   if (sealed_key === null) return new Error("the key was deleted");
-  let own = opened.get(key_id);
+  let own = decrypted.get(key_id);
   try {
     own ??= keysOf({ id: key_id, sealed_key }, keys);
   } catch (error) {
     return error as Error;
   }
-  opened.set(key_id, own);
+  decrypted.set(key_id, own);
   try {
     own.decrypt(sealed, personalPurpose(record_id));
     return undefined;
   } catch {
-    // Its own key is at hand and is another one than it names.
+    // The key row exists, but its key did not encrypt this part.
     return new Error("the key was changed");
   }
 }

@@ -34,56 +34,58 @@ export const finding = (kind: Finding["kind"], number: number, text: string, thr
   text,
 });
 
-/** The wrong key is at hand: nothing says that anything was changed. */
+/** Reports a missing master key. It is no evidence that anything was changed. */
 export const keyAbsent = (what: string, { keyName }: MasterKeyAbsent, number = 0): Finding =>
-  finding("master_key_absent", number, `${what} is sealed with the master key ${keyName}, which is not here: docs/operations/keys.md`);
+  finding("master_key_absent", number, `${what} is encrypted with the master key ${keyName}, which is not here: docs/operations/keys.md`);
 
-/** The verifier's position in a chain: the record before, with its stored hash. */
-export interface Place {
+/** A position in a chain: the number of the last verified record, with its stored hash. */
+export interface ChainPosition {
   readonly number: number;
   readonly hash: string;
 }
 
 /**
- * Looks at the next records of a chain, in the order of their numbers, and says what is wrong with them and where it stands then.
- * It continues behind a finding from the stored hash, so that a fault is reported once and every other is found as well. `before` is the
- * record at `from`, where there is one: its own finding is not repeated for the record behind it.
+ * Verifies the next records of a chain, in the order of their numbers. Returns the findings and the position after the last record.
+ * After a finding it continues from the stored hash, so each change is reported once and later ones are still found. `before` is the
+ * record at `from`, if there is one: its own finding is not repeated for the next record.
  */
 export function verifyRecords(
   rows: readonly StoredRecord[],
-  from: Place,
+  from: ChainPosition,
   before?: StoredRecord,
-): { readonly findings: readonly Finding[]; readonly place: Place } {
+): { readonly findings: readonly Finding[]; readonly position: ChainPosition } {
   const findings: Finding[] = [];
   const broken = new Set(rows.filter((row) => !isWhole(row)).map(({ number }) => number));
   if (before !== undefined && !isWhole(before)) broken.add(before.number);
-  let place = from;
-  let position = before === undefined || broken.has(before.number) ? undefined : BigInt(before.position);
+  let last = from;
+  let listPosition = before === undefined || broken.has(before.number) ? undefined : BigInt(before.position);
   for (const row of rows) {
-    const gap = row.number > place.number + 1;
+    const gap = row.number > last.number + 1;
     if (gap) {
-      const [first, last] = [place.number + 1, row.number - 1];
-      findings.push(finding("deleted", first, `${numbers(first, last)} deleted`, last));
+      const [from, through] = [last.number + 1, row.number - 1];
+      findings.push(finding("deleted", from, `${numbers(from, through)} deleted`, through));
     }
     if (broken.has(row.number)) findings.push(brokenFinding(row, rows, broken));
-    // Whole in itself, but grown on another record than the one that stands before it.
-    else if (!gap && row.previous_hash !== place.hash && !broken.has(place.number)) {
+    // The record's own hash is right, but its previous hash is not that of the record before it.
+    else if (!gap && row.previous_hash !== last.hash && !broken.has(last.number)) {
       findings.push(
-        finding("changed", row.number, `record ${row.number} does not stand on the record before it: one of them was replaced`),
+        finding("changed", row.number, `record ${row.number} does not continue the record before it: one of them was replaced`),
       );
     }
-    place = { number: row.number, hash: row.hash };
+    last = { number: row.number, hash: row.hash };
     if (broken.has(row.number)) continue;
-    // Lists and exports go by the position, which no hash covers.
-    if (position !== undefined && BigInt(row.position) <= position) {
-      findings.push(finding("reordered", row.number, `record ${row.number} is listed before one that it stands on: reordered`));
+    // Lists and exports are ordered by this position, which no hash covers.
+    if (listPosition !== undefined && BigInt(row.position) <= listPosition) {
+      findings.push(
+        finding("reordered", row.number, `record ${row.number} is listed before a record that precedes it in the chain: reordered`),
+      );
     }
-    position = BigInt(row.position);
+    listPosition = BigInt(row.position);
   }
-  return { findings, place };
+  return { findings, position: last };
 }
 
-/** Whether a record is what its hash was made of. A time that is finer than ours, or none at all, was never in a hash. */
+/** Whether the record matches its hash. Hashed times are finite and have milliseconds: any other time was changed. */
 function isWhole(row: StoredRecord): boolean {
   if (!row.has_whole_times) return false;
   return hashOfRecord(row) === row.hash;
@@ -92,15 +94,15 @@ function isWhole(row: StoredRecord): boolean {
 const numbers = (first: number, last: number): string =>
   first === last ? `record ${first} was` : `records ${first} to ${last} (${last - first + 1} of them) were`;
 
-/** A record whose hash is not its own was changed, unless it is whole at another's place. */
+/** A record that does not match its hash was changed, or moved from another number. */
 function brokenFinding(row: StoredRecord, rows: readonly StoredRecord[], broken: ReadonlySet<number>): Finding {
-  const home = row.has_whole_times ? homeOf(row, rows, broken) : undefined;
-  return home === undefined
+  const origin = row.has_whole_times ? originOf(row, rows, broken) : undefined;
+  return origin === undefined
     ? finding("changed", row.number, `record ${row.number} was changed`)
-    : finding("reordered", row.number, `at ${row.number} stands what was record ${home.number}: reordered`);
+    : finding("reordered", row.number, `record ${row.number} was record ${origin.number}: reordered`);
 }
 
-const homeOf = (row: StoredRecord, rows: readonly StoredRecord[], broken: ReadonlySet<number>): StoredRecord | undefined =>
+const originOf = (row: StoredRecord, rows: readonly StoredRecord[], broken: ReadonlySet<number>): StoredRecord | undefined =>
   rows.find(({ number }) => number !== row.number && hashOfRecord({ ...row, number }) === row.hash) ??
   rows.find(
     (other) =>

@@ -6,49 +6,49 @@ const user = ["user", "userId"] as const;
 
 export const UserRegistered = defineEvent({
   type: "user.registered.v1",
-  says: "A person has registered and has still to confirm the address.",
+  summary: "A user has registered and has not confirmed the address yet.",
   subject: user,
   data: Type.Object({ userId: Uuid, email: Email, firstName: Name, lastName: Name, locale: Type.String() }),
 });
 
 export const MailUndeliverable = defineEvent({
   type: "user.mail_undeliverable.v1",
-  says: "The mail server of the user's address has refused a mail for good.",
+  summary: "The mail server of the user's address permanently refused a mail.",
   subject: user,
   data: Type.Object({ userId: Uuid }),
 });
 
 export const MailRetried = defineEvent({
   type: "user.mail_retried.v1",
-  says: "A mail was sent to the user again after one could not be delivered, or was not read.",
+  summary: "A mail was sent to the user again after an earlier one could not be delivered or was not read.",
   subject: user,
   data: Type.Object({ userId: Uuid }),
 });
 
 export const EmailVerified = defineEvent({
   type: "user.email_verified.v1",
-  says: "The address was confirmed; the user is active.",
+  summary: "The address was confirmed; the user is active.",
   subject: user,
   data: Type.Object({ userId: Uuid, email: Email }),
 });
 
 export const ProfileUpdated = defineEvent({
   type: "user.profile_updated.v1",
-  says: "Name or locale of the user changed.",
+  summary: "Name or locale of the user changed.",
   subject: user,
   data: Type.Object({ userId: Uuid, firstName: Name, lastName: Name, locale: Type.String() }),
 });
 
 export const PasswordChanged = defineEvent({
   type: "user.password_changed.v1",
-  says: "The password was changed; every session that began before has ended.",
+  summary: "The password was changed; every earlier session was ended.",
   subject: user,
   data: Type.Object({ userId: Uuid }),
 });
 
 export const UserStatusChanged = defineEvent({
   type: "user.status_changed.v1",
-  says: "The user was suspended or made active again by an administrator.",
+  summary: "An administrator suspended or reactivated the user.",
   subject: user,
   data: Type.Object({ userId: Uuid, status: UserStatus }),
 });

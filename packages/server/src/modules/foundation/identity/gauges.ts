@@ -1,7 +1,7 @@
 import type { TableGauge } from "#operation/declaration/module.ts";
 import { identityStore } from "./store.ts";
 
-/** Users by status (business metrics). */
+/** Counts users by status, a business metric. */
 export const userGauge: TableGauge = {
   name: "gatehouse_users",
   help: "Users by status (active users count, estimated beyond 40,000)",

@@ -31,7 +31,7 @@ export {
   type UserStatus,
 } from "./model.ts";
 
-export { refuseNoNames } from "./person-name.ts";
+export { rejectInvalidNames } from "./person-name.ts";
 export { identity };
 
 export const manifest: ModuleManifest = {

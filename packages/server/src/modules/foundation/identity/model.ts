@@ -12,7 +12,7 @@ export const User = Type.Object({
   lastName: PersonName,
   locale: Type.String(),
   status: UserStatus,
-  /** Since when the mail server of the address refuses it for good; null while mails are delivered. */
+  /** When the mail server permanently refused the address; null while mails are delivered. */
   emailUndeliverableAt: nullable(Timestamp),
   createdAt: Timestamp,
   updatedAt: Timestamp,
@@ -24,25 +24,25 @@ export type User = Static<typeof User>;
 const localeLengthMax = 10;
 export const Locale = Type.String({ minLength: 2, maxLength: localeLengthMax });
 
-/** What a registration says of a person beside the address. */
+/** The profile fields of a registration, besides the address. */
 export interface Profile {
   readonly firstName: string;
   readonly lastName: string;
   readonly locale: string;
 }
 
-/** What a session depends on: it holds while the user is active and in the epoch in which it began. */
+/** What a session depends on: it is valid while the user is active and in the epoch in which it began. */
 export interface SessionFacts {
   readonly status: UserStatus;
-  /** Grows with each change of the password and each suspension. */
+  /** Incremented by each password change and each suspension. */
   readonly sessionEpoch: number;
 }
 
-/** The canonical form of a BCP 47 tag (`vi-vn` → `vi-VN`), or the detail that says why it is none. */
+/** The canonical form of a BCP 47 tag (`vi-vn` → `vi-VN`), or the issue with it. */
 export function canonicalLocale(tag: string): string | ErrorDetail {
   const canonical = canonicalOf(tag);
   if (canonical === undefined) return { field: "locale", rule: "bcp47", message: "is not a BCP 47 language tag, as en or vi-VN" };
-  // The canonical form may be the longer one: `sh-001` is `sr-Latn-001`.
+  // The canonical form may be longer than the input: `sh-001` becomes `sr-Latn-001`.
   if (canonical.length > localeLengthMax)
     return { field: "locale", rule: "maxLength", message: `must not be longer than ${localeLengthMax} characters in its canonical form` };
   return canonical;
@@ -56,10 +56,10 @@ function canonicalOf(tag: string): string | undefined {
   }
 }
 
-/** Addresses are compared without regard to case, as people write them; kept as they were given. */
+/** Addresses are compared without regard to case, but stored as given. */
 export const sameAddress = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
 
-/** A user as created: the representation does not depend on whether a row is written for it. */
+/** The representation of a new user. It is the same if no row is written, so a response does not reveal that. */
 export const newUser = (
   { id, email, status, ...profile }: Profile & { readonly id: string; readonly email: string; readonly status: UserStatus },
   now: Date,
@@ -74,5 +74,5 @@ export const newUser = (
   version: 1,
 });
 
-/** What the mail queue calls where a mail server refuses a user's address for good. */
+/** The operation that the mail queue calls when a mail server permanently refuses a user's address. */
 export const recordUndeliverableOperation = "identity.recordUndeliverable";

@@ -9,17 +9,16 @@ import {
   registration,
   signIn,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const server = serverOfSuite();
 let administrator: Person;
 beforeAll(async () => {
-  server = await startTestServer();
   administrator = await newAdministrator(server);
 });
-afterAll(() => server.close());
 
 const setStatus = (userId: string, status: string, token = administrator.token): Promise<Answer<AnyBody>> =>
   server.call(`PATCH /api/v1/users/${userId}`, { token, body: { status } });
@@ -27,7 +26,7 @@ const login = (email: string): Promise<Answer<AnyBody>> =>
   server.call("POST /api/v1/iam/auth/login", { body: { email, password }, from: anAddress() });
 
 describe("GET and PUT /api/v1/iam/users/me", () => {
-  it("show the own profile with its version as the ETag, and nothing secret", async () => {
+  it("GET returns the own profile with its version as the ETag, and no secret", async () => {
     const person = await newPerson(server, "profile");
     const answer = await server.call("GET /api/v1/iam/users/me", { token: person.token });
     expectRead(answer);
@@ -38,7 +37,7 @@ describe("GET and PUT /api/v1/iam/users/me", () => {
     expect(answer.headers["etag"]).toBe(`"${answer.body.version}"`);
   });
 
-  it("change what is given and keep the rest; the session that asks sees it at once", async () => {
+  it("PUT changes the given fields only, and the same session reads the change at once", async () => {
     const person = await newPerson(server);
     const before = await server.call("GET /api/v1/iam/users/me", { token: person.token });
     const answer = await server.call("PUT /api/v1/iam/users/me", { token: person.token, body: { firstName: "Mai", locale: "vi-vn" } });
@@ -49,7 +48,7 @@ describe("GET and PUT /api/v1/iam/users/me", () => {
     expect((await server.call("GET /api/v1/iam/auth/session", { token: person.token })).body.user).toEqual(answer.body);
   });
 
-  it("honour If-Match: a stale version gets 412 and changes nothing", async () => {
+  it("PUT honours If-Match: a stale version is rejected with 412 and changes nothing", async () => {
     const person = await newPerson(server);
     const put = (ifMatch: string) =>
       server.call("PUT /api/v1/iam/users/me", { token: person.token, body: { firstName: "Mai" }, headers: { "if-match": ifMatch } });
@@ -71,13 +70,13 @@ describe("GET and PUT /api/v1/iam/users/me", () => {
     [{ locale: "sh-001" }, "locale"],
     [{ firstName: 5 }, "firstName"],
     [{ firstName: null }, "firstName"],
-  ])("refuse the body %j", async (body, field) => {
+  ])("PUT rejects the body %j", async (body, field) => {
     const person = await newPerson(server);
     const answer = await withoutTrace(server, () => server.call("PUT /api/v1/iam/users/me", { token: person.token, body }));
     expectError(answer, 400, "common.validation_failed", field);
   });
 
-  it.each(["GET", "PUT"])("%s answers 401 without a credential, before it looks at the body", async (method) => {
+  it.each(["GET", "PUT"])("%s answers 401 without a credential, before it validates the body", async (method) => {
     const answer = await server.call(`${method} /api/v1/iam/users/me`, method === "PUT" ? { body: { nonsense: 1 } } : {});
     expectError(answer, 401, "auth.credential_required");
     expect(answer.headers["www-authenticate"]).toMatch(/^Bearer/);
@@ -85,7 +84,7 @@ describe("GET and PUT /api/v1/iam/users/me", () => {
 });
 
 describe("PATCH /api/v1/users/{id}", () => {
-  it("suspends a user: sessions are dead at once, sign-in has its own code, checks are denied, and it can be undone", async () => {
+  it("suspends a user: sessions end at once, sign-in and checks are denied, and the suspension can be undone", async () => {
     const person = await newPerson(server);
     const organization = await newOrganization(server, person);
     const check = () =>
@@ -107,7 +106,7 @@ describe("PATCH /api/v1/users/{id}", () => {
     expect((await check()).body.isAuthorized).toBe(true);
   });
 
-  it("suspends the same user in whatever case the id is written", async () => {
+  it("suspends the same user if the id is in upper case", async () => {
     const person = await newPerson(server);
     const organization = await newOrganization(server, person);
     expect((await server.call("GET /api/v1/iam/users/me", { token: person.token })).status).toBe(200);
@@ -130,7 +129,7 @@ describe("PATCH /api/v1/users/{id}", () => {
     expectError(await login(body.email), 403, "auth.email_not_verified");
   });
 
-  it("is refused to others, for the own account, for an unknown user and for another status, without a trace", async () => {
+  it("rejects other callers, the own account, an unknown user and an invalid status, and changes nothing", async () => {
     const [person, other] = [await newPerson(server), await newPerson(server)];
     expectError(await withoutTrace(server, () => setStatus(other.id, "Suspended", person.token)), 403, "auth.permission_denied");
     for (const own of [administrator.id, administrator.id.toUpperCase()]) {

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { type SchemaStep, sharedTable } from "#platform/database/migrations.ts";
 
-/** The expression of an index that a former release queried by; the column that it reads is gone since 0223. */
+/** The expression of an index that an older release queried by. Step 0223 drops its column. */
 const formerHashKind = sql.raw(
   "(substring(password_hash from '^([$](?:2[abxy][$][0-9][0-9]|argon2[id]*[$]v=[0-9]+[$]m=[0-9]+,t=[0-9]+,p=[0-9]+)[$])'))",
 );
@@ -9,7 +9,7 @@ const formerHashKind = sql.raw(
 export const steps: readonly SchemaStep[] = [
   {
     name: "0010_identity_users",
-    why: "people and their passwords; they belong to no tenant, a person may be in many",
+    why: "users and their passwords; a user belongs to no tenant and may be a member of many",
     async up(db) {
       await sql`create table users (
         id uuid primary key,
@@ -34,7 +34,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0011_identity_earlier_registrations",
-    why: "whoever registers an unconfirmed address again must not decide whose password the other one's link confirms",
+    why: "a second registration of an unconfirmed address must not change which password the first one's link confirms",
     async up(db) {
       await sql`create table earlier_registrations (
         email_verification_token varchar(255) primary key,
@@ -51,14 +51,14 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0210_identity_hash_kinds",
-    why: "a wrong password takes the time of every kind of hash that there is: which kinds there are is found without reading every user",
+    why: "a wrong password takes the time of every kind of stored hash, so the kinds are found without reading every user",
     async up(db) {
       await sql`create index idx_users_hash_kind on users (${formerHashKind})`.execute(db);
     },
   },
   {
     name: "0211_identity_password_reset_links",
-    why: "a later request for a link must not end the one before; users.password_reset_token keeps the newest for the release before",
+    why: "a later request must not invalidate an earlier link; users.password_reset_token has the newest one for the previous release",
     async up(db) {
       await sql`create table password_reset_links (
         token varchar(255) primary key,
@@ -71,23 +71,23 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0212_identity_undeliverable_addresses",
-    why: "a mail server that refuses an address for good is shown on the user",
+    why: "the user shows that a mail server permanently refuses the address",
     async up(db) {
       await sql`alter table users add column email_undeliverable_at timestamptz`.execute(db);
     },
   },
   {
     name: "0222_identity_verified_addresses",
-    why: "whether an address is verified is a fact of the user, and no longer read from a token that is there or not",
+    why: "whether an address is verified is a column of the user, and no longer inferred from an absent token",
     async up(db) {
       await sql`alter table users add column email_verified_at timestamptz`.execute(db);
-      // The time was not recorded: the user was there, so the registration is the nearest time that is known.
+      // The time of the verification was not recorded, so the time of the registration is used.
       await sql`update users set email_verified_at = created_at where email_verification_token is null`.execute(db);
     },
   },
   {
     name: "0223_identity_users_hold_no_secrets",
-    why: "passwords and links are in credentials and one_time_tokens (0220, 0221): no secret stays behind in users",
+    why: "passwords and links are in credentials and one_time_tokens (0220, 0221), so users must have no secret",
     breaking: true,
     async up(db) {
       await sql`alter table users

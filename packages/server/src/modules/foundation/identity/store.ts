@@ -1,8 +1,8 @@
 import type { Generated, Selectable } from "kysely";
 import { sql } from "kysely";
 import type { Store } from "#operation/declaration/module.ts";
-import { countAbout } from "#platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { estimateCount } from "#platform/database/estimate-count.ts";
 import { anyOf } from "#platform/database/many-rows.ts";
 import type { Profile, SessionFacts, User, UserStatus } from "./model.ts";
 
@@ -45,7 +45,7 @@ const profileColumns = ({ firstName, lastName, locale }: Profile) => ({ first_na
 
 function reads(db: ReadHandle<Tables>) {
   return {
-    countByStatus: () => countAbout(db as unknown as ReadHandle, { table: "users", by: sql`status` }),
+    countByStatus: () => estimateCount(db as unknown as ReadHandle, { table: "users", by: sql`status` }),
     byId: (id: string): Promise<UserRow | undefined> => db.selectFrom("users").selectAll().where("id", "=", id).executeTakeFirst(),
     byEmail: (email: string): Promise<UserRow | undefined> =>
       db.selectFrom("users").selectAll().where(sql<string>`lower(email)`, "=", email.toLowerCase()).executeTakeFirst(),
@@ -61,7 +61,7 @@ function reads(db: ReadHandle<Tables>) {
       const row = await db.selectFrom("users").select(["status", "session_epoch"]).where("id", "=", userId).executeTakeFirst();
       return row && { status: row.status, sessionEpoch: row.session_epoch };
     },
-    /** The epoch that sessions of each of these users are to have; unknown users are left out. */
+    /** The current session epoch of each of these users; unknown users are left out. */
     async sessionEpochs(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
       const rows = await db.selectFrom("users").select(["id", "session_epoch"]).where("id", "=", anyOf(ids, "uuid")).execute();
       return new Map(rows.map((row) => [row.id, row.session_epoch]));
@@ -69,7 +69,7 @@ function reads(db: ReadHandle<Tables>) {
   };
 }
 
-/** Sessions carry the epoch in which they began; those of an earlier one are over, whatever a clock says. */
+/** A session has the epoch in which it began. Incrementing the user's epoch ends it, independent of any clock. */
 const endSessions = { session_epoch: sql<number>`session_epoch + 1` };
 
 function writes(tx: WriteHandle<Tables>) {
@@ -89,19 +89,19 @@ function writes(tx: WriteHandle<Tables>) {
         })
         .returningAll()
         .executeTakeFirstOrThrow(),
-    /** Locks the address, also one without a user: two registrations of it at the same moment run one after the other. */
+    /** Locks the address even without a user, so that two concurrent registrations of it run one after the other. */
     async lockByEmail(email: string): Promise<UserRow | undefined> {
       const address = email.toLowerCase();
       await sql`select pg_advisory_xact_lock(hashtext('identity.address'), hashtext(${address}))`.execute(tx);
       return tx.selectFrom("users").selectAll().where(sql<string>`lower(email)`, "=", address).forUpdate().executeTakeFirst();
     },
-    /** In the order of their ids, so that two transactions that lock the same users do not wait for each other. */
+    /** Locks users in the order of their ids, so that two transactions that lock the same users do not deadlock. */
     lockByIds: (ids: readonly string[]): Promise<UserRow[]> =>
       tx.selectFrom("users").selectAll().where("id", "=", anyOf(ids, "uuid")).orderBy("id").forUpdate().execute(),
     lockById: (id: string): Promise<UserRow | undefined> =>
       tx.selectFrom("users").selectAll().where("id", "=", id).forUpdate().executeTakeFirst(),
-    /** Keeps the user from being changed until the transaction ends; others may do the same at once. */
-    async sessionFactsHeld(userId: string): Promise<SessionFacts | undefined> {
+    /** Locks the user against changes until the transaction ends. The lock is shared. */
+    async lockSessionFacts(userId: string): Promise<SessionFacts | undefined> {
       const row = await tx
         .selectFrom("users")
         .select(["status", "session_epoch"])
@@ -111,7 +111,7 @@ function writes(tx: WriteHandle<Tables>) {
       return row && { status: row.status, sessionEpoch: row.session_epoch };
     },
 
-    /** Makes an unconfirmed user active; undefined where they are not unconfirmed. */
+    /** Activates an unconfirmed user; undefined if the user is not unconfirmed. */
     markVerified: (id: string, profile: Profile | undefined, now: Date): Promise<UserRow | undefined> =>
       tx
         .updateTable("users")
@@ -127,8 +127,8 @@ function writes(tx: WriteHandle<Tables>) {
         .returningAll()
         .executeTakeFirst(),
 
-    /** Marks or unmarks an address that mails cannot be delivered to; undefined where nobody has it. */
-    markUndeliverable: (email: string, at: Date | null): Promise<UserRow | undefined> =>
+    /** Sets or clears when an address became undeliverable; undefined if no user has it. */
+    setUndeliverable: (email: string, at: Date | null): Promise<UserRow | undefined> =>
       tx
         .updateTable("users")
         .set({ email_undeliverable_at: at })
@@ -136,7 +136,7 @@ function writes(tx: WriteHandle<Tables>) {
         .returningAll()
         .executeTakeFirst(),
 
-    /** Ends every session that began before. */
+    /** Ends every earlier session. */
     endSessions: (id: string, now: Date): Promise<UserRow> =>
       tx
         .updateTable("users")
@@ -153,7 +153,7 @@ function writes(tx: WriteHandle<Tables>) {
         .returningAll()
         .executeTakeFirstOrThrow(),
 
-    /** A suspension also ends every session that began before. */
+    /** Sets the status. A suspension also ends every earlier session. */
     setStatus: (id: string, status: UserStatus, now: Date): Promise<UserRow> =>
       tx
         .updateTable("users")

@@ -6,11 +6,11 @@ const hour = 3_600;
 const day = 24 * hour;
 
 /**
- * What one mailbox gets at most of each kind, whoever asks and from wherever (decision 0042). A limit is no longer than the links of that
- * kind work, or leaves several of them: who gets no further mail has one with a link that works.
+ * Limits the mails of each kind to one mailbox, for all callers together (decision 0042). A limit's window is no longer than the lifetime
+ * of that kind's links, or allows several mails: a limited recipient still has a link that works.
  */
 const ofMailbox = {
-  /** `verify-email` and `address-known` together: which of them is sent tells whether there is an account. */
+  /** Counts `verify-email` and `address-known` together: separate counts would reveal whether there is an account. */
   registration: [
     { points: 5, seconds: hour },
     { points: 10, seconds: day },
@@ -25,13 +25,13 @@ const ofMailbox = {
 export type LimitedMail = keyof typeof ofMailbox;
 
 /**
- * Takes a mail of what a mailbox may get. Answers how many seconds to wait, 0 when it may be sent. To be called before the transaction;
- * nobody is to be told of it who does not know already whether the address has an account.
+ * Counts a mail to a mailbox against its limits. Returns the seconds to wait; 0 if the mail may be sent. Call it before the transaction.
+ * Do not reveal the result to a caller who may not know whether the address has an account.
  */
 export const takeMail = (services: Services, kind: LimitedMail, to: string): Promise<number> =>
   takeAll(services, `mails ${kind} to a mailbox`, pseudonym(mailboxOf(to)), ofMailbox[kind], kind);
 
-/** What a principal makes the product send to addresses of its choice: its own limit, and that of all principals of an organization. */
+/** Counts an invitation against the limit of its principal and that of its organization. Returns the seconds to wait. */
 export async function takeInvitations(
   services: Services,
   by: { readonly principal: string; readonly organizationId: string },
@@ -43,10 +43,10 @@ export async function takeInvitations(
   return takeAll(services, "invitations of an organization", by.organizationId, ofOrganization, "invitation");
 }
 
-/** In a day an organization invites as many as four of its accounts in an hour. */
+/** The daily limit of an organization, as a multiple of the hourly limit of an account. */
 const organizationShare = 4;
 
-/** The first limit that is used up counts; those behind it are not taken from by what is not sent. */
+/** Stops at the first exhausted limit: a mail that is not sent does not count against the later ones. */
 async function takeAll(services: Services, name: string, key: string, limits: readonly Limit[], kind: LimitedMail): Promise<number> {
   if (services.settings.signInLimit === "off") return 0;
   let wait = 0;
@@ -56,12 +56,15 @@ async function takeAll(services: Services, name: string, key: string, limits: re
   }
   if (wait > 0) {
     services.metrics.mailsLimited.inc({ kind });
-    services.logger.warn({ kind, retryAfterSeconds: wait }, "a mail was not sent: its recipient or its sender has had enough of this kind");
+    services.logger.warn(
+      { kind, retryAfterSeconds: wait },
+      "a mail was not sent: the limit of its recipient or sender for this kind is reached",
+    );
   }
   return wait;
 }
 
-/** One mailbox, however its address is written: case, and what stands behind a plus sign (RFC 5233), make no other one. */
+/** The mailbox of an address: without regard to case and to a subaddress after a plus sign (RFC 5233). */
 function mailboxOf(address: string): string {
   const lowered = address.toLowerCase();
   const at = lowered.lastIndexOf("@");

@@ -14,14 +14,14 @@ export interface SendMail {
   readonly onUndeliverable?: string;
 }
 
-/** What a mail's data is encrypted for while it waits in the queue: it holds tokens. */
+/** The encryption purpose of a queued mail's data, which contains tokens. */
 export const mailDataPurpose = "mail data";
 
 export const sendMailJob: JobName<SendMail> = { name: "notifications.send-mail", retry: retrySchedules.mail };
 
 /**
- * Renders and hands over one mail. A failure before the hand-over is retried by the queue; one after it may send the
- * mail twice, which is better than a lost link. While the server is away the mail waits, for days where it must.
+ * Renders and sends one mail. The queue retries a failure. A failure after the server accepted the mail may send it twice, which is
+ * better than a lost link. While the mail server is unavailable, retries go on for days.
  */
 export const sendMail = ({ keys, mail, settings }: Platform, dispatch: InternalDispatch): Job<SendMail> => ({
   ...sendMailJob,

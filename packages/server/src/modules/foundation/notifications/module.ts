@@ -8,14 +8,14 @@ export interface MailRequest<Name extends Template> {
   /** The recipient's locale, BCP 47; a language without templates gets English. */
   readonly locale: string;
   readonly data: MailData[Name];
-  /** The operation that is told where the server refuses the address for good; it takes `{ email }`. */
+  /** The operation to call with `{ email }` if the mail server permanently refuses the address. */
   readonly onUndeliverable?: string;
 }
 
-/** Messages to people. A mail is a job in the caller's transaction: it is sent if and only if the transaction commits. */
+/** Mails to users. A mail is a job in the caller's transaction: it is sent if and only if the transaction commits. */
 export const notifications = module("notifications", {
   store: { reads: () => ({}), writes: () => ({}) },
-  // The data holds tokens, so it lies encrypted in the queue.
+  // The data contains tokens, so the queue stores it encrypted.
   state: ({ keys }) => ({
     encrypt: (data: object): string => keys.encrypt(JSON.stringify(data), mailDataPurpose),
   }),

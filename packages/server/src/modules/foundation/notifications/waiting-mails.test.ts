@@ -20,7 +20,7 @@ afterAll(async () => {
   await receiver?.close();
 });
 
-/** Two more than it takes to open the circuit. */
+/** Two more than the failures that open the circuit breaker. */
 const people = Array.from({ length: policies.smtp.breaker.failures + 2 }, (_, index) => `person-${index}@example.com`);
 const register = async (email: string): Promise<void> => {
   const body = { email, password: "a quiet green harbour", firstName: "Ada", lastName: "Byron", locale: "en" };
@@ -35,7 +35,7 @@ const jobs = async () =>
 const metric = async (line: string): Promise<number> =>
   Number(new RegExp(`^${line.replaceAll(/[{}]/g, "\\$&")} (\\d+)$`, "m").exec((await server.call<string>("GET /metrics")).body)?.[1]);
 
-it("mails wait while the server is away, for days, show in the metrics, and are all sent when it is back", {
+it("mails wait for days while the mail server is unavailable, show in the metrics, and are all sent when it is available again", {
   timeout: 120_000,
 }, async () => {
   expect(await metric('gatehouse_circuit_open{dependency="smtp"}')).toBe(0);
@@ -64,7 +64,7 @@ it("mails wait while the server is away, for days, show in the metrics, and are 
   expect((await server.call("GET /health/background")).body.components["mail"].status).toBe("UP");
 });
 
-it("a mail whose address the server refuses for good is given up at once, and stays where an operator finds it", async () => {
+it("a mail whose address the server permanently refuses fails without a retry and stays in the queue as failed", async () => {
   receiver.refuse("RCPT TO:<NOBODY@", "550 no such user");
   await register("nobody@example.com");
   await eventually(async () => (await jobs()).filter(({ state }) => state === "failed").map(({ tries }) => tries)).toEqual([0]);

@@ -7,10 +7,10 @@ import type { DeadLetters } from "#platform/dead-letters.ts";
 import type { Platform } from "#platform/platform.ts";
 import { jobsPrefix } from "./store.ts";
 
-/** Those of the product that read a broker's exchange; a test compares them with what the modules consume. */
+/** The product's consumers of the broker. A test compares them with those of the modules. */
 export const brokerConsumers: readonly BrokerConsumerName[] = [billingConsumer];
 
-/** Queues of records that are no events, by their consumer's name. */
+/** Dead letters of records that are no events, by the name of their consumer. */
 const recordQueues: Readonly<Record<string, (platform: Platform) => DeadLetters>> = {
   [entriesConsumer]: entryDeadLetters,
   [entryConsumer]: deadEntries,
@@ -20,13 +20,13 @@ const recordQueues: Readonly<Record<string, (platform: Platform) => DeadLetters>
 
 export const recordQueueNames: readonly string[] = Object.keys(recordQueues);
 
-/** The ports that hold dead letters, for the use cases of this module. */
+/** The ports with dead letters, for the use cases of this module. */
 export interface DeadLetterPorts {
-  /** The broker's adapter. */
+  /** The kind of the broker's adapter. */
   readonly brokerKind: string;
-  /** Consumers of records and of jobs; consumers of the log are in the database. */
+  /** Names of the consumers of records and of jobs. Those of the log's consumers are in the database. */
   readonly names: { readonly records: readonly string[]; readonly jobs: readonly string[] };
-  /** The dead letters of a consumer of the broker, of records or of jobs; undefined for any other name. */
+  /** The dead letters of a consumer of the broker, of records or of jobs; undefined for another name. */
   find(consumer: string): DeadLetters | undefined;
   ofLogConsumer(consumer: string): DeadLetters;
 }
@@ -40,10 +40,10 @@ export const deadLetterPorts = (platform: Platform): DeadLetterPorts => ({
     },
   },
   find(consumer) {
-    const ofBroker = brokerConsumers.find(({ name }) => name === consumer);
-    if (ofBroker !== undefined) return platform.broker.deadLetters(ofBroker);
-    const ofRecords = recordQueues[consumer];
-    if (ofRecords !== undefined) return ofRecords(platform);
+    const brokerConsumer = brokerConsumers.find(({ name }) => name === consumer);
+    if (brokerConsumer !== undefined) return platform.broker.deadLetters(brokerConsumer);
+    const recordQueue = recordQueues[consumer];
+    if (recordQueue !== undefined) return recordQueue(platform);
     const queue = consumer.startsWith(jobsPrefix) ? consumer.slice(jobsPrefix.length) : undefined;
     return queue !== undefined && platform.jobs.queues.includes(queue) ? platform.jobs.deadLetters(queue) : undefined;
   },

@@ -3,7 +3,7 @@ import type { DeadLetters } from "#platform/dead-letters.ts";
 import { ConsumerNotFound } from "./errors.ts";
 import type { operations } from "./module.ts";
 
-/** A consumer's dead letters, wherever they are kept. Fails for an unknown name, for which looking must create no queue. */
+/** The dead letters of a consumer, in whichever port they are stored. Fails for an unknown name, and creates no queue for it. */
 export async function deadLettersOf(
   { state, reading, fail }: PrepareContextOf<typeof operations, typeof ConsumerNotFound>,
   consumer: string,

@@ -1,6 +1,6 @@
 import { nullable, type Static, Timestamp, Type } from "#operation/declaration/schema.ts";
 
-/** The name of a consumer of the log (`sessions.end-with-user`), of one of the broker (`iam.billing`), or of a queue of records or jobs. */
+/** The name of a consumer of the log (`sessions.end-with-user`), of the broker (`iam.billing`), or of a queue of records or jobs. */
 export const ConsumerName = Type.String({ minLength: 1, maxLength: 200 });
 
 export const DeadLetter = Type.Object({
@@ -22,14 +22,14 @@ export const RelayState = nullable(
   }),
 );
 
-/** What the log has, from its oldest event on, and how many older ones have been removed because their time was over. */
+/** The oldest event in the log, and the number of older events deleted after their retention. */
 export const LogState = Type.Object({
   oldestAt: nullable(Timestamp),
   removed: Type.Integer(),
   removedAt: nullable(Timestamp),
 });
 
-/** A removal that would take more at once than a run may, and until when an operator lets it go on. */
+/** A removal that is stopped at its ceiling, and the end of an operator's confirmation. */
 export const StoppedRemoval = Type.Object({
   name: Type.String(),
   due: Type.Integer(),

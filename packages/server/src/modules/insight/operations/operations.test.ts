@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { newPerson } from "@gatehouse/testing/people.ts";
-import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { asOperator } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { internalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
 import { deadLetterRecords } from "#platform/dead-letters.ts";
@@ -11,15 +12,11 @@ import { manifests } from "#runtime/modules.ts";
 import { brokerConsumers } from "./dead-letter-ports.ts";
 import { ConsumerNotFound } from "./errors.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const consumer = "iam.billing";
 const list = async () => (await asOperator(server, "operations.listDeadLetters", { consumer })).items;
-/** A message that can never be handled. */
+/** Publishes a message that always becomes a dead letter. */
 const unreadable = async (): Promise<string> => {
   const event = {
     specversion: "1.0" as const,
@@ -33,18 +30,18 @@ const unreadable = async (): Promise<string> => {
   return event.id;
 };
 
-describe("what an operator asks of events", () => {
-  it("shows the consumers of the log, and that nothing is relayed without a broker", async () => {
+describe("the operator's commands for events", () => {
+  it("show the consumers of the log, and no relay without a broker", async () => {
     const status = await asOperator(server, "operations.getStatus", {});
     expect(status).toMatchObject({ broker: "in-process", relay: null });
     expect(status.consumers.map(({ name }: { name: string }) => name)).toContain("sessions.end-with-user");
     expect(status.consumers.every(({ deadLetters }: { deadLetters: number }) => deadLetters === 0)).toBe(true);
   });
 
-  it("lists dead letters of the broker, hands them over again and forgets them; what is not there is said", async () => {
+  it("list, redrive and delete dead letters of the broker, and fail for an unknown id", async () => {
     const [first, second] = [await unreadable(), await unreadable()];
     expect(await asOperator(server, "operations.redriveDeadLetters", { consumer, id: first })).toEqual({ redriven: 1 });
-    // It cannot be handled this time either, and is dead-lettered anew.
+    // The redriven message fails again and becomes a dead letter again.
     await eventually(async () => (await list()).map(({ id }: { id: string }) => id).toSorted()).toEqual([first, second].toSorted());
     for (const id of [first, second]) await asOperator(server, "operations.dropDeadLetter", { consumer, id });
     expect(await list()).toEqual([]);
@@ -53,15 +50,15 @@ describe("what an operator asks of events", () => {
     expect(await asOperator(server, "operations.redriveDeadLetters", { consumer })).toEqual({ redriven: 0 });
   });
 
-  it("reaches the consumers of the log by the same names", async () => {
+  it("accept the names of the log's consumers", async () => {
     expect(await asOperator(server, "operations.listDeadLetters", { consumer: "sessions.end-with-user" })).toEqual({
       items: [],
       next: null,
     });
   });
 
-  it("reaches the queues of records and jobs by the same names", async () => {
-    for (const queue of ["audit.seal-entries", "audit.forward-records", "access.projection-entries", "jobs/notifications.send-mail"]) {
+  it("accept the names of record and job queues", async () => {
+    for (const queue of ["audit.seal-entries", "audit.forward-records", "decisions.projection-entries", "jobs/notifications.send-mail"]) {
       expect(await asOperator(server, "operations.listDeadLetters", { consumer: queue })).toEqual({ items: [], next: null });
       for (const operation of ["operations.redriveDeadLetters", "operations.dropDeadLetter"])
         await expect(asOperator(server, operation, { consumer: queue, id: "no such id" })).rejects.toThrow("no such dead letter");
@@ -74,23 +71,26 @@ describe("what an operator asks of events", () => {
     expect((await asOperator(server, "operations.getStatus", {})).queues).toEqual([]);
   });
 
-  it("says of a name that no consumer has that there is none, and names those that there are", async () => {
+  it("refuse an unknown consumer and list the known ones", async () => {
     for (const operation of ["operations.listDeadLetters", "operations.redriveDeadLetters", "operations.dropDeadLetter"]) {
-      const asked = asOperator(server, operation, { consumer: "iam.biling", ...(operation.endsWith("dropDeadLetter") ? { id: "1" } : {}) });
-      await expect(asked).rejects.toMatchObject({
+      const refused = asOperator(server, operation, {
+        consumer: "iam.biling",
+        ...(operation.endsWith("dropDeadLetter") ? { id: "1" } : {}),
+      });
+      await expect(refused).rejects.toMatchObject({
         definition: ConsumerNotFound,
         details: [{ field: "consumer", message: expect.stringMatching(/^one of iam\.billing, .*sessions\.end-with-user/) }],
       });
     }
   });
 
-  it("knows every consumer of the broker", () => {
+  it("cover every consumer of the broker", () => {
     const { platform, dispatch } = server.application;
     const consuming = manifests.flatMap((manifest) => manifest.brokerConsumers?.(platform, internalDispatch(dispatch)) ?? []);
     expect(consuming.map(({ name, exchange }) => ({ name, exchange }))).toEqual(brokerConsumers);
   });
 
-  it("shows from when on the log has events: those of 90 days, and older ones that somebody has not passed", async () => {
+  it("show the oldest event of the log after expired events are deleted", async () => {
     await newPerson(server);
     await server.application.settled();
     const { database, jobs } = server.application.platform;
@@ -99,7 +99,7 @@ describe("what an operator asks of events", () => {
     await write((tx) =>
       sql`update events set occurred_at = occurred_at - interval '91 days' where type = 'user.registered.v1'`.execute(tx),
     );
-    // A consumer for whom nothing was there has passed it after ten minutes.
+    // A consumer without events advances its position every ten minutes.
     await write((tx) => sql`update consumers set moved_at = moved_at - interval '1 hour'`.execute(tx));
     await eventually(() =>
       write(async (tx) => (await sql`select from consumers where moved_at < now() - interval '10 minutes'`.execute(tx)).rows.length),
@@ -113,7 +113,7 @@ describe("what an operator asks of events", () => {
     expect(before - (await all())).toBe(log.removed);
   });
 
-  it("serves the schema of each event to everybody", async () => {
+  it("are complemented by public event schemas", async () => {
     const answer = await server.call("GET /schemas/events/user.registered.v1");
     expect(answer.status).toBe(200);
     expect(JSON.parse(String(answer.body))).toMatchObject({ $id: "/schemas/events/user.registered.v1" });

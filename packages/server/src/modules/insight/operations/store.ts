@@ -6,7 +6,7 @@ import { rowsOf } from "#platform/database/rows.ts";
 import { type LogState, logState } from "#platform/log/retention.ts";
 import { confirmRemoval, stoppedRemovals } from "#platform/retention/ceiling.ts";
 
-/** A queue of jobs is named with it: `jobs/notifications.send-mail`. */
+/** The prefix of job queues: `jobs/notifications.send-mail`. */
 export const jobsPrefix = "jobs/";
 
 export interface ConsumerRow {
@@ -18,7 +18,7 @@ export interface ConsumerRow {
 const reads = (db: ReadHandle) => ({
   log: (): Promise<LogState> => logState(db),
   relay: (): Promise<RelayStatus | undefined> => relayStatus(db),
-  /** The consumers of the log, with how many events each has dead-lettered. */
+  /** The consumers of the log, with the number of their dead letters. */
   async consumers(): Promise<readonly ConsumerRow[]> {
     return rowsOf(
       db,
@@ -28,7 +28,7 @@ const reads = (db: ReadHandle) => ({
     );
   },
   stoppedRemovals: () => stoppedRemovals(db),
-  /** Dead letters beside those of the log's consumers, by queue: records, and jobs that were given up. */
+  /** The dead letters of records and jobs, by queue. */
   async otherDeadLetters(): Promise<readonly { readonly name: string; readonly dead_letters: number }[]> {
     return rowsOf(
       db,

@@ -1,39 +1,35 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
-import { joinAs, newAdministrator, type Person, signIn, unique } from "@gatehouse/testing/people.ts";
-import { nowhere, Scene } from "@gatehouse/testing/scene.ts";
+import { joinAs, newAdministrator, signIn, unique, unknownId } from "@gatehouse/testing/people.ts";
 import type { Answer, AnyBody, CallOptions } from "@gatehouse/testing/server.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 import { type ApiKeyState, apikeys } from "./index.ts";
 
 const keys = "/api/v1/api-keys";
-let scene: Scene;
-beforeAll(async () => {
-  scene = await Scene.open();
-  await scene.define("Ward", "Ward.Read", "Ward.Close");
-});
-afterAll(() => scene.close());
+const world = World.ofSuite(["admin", "member", "nonMember"]);
+beforeAll(() => world.define("Ward", "Ward.Read", "Ward.Close"));
 
 const call = (route: string, token: string, body?: unknown, more: CallOptions = {}): Promise<Answer<AnyBody>> =>
-  scene.server.call(route, { token, ...more, ...(body === undefined ? {} : { body }) });
-const create = (token: string, fields: object = {}, organizationId: string | null = scene.organization.id) =>
+  world.server.call(route, { token, ...more, ...(body === undefined ? {} : { body }) });
+const create = (token: string, fields: object = {}, organizationId: string | null = world.organization.id) =>
   call(`POST ${keys}`, token, { organizationId, name: `Key ${unique()}`, scopes: ["Organization.ReadMembers"], ...fields });
-async function made(token: string, fields: object = {}, organizationId: string | null = scene.organization.id): Promise<AnyBody> {
+async function newKey(token: string, fields: object = {}, organizationId: string | null = world.organization.id): Promise<AnyBody> {
   const answer = await create(token, fields, organizationId);
   expectWritten(answer, 201);
   return answer.body;
 }
-const memberships = () => `GET /api/v1/iam/organizations/${scene.organization.id}/memberships`;
+const memberships = () => `GET /api/v1/iam/organizations/${world.organization.id}/memberships`;
 const use = (key: string, more: CallOptions = {}) => call(memberships(), key, undefined, more);
-const cache = () => scene.server.application.settled();
+const settled = () => world.server.application.settled();
 
 describe("creating a key", () => {
-  it("shows it once, and lists it by its public part", async () => {
-    const { key, ...shown } = await made(scene.member.token, { name: "Nightly report" });
+  it("the answer to a creation has the secret, and lists have only the public part", async () => {
+    const { key, ...shown } = await newKey(world.member.token, { name: "Nightly report" });
     expect(key).toMatch(/^ghk_[A-Za-z0-9]{8}_[\w-]{43}$/);
     expect(shown).toMatchObject({
-      organizationId: scene.organization.id,
-      owner: { kind: "user", id: scene.member.id },
-      createdBy: { kind: "user", id: scene.member.id },
+      organizationId: world.organization.id,
+      owner: { kind: "user", id: world.member.id },
+      createdBy: { kind: "user", id: world.member.id },
       prefix: key.slice(0, 12),
       name: "Nightly report",
       scopes: ["Organization.ReadMembers"],
@@ -45,41 +41,41 @@ describe("creating a key", () => {
       lastUsedAt: null,
       version: 1,
     });
-    const listed = await call(`GET ${keys}?organizationId=${scene.organization.id}&owner=me&prefix=${shown.prefix}`, scene.member.token);
+    const listed = await call(`GET ${keys}?organizationId=${world.organization.id}&owner=me&prefix=${shown.prefix}`, world.member.token);
     expectRead(listed);
     expect(listed.body.items).toEqual([shown]);
     expect(JSON.stringify(listed.body)).not.toContain(key);
-    const read = await call(`GET ${keys}/${shown.id}`, scene.member.token);
+    const read = await call(`GET ${keys}/${shown.id}`, world.member.token);
     expect(read.body).toEqual(shown);
     expect(read.headers["etag"]).toBe('"1"');
   });
 
-  it("gives the first answer again to a retry", async () => {
-    const body = { organizationId: scene.organization.id, name: "Once", scopes: ["Organization.Read"] };
-    const retry = () => call(`POST ${keys}`, scene.member.token, body, { headers: { "idempotency-key": "one key" } });
+  it("a retry with the same Idempotency-Key receives the first answer", async () => {
+    const body = { organizationId: world.organization.id, name: "Once", scopes: ["Organization.Read"] };
+    const retry = () => call(`POST ${keys}`, world.member.token, body, { headers: { "idempotency-key": "one key" } });
     const first = await retry();
     expectWritten(first, 201);
     expect((await retry()).body).toEqual(first.body);
   });
 
-  it("refuses a scope that its maker does not hold, and makes no key", async () => {
-    const before = await call(`GET ${keys}?organizationId=${scene.organization.id}&owner=me`, scene.member.token);
-    const answer = await create(scene.member.token, { scopes: ["Organization.Read", "Organization.InviteMember"] });
+  it("a scope that the caller does not hold is refused, and no key is created", async () => {
+    const before = await call(`GET ${keys}?organizationId=${world.organization.id}&owner=me`, world.member.token);
+    const answer = await create(world.member.token, { scopes: ["Organization.Read", "Organization.InviteMember"] });
     expectError(answer, 403, "apikeys.scope_not_held", "scopes");
     expect(answer.body.error.details).toEqual([{ field: "scopes", rule: "held", permission: "Organization.InviteMember" }]);
-    const after = await call(`GET ${keys}?organizationId=${scene.organization.id}&owner=me`, scene.member.token);
+    const after = await call(`GET ${keys}?organizationId=${world.organization.id}&owner=me`, world.member.token);
     expect(after.body).toEqual(before.body);
   });
 
-  it("refuses whoever does not belong to the organization as for one that does not exist", async () => {
-    expectError(await create(scene.nonMember.token), 404, "tenancy.organization_not_found");
-    expectError(await create(scene.member.token, {}, nowhere), 404, "tenancy.organization_not_found");
-    const elsewhere = await signIn(scene.server, scene.member.email, scene.organization.id);
-    expectError(await create(elsewhere, {}, nowhere), 404, "tenancy.organization_not_found");
+  it("a non-member receives the same error as for an organization that does not exist", async () => {
+    expectError(await create(world.nonMember.token), 404, "tenancy.organization_not_found");
+    expectError(await create(world.member.token, {}, unknownId), 404, "tenancy.organization_not_found");
+    const sessionOfOrganization = await signIn(world.server, world.member.email, world.organization.id);
+    expectError(await create(sessionOfOrganization, {}, unknownId), 404, "tenancy.organization_not_found");
   });
 
-  it("refuses a key as credential: what is a user's own is not for scopes", async () => {
-    const { key } = await made(scene.owner.token, { scopes: ["Organization"] });
+  it("a key with scopes cannot create keys of its user", async () => {
+    const { key } = await newKey(world.owner.token, { scopes: ["Organization"] });
     expectError(await create(key, { scopes: ["Organization.Read"] }), 403, "auth.permission_denied");
   });
 
@@ -94,31 +90,31 @@ describe("creating a key", () => {
     [{ operationRateLimits: { "no.operation": { requests: 1, seconds: 60 } } }, "operationRateLimits"],
     [{ expiresAt: "2020-01-01T00:00:00Z" }, "expiresAt"],
     [{ status: "active" }, "status"],
-  ])("refuses %j with 400", async (fields, field) => {
-    expectError(await create(scene.member.token, fields), 400, "common.validation_failed", field);
+  ])("a key with %j is refused with 400", async (fields, field) => {
+    expectError(await create(world.member.token, fields), 400, "common.validation_failed", field);
   });
 
-  it("of the internal scope is for its members", async () => {
-    const { key, organizationId } = await made(scene.administrator.token, { scopes: ["User.Read"] }, null);
+  it("only internal members have keys of the internal scope", async () => {
+    const { key, organizationId } = await newKey(world.administrator.token, { scopes: ["User.Read"] }, null);
     expect(organizationId).toBeNull();
     expectRead(await call("GET /api/v1/users?limit=1", key));
     expectError(await call("GET /api/v1/iam/internal/memberships", key), 403, "auth.permission_denied");
-    expectError(await create(scene.member.token, { scopes: ["User.Read"] }, null), 403, "apikeys.scope_not_held");
+    expectError(await create(world.member.token, { scopes: ["User.Read"] }, null), 403, "apikeys.scope_not_held");
   });
 
-  it("ends at the quota of active keys, and a revoked one makes room", async () => {
-    const { settings } = scene.server.application.platform;
+  it("the quota counts active keys, not revoked ones", async () => {
+    const { settings } = world.server.application.platform;
     const quotas = settings.quotas as { apiKeys: number };
     const { apiKeys } = quotas;
     quotas.apiKeys = 2;
     try {
-      const person = await scene.person(await scene.role(["Ward.Read"]));
+      const person = await world.person(await world.role(["Ward.Read"]));
       const fields = { scopes: ["Ward.Read"] };
-      const first = await made(person.token, fields);
-      await made(person.token, fields);
+      const first = await newKey(person.token, fields);
+      await newKey(person.token, fields);
       expectError(await create(person.token, fields), 409, "common.quota_exceeded", "apiKeys");
       expectRevoked(await call(`POST ${keys}/${first.id}/revoke`, person.token, {}));
-      await made(person.token, fields);
+      await newKey(person.token, fields);
     } finally {
       quotas.apiKeys = apiKeys;
     }
@@ -131,148 +127,148 @@ const expectRevoked = (answer: Answer<AnyBody>): void => {
 };
 
 describe("a call with a key", () => {
-  it("is taken in either header, and refused with two different credentials", async () => {
-    const { key } = await made(scene.member.token);
+  it("a key is accepted in either header, and refused with another credential", async () => {
+    const { key } = await newKey(world.member.token);
     expectRead(await use(key));
-    expectRead(await scene.server.call(memberships(), { headers: { "x-api-key": key } }));
-    const both = await scene.server.call(memberships(), { headers: { "x-api-key": key, authorization: `Bearer ${scene.member.token}` } });
+    expectRead(await world.server.call(memberships(), { headers: { "x-api-key": key } }));
+    const both = await world.server.call(memberships(), { headers: { "x-api-key": key, authorization: `Bearer ${world.member.token}` } });
     expectError(both, 401, "auth.credential_invalid");
   });
 
-  it("is refused with 401 where the key is unknown, malformed, expired or revoked", async () => {
-    const { key, id } = await made(scene.member.token);
+  it("an unknown, malformed, expired or revoked key is refused with 401", async () => {
+    const { key, id } = await newKey(world.member.token);
     const other = key.slice(0, -1) + (key.endsWith("A") ? "B" : "A");
     for (const refused of [other, key.slice(0, 12), `${key}x`, `ghk_${"a".repeat(8)}_${"b".repeat(43)}`])
       expectError(await use(refused), 401, "auth.credential_invalid");
     expectRead(await use(key));
-    expectRevoked(await call(`POST ${keys}/${id}/revoke`, scene.member.token, {}));
+    expectRevoked(await call(`POST ${keys}/${id}/revoke`, world.member.token, {}));
     expectError(await use(key), 401, "auth.credential_invalid");
-    const expiring = await made(scene.member.token, {
-      expiresAt: new Date(scene.server.clock.now() + 3_600_000).toISOString(),
+    const expiring = await newKey(world.member.token, {
+      expiresAt: new Date(world.server.clock.now() + 3_600_000).toISOString(),
     });
     expectRead(await use(expiring.key));
-    scene.server.clock.advance(3_600);
+    world.server.clock.advance(3_600);
     expectError(await use(expiring.key), 401, "auth.credential_invalid");
-    expect((await call(`GET ${keys}/${expiring.id}`, scene.member.token)).body.status).toBe("expired");
+    expect((await call(`GET ${keys}/${expiring.id}`, world.member.token)).body.status).toBe("expired");
   });
 
-  it("does what its scopes and its owner's rights both allow, on every surface", async () => {
-    const nurse = await scene.person(await scene.role(["Ward.Read", "Ward.Close", "Organization.ManageRoles"]));
-    const { key } = await made(nurse.token, { scopes: ["Ward.Read", "Organization.ManageRoles"] });
-    const about = (actionType: string) => ({ userId: nurse.id, tenantId: scene.organization.id, actionType });
-    const check = async (actionType: string) => (await scene.send("POST authorization/check", key, about(actionType))).body;
+  it("a key has the permissions that both its scopes and its owner have, on every surface", async () => {
+    const nurse = await world.person(await world.role(["Ward.Read", "Ward.Close", "Organization.ManageRoles"]));
+    const { key } = await newKey(nurse.token, { scopes: ["Ward.Read", "Organization.ManageRoles"] });
+    const about = (actionType: string) => ({ userId: nurse.id, tenantId: world.organization.id, actionType });
+    const check = async (actionType: string) => (await world.send("POST authorization/check", key, about(actionType))).body;
     expect(await check("Ward.Read")).toMatchObject({ isAuthorized: true });
     expect(await check("Ward.Close")).toMatchObject({ isAuthorized: false, reasonCode: "key_scope" });
-    const batch = await scene.send("POST authorization/check-batch", key, { checks: [about("Ward.Read"), about("Ward.Close")] });
+    const batch = await world.send("POST authorization/check-batch", key, { checks: [about("Ward.Read"), about("Ward.Close")] });
     expect(batch.body.results.map(({ isAuthorized }: AnyBody) => isAuthorized)).toEqual([true, false]);
     const evaluated = await call("POST /access/v1/evaluation", key, {
-      subject: { type: "user", id: nurse.id, properties: { tenantId: scene.organization.id } },
+      subject: { type: "user", id: nurse.id, properties: { tenantId: world.organization.id } },
       action: { name: "Ward.Read" },
       resource: { type: "Ward", id: "1" },
     });
     expect(evaluated.body).toMatchObject({ decision: true });
     // Administration.
     expectWritten(
-      await scene.send("POST roles", key, { name: `Made ${unique()}`, scope: "Organization", organizationId: scene.organization.id }),
+      await world.send("POST roles", key, { name: `Role ${unique()}`, scope: "Organization", organizationId: world.organization.id }),
       201,
     );
     const denied = await use(key);
     expectError(denied, 403, "auth.permission_denied");
     expect(denied.body.error.details).toEqual([{ rule: "credential_scope", permission: "Organization.ReadMembers" }]);
-    expectError(await scene.send("GET users/me", key), 403, "auth.permission_denied");
+    expectError(await world.send("GET users/me", key), 403, "auth.permission_denied");
   });
 
-  it("loses what the owner loses", async () => {
-    const role = await scene.role(["Ward.Read", "Organization.ReadMembers"]);
-    const nurse = await scene.person(role);
-    const { key } = await made(nurse.token, { scopes: ["Organization.ReadMembers"] });
+  it("a key loses the permissions that its owner loses", async () => {
+    const role = await world.role(["Ward.Read", "Organization.ReadMembers"]);
+    const nurse = await world.person(role);
+    const { key } = await newKey(nurse.token, { scopes: ["Organization.ReadMembers"] });
     expectRead(await use(key));
-    const removed = await scene.send(`DELETE roles/${role}/permissions`, scene.owner.token, {
+    const removed = await world.send(`DELETE roles/${role}/permissions`, world.owner.token, {
       permissions: ["Organization.ReadMembers"],
     });
     expectWritten(removed, 200);
     await expect.poll(async () => (await use(key)).status, { timeout: 10_000 }).toBe(403);
-    // Given again, it is there again: scopes are met with what the owner may do now.
+    // Scopes are combined with the current permissions of the owner.
     expectWritten(
-      await scene.send(`POST roles/${role}/permissions`, scene.owner.token, { permissions: ["Organization.ReadMembers"] }),
+      await world.send(`POST roles/${role}/permissions`, world.owner.token, { permissions: ["Organization.ReadMembers"] }),
       200,
     );
     await expect.poll(async () => (await use(key)).status, { timeout: 10_000 }).toBe(200);
   });
 
-  it("is refused in another organization as a non-member's", async () => {
-    const { key } = await made(scene.owner.token, { scopes: ["Organization.ReadMembers"] });
-    const answer = await call(`GET /api/v1/iam/organizations/${nowhere}/memberships`, key);
+  it("a key of another organization is refused like a non-member", async () => {
+    const { key } = await newKey(world.owner.token, { scopes: ["Organization.ReadMembers"] });
+    const answer = await call(`GET /api/v1/iam/organizations/${unknownId}/memberships`, key);
     expectError(answer, 404, "tenancy.organization_not_found");
   });
 
-  it("is refused while the owner or the organization is suspended", async () => {
-    const nurse = await scene.person(await scene.role(["Organization.ReadMembers"]));
-    const { key } = await made(nurse.token);
-    const administrator = await newAdministrator(scene.server);
+  it("a key is refused while its owner or organization is suspended", async () => {
+    const nurse = await world.person(await world.role(["Organization.ReadMembers"]));
+    const { key } = await newKey(nurse.token);
+    const administrator = await newAdministrator(world.server);
     const setUser = (status: string) => call(`PATCH /api/v1/users/${nurse.id}`, administrator.token, { status });
     expectRead(await use(key));
     expectWritten(await setUser("Suspended"), 200);
     expectError(await use(key), 401, "auth.credential_invalid");
     expectWritten(await setUser("Active"), 200);
     await expect.poll(async () => (await use(key)).status, { timeout: 10_000 }).toBe(200);
-    const setOrganization = (status: string) => scene.send(`PUT organizations/${scene.organization.id}`, administrator.token, { status });
+    const setOrganization = (status: string) => world.send(`PUT organizations/${world.organization.id}`, administrator.token, { status });
     expectWritten(await setOrganization("Suspended"), 200);
     await expect.poll(async () => (await use(key)).body.error?.code, { timeout: 10_000 }).toBe("auth.organization_suspended");
     expectWritten(await setOrganization("Active"), 200);
     await expect.poll(async () => (await use(key)).status, { timeout: 10_000 }).toBe(200);
   });
 
-  it("is refused once the owner is removed, and stays refused when they come back", async () => {
-    const nurse = await scene.person(await scene.role(["Organization.ReadMembers"]));
-    const { key, id } = await made(nurse.token);
+  it("a key is refused after its owner is removed, also when they become a member again", async () => {
+    const nurse = await world.person(await world.role(["Organization.ReadMembers"]));
+    const { key, id } = await newKey(nurse.token);
     expectRead(await use(key));
-    const at = `organizations/${scene.organization.id}/memberships/${await scene.membershipOf(nurse)}`;
-    expectWritten(await scene.send(`DELETE ${at}`, scene.owner.token), 204);
+    const at = `organizations/${world.organization.id}/memberships/${await world.membershipOf(nurse)}`;
+    expectWritten(await world.send(`DELETE ${at}`, world.owner.token), 204);
     expectError(await use(key), 401, "auth.credential_invalid");
-    await cache();
-    await joinAs(scene.server, scene.organization, nurse, scene.roles["Member"] as string);
+    await settled();
+    await joinAs(world.server, world.organization, nurse, world.roles["Member"] as string);
     expectError(await use(key), 401, "auth.credential_invalid");
     expect((await call(`GET ${keys}/${id}`, nurse.token)).body).toMatchObject({ status: "revoked", revokedReason: "owner_removed" });
-    const again = await made(nurse.token);
+    const again = await newKey(nurse.token);
     expectRead(await use(again.key));
   });
 
-  it("is audited and logged with the key, never with its secret", async () => {
-    const { key, id } = await made(scene.owner.token, { scopes: ["Organization.ManageRoles"] });
-    const role = await scene.send("POST roles", key, {
+  it("the audit log and the log have the id of the key, never its secret", async () => {
+    const { key, id } = await newKey(world.owner.token, { scopes: ["Organization.ManageRoles"] });
+    const role = await world.send("POST roles", key, {
       name: `Audited ${unique()}`,
       scope: "Organization",
-      organizationId: scene.organization.id,
+      organizationId: world.organization.id,
     });
     expectWritten(role, 201);
     expectError(await use(`${key.slice(0, -3)}xyz`), 401, "auth.credential_invalid");
-    await cache();
-    const { body } = await call(`GET /api/v1/audit/logs?organizationId=${scene.organization.id}&credentialId=${id}`, scene.owner.token);
+    await settled();
+    const { body } = await call(`GET /api/v1/audit/logs?organizationId=${world.organization.id}&credentialId=${id}`, world.owner.token);
     expect(body.items.map(({ action }: AnyBody) => action)).toContain("Role.Created");
-    expect(scene.server.logged.findLast(({ operation }) => operation === "access.createRole")).toMatchObject({ apiKeyId: id });
-    const texts = JSON.stringify([scene.server.logged, body]);
+    expect(world.server.logged.findLast(({ operation }) => operation === "access.createRole")).toMatchObject({ apiKeyId: id });
+    const texts = JSON.stringify([world.server.logged, body]);
     expect(texts).not.toContain(key.slice(12));
   });
 });
 
 describe("the networks of a key", () => {
-  it("admit their addresses, also IPv4 in IPv6, and refuse every other with 403", async () => {
-    const { key, allowedNetworks } = await made(scene.member.token, { allowedNetworks: ["10.20.0.0/16", "2001:DB8::/32", "192.0.2.7"] });
+  it("a key with networks is accepted from their addresses, also IPv4 in IPv6, and from no other", async () => {
+    const { key, allowedNetworks } = await newKey(world.member.token, { allowedNetworks: ["10.20.0.0/16", "2001:DB8::/32", "192.0.2.7"] });
     expect(allowedNetworks).toEqual(["10.20.0.0/16", "2001:db8::/32", "192.0.2.7/32"]);
     for (const from of ["10.20.3.4", "::ffff:10.20.3.4", "2001:db8:1::9", "192.0.2.7"]) expectRead(await use(key, { from }));
     for (const from of ["10.21.3.4", "::ffff:10.21.3.4", "2001:db9::1", "192.0.2.8", "127.0.0.1"])
       expectError(await use(key, { from }), 403, "apikeys.address_not_allowed");
   });
 
-  it("refuse a call before its body is looked at, and audit the refusal", async () => {
-    const { key, id } = await made(scene.owner.token, { scopes: ["Organization.ManageRoles"], allowedNetworks: ["10.20.0.0/16"] });
+  it("a call from another address is refused before its body is validated, and audited", async () => {
+    const { key, id } = await newKey(world.owner.token, { scopes: ["Organization.ManageRoles"], allowedNetworks: ["10.20.0.0/16"] });
     const answer = await call("POST /api/v1/iam/roles", key, { wrong: true }, { from: "10.21.0.1" });
     expectError(answer, 403, "apikeys.address_not_allowed");
-    await cache();
+    await settled();
     const { body } = await call(
-      `GET /api/v1/audit/logs?organizationId=${scene.organization.id}&credentialId=${id}&result=refused`,
-      scene.owner.token,
+      `GET /api/v1/audit/logs?organizationId=${world.organization.id}&credentialId=${id}&result=refused`,
+      world.owner.token,
     );
     expect(body.items[0]).toMatchObject({ action: "Role.Created", result: "refused", reason: "apikeys.address_not_allowed" });
   });
@@ -281,8 +277,8 @@ describe("the networks of a key", () => {
 describe("the rate limits of a key", () => {
   const fields = (answer: Answer<AnyBody>) => [answer.headers["ratelimit-policy"], answer.headers["ratelimit"]];
 
-  it("are told on every answer, and used up with 429", async () => {
-    const { key } = await made(scene.member.token, { rateLimit: { requests: 2, seconds: 600 } });
+  it("every answer has the state of the rate limits, and an exhausted one answers 429", async () => {
+    const { key } = await newKey(world.member.token, { rateLimit: { requests: 2, seconds: 600 } });
     const first = await use(key);
     expect(fields(first)).toEqual([
       '"default";q=6000;w=60, "key";q=2;w=600',
@@ -297,23 +293,23 @@ describe("the rate limits of a key", () => {
     expect(limited.headers["ratelimit"]).toMatch(/"key";r=0;t=/);
   });
 
-  it("of one operation leave the others alone", async () => {
-    const { key } = await made(scene.member.token, {
+  it("the limit of one operation does not affect the others", async () => {
+    const { key } = await newKey(world.member.token, {
       scopes: ["Organization.ReadMembers", "Organization.Read"],
       rateLimit: { requests: 3, seconds: 600 },
       operationRateLimits: { "tenancy.listMemberships": { requests: 1, seconds: 600 } },
     });
     expectRead(await use(key));
     for (let again = 0; again < 3; again += 1) expectError(await use(key), 429, "common.too_many_requests");
-    // What was refused has taken nothing of the key's own limit.
-    const other = () => call(`GET /api/v1/iam/organizations/${scene.organization.id}`, key);
+    // Refused calls took no point of the key's own limit.
+    const other = () => call(`GET /api/v1/iam/organizations/${world.organization.id}`, key);
     expect([(await other()).status, (await other()).status, (await other()).status]).toEqual([200, 200, 429]);
   });
 
-  it("of all keys together are used up by any of them", async () => {
-    const { settings } = scene.server.application.platform;
+  it("every key counts against the limit of all keys", async () => {
+    const { settings } = world.server.application.platform;
     const given = settings as { apiKeysCallsPerMinute: number };
-    const [one, other] = [await made(scene.member.token), await made(scene.owner.token)];
+    const [one, other] = [await newKey(world.member.token), await newKey(world.owner.token)];
     given.apiKeysCallsPerMinute = 2;
     try {
       const first = await use(one.key);
@@ -325,17 +321,17 @@ describe("the rate limits of a key", () => {
     }
   });
 
-  it("are exact among 16 calls at the same moment", async () => {
-    const { key } = await made(scene.member.token, { rateLimit: { requests: 5, seconds: 600 } });
+  it("rate limits are exact for 16 concurrent calls", async () => {
+    const { key } = await newKey(world.member.token, { rateLimit: { requests: 5, seconds: 600 } });
     const answers = await Promise.all(Array.from({ length: 16 }, () => use(key)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(5);
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(11);
   });
 
-  it("are not reset by a rotation, nor doubled", async () => {
-    const { key, id } = await made(scene.member.token, { rateLimit: { requests: 3, seconds: 600 } });
+  it("a rotation neither resets nor doubles rate limits", async () => {
+    const { key, id } = await newKey(world.member.token, { rateLimit: { requests: 3, seconds: 600 } });
     expectRead(await use(key));
-    const rotated = await call(`POST ${keys}/${id}/rotate`, scene.member.token, {});
+    const rotated = await call(`POST ${keys}/${id}/rotate`, world.member.token, {});
     expectWritten(rotated, 201);
     expectRead(await use(rotated.body.key));
     expectRead(await use(key));
@@ -344,52 +340,52 @@ describe("the rate limits of a key", () => {
 });
 
 describe("rotating a key", () => {
-  it("makes a successor, and the old key is valid for the overlap", async () => {
-    const { key, id, scopes } = await made(scene.member.token, { rateLimit: { requests: 100, seconds: 60 } });
-    const answer = await call(`POST ${keys}/${id}/rotate`, scene.member.token, { overlapSeconds: 60 });
+  it("a rotation creates a successor, and the old key is valid for the overlap", async () => {
+    const { key, id, scopes } = await newKey(world.member.token, { rateLimit: { requests: 100, seconds: 60 } });
+    const answer = await call(`POST ${keys}/${id}/rotate`, world.member.token, { overlapSeconds: 60 });
     expectWritten(answer, 201);
     expect(answer.body).toMatchObject({ scopes, status: "active", rateLimit: { requests: 100, seconds: 60 } });
     expect(answer.body.id).not.toBe(id);
-    expect((await call(`GET ${keys}/${id}`, scene.member.token)).body).toMatchObject({ successorId: answer.body.id, status: "active" });
+    expect((await call(`GET ${keys}/${id}`, world.member.token)).body).toMatchObject({ successorId: answer.body.id, status: "active" });
     expectRead(await use(key));
     expectRead(await use(answer.body.key));
-    scene.server.clock.advance(60);
+    world.server.clock.advance(60);
     expectError(await use(key), 401, "auth.credential_invalid");
     expectRead(await use(answer.body.key));
   });
 
-  it("without an overlap ends the old key at once", async () => {
-    const { key, id } = await made(scene.member.token);
+  it("a rotation without an overlap expires the old key immediately", async () => {
+    const { key, id } = await newKey(world.member.token);
     expectRead(await use(key));
-    const answer = await call(`POST ${keys}/${id}/rotate`, scene.member.token, { overlapSeconds: 0 });
+    const answer = await call(`POST ${keys}/${id}/rotate`, world.member.token, { overlapSeconds: 0 });
     expectWritten(answer, 201);
     expectError(await use(key), 401, "auth.credential_invalid");
     expectRead(await use(answer.body.key));
   });
 
-  it("happens once, also at the same moment, and not to a key that ended", async () => {
-    const { id } = await made(scene.member.token);
-    const answers = await Promise.all(Array.from({ length: 4 }, () => call(`POST ${keys}/${id}/rotate`, scene.member.token, {})));
+  it("of concurrent rotations one succeeds, and an inactive key is not rotated", async () => {
+    const { id } = await newKey(world.member.token);
+    const answers = await Promise.all(Array.from({ length: 4 }, () => call(`POST ${keys}/${id}/rotate`, world.member.token, {})));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 409, 409, 409]);
     for (const answer of answers.filter(({ status }) => status === 409)) expectError(answer, 409, "apikeys.already_rotated");
-    const revoked = await made(scene.member.token);
-    expectRevoked(await call(`POST ${keys}/${revoked.id}/revoke`, scene.member.token, {}));
-    expectError(await call(`POST ${keys}/${revoked.id}/rotate`, scene.member.token, {}), 409, "apikeys.key_not_active");
-    expectError(await call(`POST ${keys}/${id}/rotate`, scene.member.token, { overlapSeconds: 604_801 }), 400, "common.validation_failed");
+    const revoked = await newKey(world.member.token);
+    expectRevoked(await call(`POST ${keys}/${revoked.id}/revoke`, world.member.token, {}));
+    expectError(await call(`POST ${keys}/${revoked.id}/rotate`, world.member.token, {}), 409, "apikeys.key_not_active");
+    expectError(await call(`POST ${keys}/${id}/rotate`, world.member.token, { overlapSeconds: 604_801 }), 400, "common.validation_failed");
   });
 
-  it("of a user's key is for that user alone: whoever rotates it gets its secret", async () => {
-    const { id } = await made(scene.owner.token, { scopes: ["Organization"] });
-    expectError(await call(`POST ${keys}/${id}/rotate`, scene.admin.token, {}), 403, "apikeys.not_the_owner");
-    expect((await call(`GET ${keys}/${id}`, scene.owner.token)).body.successorId).toBeNull();
+  it("only the user can rotate their own key, because the answer has the secret", async () => {
+    const { id } = await newKey(world.owner.token, { scopes: ["Organization"] });
+    expectError(await call(`POST ${keys}/${id}/rotate`, world.admin.token, {}), 403, "apikeys.not_the_owner");
+    expect((await call(`GET ${keys}/${id}`, world.owner.token)).body.successorId).toBeNull();
   });
 });
 
 describe("changing and revoking a key", () => {
-  it("changes name, networks and limits, and the version with them", async () => {
-    const { id, key } = await made(scene.member.token);
+  it("an update changes name, networks and limits, and increments the version", async () => {
+    const { id, key } = await newKey(world.member.token);
     expectRead(await use(key, { from: "10.9.9.9" }));
-    const change = (body: object, headers = {}) => call(`PATCH ${keys}/${id}`, scene.member.token, body, { headers });
+    const change = (body: object, headers = {}) => call(`PATCH ${keys}/${id}`, world.member.token, body, { headers });
     const changed = await change({ name: "Renamed", allowedNetworks: ["10.1.0.0/16"] });
     expectWritten(changed, 200);
     expect(changed.body).toMatchObject({ name: "Renamed", allowedNetworks: ["10.1.0.0/16"], rateLimit: null, version: 2 });
@@ -399,19 +395,19 @@ describe("changing and revoking a key", () => {
     expectRead(await use(key, { from: "10.9.9.9" }));
     expectError(await change({}), 400, "common.validation_failed");
     expectError(await change({ scopes: ["Organization"] }), 400, "common.validation_failed", "scopes");
-    expectRevoked(await call(`POST ${keys}/${id}/revoke`, scene.member.token, {}));
+    expectRevoked(await call(`POST ${keys}/${id}/revoke`, world.member.token, {}));
     expectError(await change({ name: "Dead" }), 409, "apikeys.key_not_active");
   });
 
-  it("revokes once, also at the same moment", async () => {
-    const { id } = await made(scene.member.token);
-    const answers = await Promise.all(Array.from({ length: 4 }, () => call(`POST ${keys}/${id}/revoke`, scene.member.token, {})));
+  it("of concurrent revocations one succeeds", async () => {
+    const { id } = await newKey(world.member.token);
+    const answers = await Promise.all(Array.from({ length: 4 }, () => call(`POST ${keys}/${id}/revoke`, world.member.token, {})));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409, 409]);
     for (const answer of answers.filter(({ status }) => status === 409)) expectError(answer, 409, "apikeys.already_revoked");
   });
 
-  it("is for the owner and for whoever manages keys; to a non-member there is no such key", async () => {
-    const { id } = await made(scene.owner.token, { scopes: ["Organization.Read"] });
+  it("the owner and managers of keys have access to a key; a non-member receives 404", async () => {
+    const { id } = await newKey(world.owner.token, { scopes: ["Organization.Read"] });
     const routes: readonly [string, object | undefined][] = [
       [`GET ${keys}/${id}`, undefined],
       [`GET ${keys}/${id}/usage`, undefined],
@@ -420,38 +416,38 @@ describe("changing and revoking a key", () => {
       [`POST ${keys}/${id}/revoke`, {}],
     ];
     for (const [route, body] of routes) {
-      expectError(await call(route, scene.nonMember.token, body), 404, "apikeys.key_not_found");
-      expectError(await call(route, scene.member.token, body), 403, "auth.permission_denied");
-      expectError(await call(route.replace(id, nowhere), scene.owner.token, body), 404, "apikeys.key_not_found");
+      expectError(await call(route, world.nonMember.token, body), 404, "apikeys.key_not_found");
+      expectError(await call(route, world.member.token, body), 403, "auth.permission_denied");
+      expectError(await call(route.replace(id, unknownId), world.owner.token, body), 404, "apikeys.key_not_found");
     }
-    expectError(await call(`GET ${keys}?organizationId=${scene.organization.id}`, scene.member.token), 403, "auth.permission_denied");
+    expectError(await call(`GET ${keys}?organizationId=${world.organization.id}`, world.member.token), 403, "auth.permission_denied");
     expectError(
-      await call(`GET ${keys}?organizationId=${scene.organization.id}`, scene.nonMember.token),
+      await call(`GET ${keys}?organizationId=${world.organization.id}`, world.nonMember.token),
       404,
       "tenancy.organization_not_found",
     );
-    const unchanged = await call(`GET ${keys}/${id}`, scene.admin.token);
+    const unchanged = await call(`GET ${keys}/${id}`, world.admin.token);
     expectRead(unchanged);
     expect(unchanged.body).toMatchObject({ status: "active", version: 1 });
-    const listed = await call(`GET ${keys}?organizationId=${scene.organization.id}&ownerId=${scene.owner.id}&limit=200`, scene.admin.token);
-    expect(listed.body.items.map((each: AnyBody) => each.id)).toContain(id);
-    expectRevoked(await call(`POST ${keys}/${id}/revoke`, scene.admin.token, {}));
+    const listed = await call(`GET ${keys}?organizationId=${world.organization.id}&ownerId=${world.owner.id}&limit=200`, world.admin.token);
+    expect(listed.body.items.map(({ id: listedId }: AnyBody) => listedId)).toContain(id);
+    expectRevoked(await call(`POST ${keys}/${id}/revoke`, world.admin.token, {}));
   });
 });
 
 describe("the usage of a key", () => {
-  it("is counted by day, operation and status, with latency, and the last use is noted", async () => {
-    const person: Person = await scene.person(await scene.role(["Organization.ReadMembers"]));
-    const { key, id } = await made(person.token, { allowedNetworks: ["10.0.0.0/8"], rateLimit: { requests: 4, seconds: 600 } });
+  it("calls are counted by day, operation and status, with latency, and the last use is recorded", async () => {
+    const person = await world.person(await world.role(["Organization.ReadMembers"]));
+    const { key, id } = await newKey(person.token, { allowedNetworks: ["10.0.0.0/8"], rateLimit: { requests: 4, seconds: 600 } });
     const from = "10.1.1.1";
     for (let again = 0; again < 3; again += 1) expectRead(await use(key, { from }));
     expectError(await call("GET /api/v1/iam/users/me", key, undefined, { from }), 403, "auth.permission_denied");
     expectError(await use(key, { from }), 429, "common.too_many_requests");
     expectError(await use(key, { from: "192.0.2.1" }), 403, "apikeys.address_not_allowed");
-    const { usage } = scene.server.application.kernel.stateOf<ApiKeyState>(apikeys);
+    const { usage } = world.server.application.kernel.stateOf<ApiKeyState>(apikeys);
     await usage.flush();
     const { body } = await call(`GET ${keys}/${id}/usage`, person.token);
-    const day = new Date(scene.server.clock.now()).toISOString().slice(0, 10);
+    const day = new Date(world.server.clock.now()).toISOString().slice(0, 10);
     expect(body.items.map(({ latency: _, ...item }: AnyBody) => item)).toEqual([
       { day, operation: "identity.getMe", status: 403, calls: 1 },
       { day, operation: "tenancy.listMemberships", status: 200, calls: 3 },

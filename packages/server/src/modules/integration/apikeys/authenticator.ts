@@ -10,7 +10,7 @@ import { prefixOf } from "./model.ts";
 import type { ApiKeyState } from "./module.ts";
 import { countCall } from "./rate-limits.ts";
 
-/** Authenticates API keys, and admits their calls from their networks and within their rate limits. */
+/** Authenticates API keys, and enforces their networks and rate limits. */
 export function apiKeyAuthenticator({ platform, state, uses }: ModuleProcess): Authenticator {
   const { cache, usage }: ApiKeyState = state;
   return {
@@ -37,7 +37,7 @@ async function admitCall(
   const began = performance.now();
   // Versions of an operation share its limit and its usage.
   const operation = familyOf(name);
-  usage.note(key);
+  usage.recordUse(key);
   const ended = (status: number): void => usage.count(key, { operation, status, latencyMs: performance.now() - began });
   const refuse = (error: OperationError): never => {
     ended(error.definition.status);

@@ -3,12 +3,12 @@ import { MemberRemoved } from "#modules/organization/tenancy/index.ts";
 import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import { apiKeyStore } from "./store.ts";
 
-/** An erased organization has a thousand members removed at once; a batch of them is one statement. */
+/** The erasure of an organization removes a thousand members at once; a batch of them is one statement. */
 const eventsAtOnce = 500;
 
 /**
- * Revokes keys whose owner was removed. They are refused from the removal on, because the owner is looked up; a revoked key also stays
- * refused when the owner comes back.
+ * Revokes keys whose owner was removed. Authentication refuses them from the removal on, because it reads the owner. The revocation keeps them
+ * refused if the user becomes a member again.
  */
 export const revokeKeysOfRemovedOwners = (): Consumer => ({
   name: "apikeys.revoke-with-owner",

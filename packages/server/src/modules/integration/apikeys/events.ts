@@ -1,5 +1,5 @@
 import { defineEvent } from "#operation/declaration/event.ts";
-import { nullable, oneOfGrowing, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
+import { nullable, oneOfExtensible, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { OwnerKind, revocationReasons } from "./model.ts";
 import type { ApiKeyRow } from "./store.ts";
 
@@ -8,30 +8,30 @@ const about = { subject: ["apiKey", "apiKeyId"], tenant: "organizationId" } as c
 
 export const ApiKeyCreated = defineEvent({
   type: "api_key.created.v1",
-  says: "An API key was made.",
+  summary: "An API key was created.",
   ...about,
   data: Type.Object({ ...key, name: Type.String(), scopes: Type.Array(Type.String()), expiresAt: nullable(Timestamp) }),
 });
 
 export const ApiKeyUpdated = defineEvent({
   type: "api_key.updated.v1",
-  says: "The name, the networks or the rate limits of an API key changed.",
+  summary: "The name, networks or rate limits of an API key were changed.",
   ...about,
   data: Type.Object(key),
 });
 
 export const ApiKeyRotated = defineEvent({
   type: "api_key.rotated.v1",
-  says: "An API key was replaced by its successor, and is valid until it expires.",
+  summary: "An API key was replaced by a successor and expires after the overlap.",
   ...about,
   data: Type.Object({ ...key, successorId: Uuid, expiresAt: Timestamp }),
 });
 
 export const ApiKeyRevoked = defineEvent({
   type: "api_key.revoked.v1",
-  says: "An API key was revoked.",
+  summary: "An API key was revoked.",
   ...about,
-  data: Type.Object({ ...key, reason: oneOfGrowing(...revocationReasons) }),
+  data: Type.Object({ ...key, reason: oneOfExtensible(...revocationReasons) }),
 });
 
 export const keyEventData = ({ id, organization_id, owner_kind, owner_id }: ApiKeyRow) => ({

@@ -12,7 +12,7 @@ import type { Platform } from "#platform/platform.ts";
 import { hashSecret } from "#platform/secrets.ts";
 import { ApiKeyRevoked, ApiKeyRotated, ApiKeyUpdated } from "./events.ts";
 import { limitOf, prefixOf } from "./model.ts";
-import { isOwnerActive, type Owners } from "./owner.ts";
+import { isOwnerActive, type OwnerReads } from "./owner.ts";
 import { statusAt } from "./represent.ts";
 import { type ApiKeyRow, apiKeyStore } from "./store.ts";
 import type { UsedKey } from "./usage-recorder.ts";
@@ -22,31 +22,31 @@ export interface ActiveKey extends UsedKey {
   readonly principal: IdentifiedPrincipal;
   readonly name: string;
   readonly scopes: readonly string[];
-  /** Rate limits are counted by it: a rotation neither resets nor doubles them. */
+  /** The key of the rate limits: a rotation neither resets nor doubles them. */
   readonly familyId: string;
-  /** Undefined where the key may be used from anywhere. */
+  /** Undefined where any address is allowed. */
   readonly networks: NetworkList | undefined;
   readonly limit: Limit | undefined;
   readonly operationLimits: ReadonlyMap<string, Limit>;
   readonly expiresAt: Date | null;
 }
 
-/** Some kilobytes each, with a hundred networks more. */
+/** Some kilobytes each, more with a hundred networks. */
 const keysMax = 50_000;
 
-/** Finds the active key of a token. A key that was revoked anywhere is refused here within the revocation bound. One a process. */
+/** Finds the active key of a token. A key that was revoked in any process is refused within the revocation bound. One per process. */
 export class KeyCache {
   readonly #platform: Platform;
   readonly #keys: LeasedCache<string, ActiveKey>;
   readonly #byPrincipal = new WeakMap<IdentifiedPrincipal, ActiveKey>();
-  #owners: ((db: ReadHandle) => Owners) | undefined;
+  #ownerReads: ((db: ReadHandle) => OwnerReads) | undefined;
 
   constructor(platform: Platform) {
     this.#platform = platform;
     this.#keys = new LeasedCache(platform.log, {
       name: "API keys",
       entriesMax: keysMax,
-      load: (place) => this.#readActive(place),
+      load: (cacheKey) => this.#readActive(cacheKey),
       isUsable: ({ expiresAt }) => expiresAt === null || platform.clock.now() < expiresAt.getTime(),
       tagsOf: ({ id, principal }) => [id, principal.id],
       revokedBy: {
@@ -60,9 +60,9 @@ export class KeyCache {
     });
   }
 
-  /** `owners` binds the other modules' answers to a read. */
-  start(owners: (db: ReadHandle) => Owners): void {
-    this.#owners = owners;
+  /** `ownerReads` binds the other modules' reads to a transaction. */
+  start(ownerReads: (db: ReadHandle) => OwnerReads): void {
+    this.#ownerReads = ownerReads;
   }
 
   get size(): number {
@@ -74,26 +74,26 @@ export class KeyCache {
     return this.#byPrincipal.get(principal);
   }
 
-  /** The active key of a token; null where there is none. Throws Unavailable where that cannot be known. */
+  /** The active key of a token; null where there is none. Throws Unavailable where it cannot decide. */
   find(token: string): MaybePromise<ActiveKey | null> {
     const prefix = prefixOf(token);
-    // The hash is part of the place: another secret behind the same public part is another entry.
+    // The hash is part of the cache key: another secret with the same public part is another entry.
     return prefix === undefined ? null : this.#keys.find(`${prefix} ${hashSecret(token)}`);
   }
 
-  /** Why `row`, whose secret was shown, is no active key; undefined where it is one. */
-  async inactivity(row: ApiKeyRow, owners: Owners): Promise<"revoked" | "expired" | "owner_inactive" | undefined> {
+  /** Why a key is not active; undefined where it is. Only for a caller who has the secret. */
+  async inactivity(row: ApiKeyRow, owners: OwnerReads): Promise<"revoked" | "expired" | "owner_inactive" | undefined> {
     const status = statusAt(row, new Date(this.#platform.clock.now()));
     if (status !== "active") return status;
     return (await isOwnerActive(row, owners)) ? undefined : "owner_inactive";
   }
 
-  #readActive(place: string): Promise<ActiveKey | null> {
-    const [prefix, hash] = place.split(" ") as [string, string];
+  #readActive(cacheKey: string): Promise<ActiveKey | null> {
+    const [prefix, hash] = cacheKey.split(" ") as [string, string];
     return this.#platform.database.read(everyTenant, async (db) => {
       const row = withSecret(await apiKeyStore.reads(db).byPrefix(prefix), hash);
-      if (row === undefined || this.#owners === undefined) return null;
-      if ((await this.inactivity(row, this.#owners(db))) !== undefined) return null;
+      if (row === undefined || this.#ownerReads === undefined) return null;
+      if ((await this.inactivity(row, this.#ownerReads(db))) !== undefined) return null;
       const key = activeKeyOf(row);
       this.#byPrincipal.set(key.principal, key);
       return key;
@@ -103,7 +103,7 @@ export class KeyCache {
 
 const noHash = "0".repeat(hashSecret("").length);
 
-/** The key where the secret is its own. The comparison takes the same time whatever the secret is, and where there is no key. */
+/** Returns the key if the hash is that of its secret. Takes the same time for any secret, and where there is no key. */
 export function withSecret(row: ApiKeyRow | undefined, hash: string): ApiKeyRow | undefined {
   const isSame = timingSafeEqual(Buffer.from(row?.secret_hash ?? noHash), Buffer.from(hash));
   return isSame ? row : undefined;

@@ -1,4 +1,4 @@
-import { NotHeld, RoleNotFound } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld, RoleNotFound } from "#modules/authorization/access/index.ts";
 import { ServiceAccountNameTaken, ServiceAccountNotFound } from "#modules/organization/serviceaccounts/index.ts";
 import { OrganizationNotFound } from "#modules/organization/tenancy/index.ts";
 import type { CommandContextOf, PrepareContextOf } from "#operation/declaration/contexts-of.ts";
@@ -8,10 +8,10 @@ import { oneOf, Type, Uuid } from "#operation/declaration/schema.ts";
 import type { OwnerKind } from "./model.ts";
 import type { apikeys } from "./module.ts";
 
-/** As many as a service account may have. */
+/** The same as for a service account. */
 const rolesMax = 20;
 
-/** Whose key is made: the caller's own, a service account's, or that of a service account which is made with it. */
+/** The owner of the new key: the caller, a service account, or a service account that is created with the key. */
 export const OwnerInput = {
   owner: Type.Optional(oneOf("user", "service", "organization")),
   serviceAccountId: Type.Optional(Uuid),
@@ -28,27 +28,27 @@ export const ownerErrors = [
   ServiceAccountNotFound,
   ServiceAccountNameTaken,
   RoleNotFound,
-  NotHeld,
+  PermissionNotHeld,
   PermissionDenied,
 ] as const;
 type OwnerError = (typeof ownerErrors)[number];
 
-/** The owner that a request names; `roleIds` of a service account that is to be made. */
-export type WantedOwner =
+/** The owner that a request names; with the `roleIds` of a new service account. */
+export type RequestedOwner =
   | { readonly kind: "user"; readonly id: string }
   | { readonly kind: "service"; readonly id: string }
   | { readonly kind: "new service"; readonly roleIds: readonly string[] };
 
 /**
- * Authorizes the caller to make a key of the owner that the request names. The delegation check of the scopes comes beside it. Holdings come
- * from the projection, so it is asked before the transaction.
+ * Authorizes the caller to create a key for the owner that the request names. The command checks the delegation of the scopes. Permissions come
+ * from the projection, so this runs before the transaction.
  */
 export async function authorizeOwner(
   context: PrepareContextOf<typeof apikeys, OwnerError>,
   organizationId: string | null,
   { owner = "user", serviceAccountId, roleIds }: OwnerFields,
-): Promise<WantedOwner> {
-  refuseOthers({ serviceAccountId: [serviceAccountId, owner === "service"], roleIds: [roleIds, owner === "organization"] });
+): Promise<RequestedOwner> {
+  requireFieldsOfOwner({ serviceAccountId: [serviceAccountId, owner === "service"], roleIds: [roleIds, owner === "organization"] });
   if (owner === "user") return authorizeSelf(context, organizationId);
   if (owner === "service") {
     const id = (serviceAccountId as string).toLowerCase();
@@ -58,24 +58,24 @@ export async function authorizeOwner(
   }
   const permission = organizationId === null ? "ServiceAccount.Manage" : "Organization.ManageServiceAccounts";
   if (!(await context.holds(organizationId, permission))) context.fail(PermissionDenied, { rule: "permission", permission });
-  const wanted = [...new Set((roleIds as readonly string[]).map((id) => id.toLowerCase()))];
-  const given = await context.reading((_store, uses) => uses.access.permissionsGivenBy(organizationId, wanted));
-  await context.requireHeld(organizationId, given, { error: NotHeld, field: "roleIds" });
-  return { kind: "new service", roleIds: wanted };
+  const distinctIds = [...new Set((roleIds as readonly string[]).map((id) => id.toLowerCase()))];
+  const given = await context.reading((_store, uses) => uses.access.permissionsGivenBy(organizationId, distinctIds));
+  await context.requireHeld(organizationId, given, { error: PermissionNotHeld, field: "roleIds" });
+  return { kind: "new service", roleIds: distinctIds };
 }
 
-/** A field that belongs to another owner is refused, and its own is required. */
-function refuseOthers(fields: Readonly<Record<string, readonly [value: unknown, belongs: boolean]>>): void {
-  for (const [field, [value, belongs]] of Object.entries(fields)) {
-    if (belongs && value === undefined) throw invalid({ field, rule: "required", message: "is required with this owner" });
-    if (!belongs && value !== undefined) throw invalid({ field, rule: "owner", message: "is not a field with this owner" });
+/** Requires the field of the owner, and refuses the field of another owner. */
+function requireFieldsOfOwner(fields: Readonly<Record<string, readonly [value: unknown, isOfOwner: boolean]>>): void {
+  for (const [field, [value, isOfOwner]] of Object.entries(fields)) {
+    if (isOfOwner && value === undefined) throw invalid({ field, rule: "required", message: "is required with this owner" });
+    if (!isOfOwner && value !== undefined) throw invalid({ field, rule: "owner", message: "is not a field with this owner" });
   }
 }
 
 async function authorizeSelf(
   { user, reading, fail }: PrepareContextOf<typeof apikeys, OwnerError>,
   organizationId: string | null,
-): Promise<WantedOwner> {
+): Promise<RequestedOwner> {
   // To a non-member the organization does not exist.
   if (isForeignTo(user, organizationId)) fail(OrganizationNotFound);
   if (organizationId !== null && !(await reading((_store, uses) => uses.tenancy.isMember(user.id, organizationId))))
@@ -83,26 +83,26 @@ async function authorizeSelf(
   return { kind: "user", id: user.id };
 }
 
-/** The owner, as it is in the transaction; makes the service account that is to be made, under the name of the key. */
+/** Locks the owner, or creates the new service account with the name of the key. */
 export async function resolveOwner(
   { uses, principal, fail }: CommandContextOf<typeof apikeys, OwnerError>,
   organizationId: string | null,
-  { name, wanted }: { readonly name: string; readonly wanted: WantedOwner },
+  { name, requested }: { readonly name: string; readonly requested: RequestedOwner },
 ): Promise<{ readonly kind: OwnerKind; readonly id: string }> {
-  if (wanted.kind === "user") {
-    if (organizationId !== null && !(await uses.tenancy.isMember(wanted.id, organizationId))) fail(OrganizationNotFound);
-    return wanted;
+  if (requested.kind === "user") {
+    if (organizationId !== null && !(await uses.tenancy.isMember(requested.id, organizationId))) fail(OrganizationNotFound);
+    return requested;
   }
-  if (wanted.kind === "service") {
-    // Held until the transaction ends: a key never outlives the deletion of its owner.
-    const account = await uses.serviceaccounts.lockServiceAccount(wanted.id);
+  if (requested.kind === "service") {
+    // Locked until the transaction ends, so that no key is created for a deleted owner.
+    const account = await uses.serviceaccounts.lockServiceAccount(requested.id);
     if (account?.organizationId !== organizationId) fail(ServiceAccountNotFound, { field: "serviceAccountId" });
-    return wanted;
+    return requested;
   }
-  const found = (await uses.access.lockRolesForUse(wanted.roleIds)).filter((role) => role.organizationId === organizationId);
-  const unknown = wanted.roleIds.filter((id) => !found.some((role) => role.id === id));
+  const found = (await uses.access.lockRolesForUse(requested.roleIds)).filter((role) => role.organizationId === organizationId);
+  const unknown = requested.roleIds.filter((id) => !found.some((role) => role.id === id));
   if (unknown.length > 0) fail(RoleNotFound, ...unknown.map((role) => ({ field: "roleIds", role })));
   const createdBy = principal.kind === "user" ? principal.id : null;
-  const { id } = await uses.serviceaccounts.create({ organizationId, name, description: null, roleIds: wanted.roleIds, createdBy });
+  const { id } = await uses.serviceaccounts.create({ organizationId, name, description: null, roleIds: requested.roleIds, createdBy });
   return { kind: "service", id };
 }

@@ -4,7 +4,7 @@ import { requireVisible } from "#operation/declaration/visible-name.ts";
 import { canonicalNetwork } from "#platform/network/networks.ts";
 import type { KeySettings } from "./model.ts";
 
-/** The columns of a key's settings. Refuses a network that cannot be read, and a limit of an operation that does not exist. */
+/** The columns of a key's settings. Refuses a malformed network, and a limit of an operation that does not exist. */
 export function settingsColumns({ name, allowedNetworks, rateLimit, operationRateLimits }: KeySettings, { operations }: Services) {
   requireVisible(name);
   for (const operation of Object.keys(operationRateLimits ?? {})) {

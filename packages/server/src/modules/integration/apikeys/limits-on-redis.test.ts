@@ -1,8 +1,8 @@
-import { expectOk } from "@gatehouse/testing/ask.ts";
+import { expectOk } from "@gatehouse/testing/answers.ts";
 import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
 import { describeOnRedis, type OwnRedis, startRedis } from "@gatehouse/testing/redis.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { newApiKey } from "@gatehouse/testing/world.ts";
+import { newApiKey } from "@gatehouse/testing/service-accounts.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 describeOnRedis("rate limits of keys in two processes that share a Redis", () => {
@@ -13,7 +13,7 @@ describeOnRedis("rate limits of keys in two processes that share a Redis", () =>
   beforeAll(async () => {
     redis = await startRedis();
     first = await startTestServer({ REDIS_URL: redis.url });
-    second = await first.beside();
+    second = await first.startAnother();
     organization = await newOrganization(first);
   });
   afterAll(async () => {
@@ -25,14 +25,14 @@ describeOnRedis("rate limits of keys in two processes that share a Redis", () =>
   const use = (on: TestServer, token: string) => on.call(`GET /api/v1/iam/organizations/${organization.id}`, { token });
   const newKey = (fields: object) => newApiKey(first, organization.owner.token, { organizationId: organization.id, ...fields });
 
-  it("are exact among 16 calls at the same moment", async () => {
+  it("rate limits are exact for 16 concurrent calls on both processes", async () => {
     const { key } = await newKey({ rateLimit: { requests: 5, seconds: 600 } });
     const answers = await Promise.all(Array.from({ length: 16 }, (_, index) => use(index % 2 ? first : second, key)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(5);
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(11);
   });
 
-  it("are shared by a key and its successor, wherever each is used", async () => {
+  it("a key and its successor share rate limits on both processes", async () => {
     const { key, id } = await newKey({ rateLimit: { requests: 2, seconds: 600 } });
     const rotated = await expectOk(second.call(`POST /api/v1/api-keys/${id}/rotate`, { token: organization.owner.token, body: {} }));
     expect((await use(first, key)).status).toBe(200);

@@ -1,21 +1,21 @@
 import { v7 as uuid } from "uuid";
 import type { Emit } from "#operation/declaration/module.ts";
 import { isIdentified, type Principal } from "#operation/declaration/principal.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { hashSecret } from "#platform/secrets.ts";
 import { ApiKeyCreated, keyEventData } from "./events.ts";
 import { newKey } from "./model.ts";
 import type { ApiKeyRow, apiKeyStore, NewApiKeyRow } from "./store.ts";
 
-/** Keys that are kept, also those that are revoked or expired, of each active one that the quota allows. */
-const keptPerActive = 10;
+/** Stored keys, with revoked and expired ones, for each active key that the quota allows. */
+const storedPerActive = 10;
 
-interface Making {
+interface Creation {
   readonly store: ReturnType<typeof apiKeyStore.writes>;
   readonly emit: Emit;
   readonly now: Date;
   readonly principal: Principal;
-  /** Active keys that an owner may have in a scope. */
+  /** The quota of active keys of an owner in a scope. */
   readonly keysMax: number;
 }
 
@@ -23,25 +23,25 @@ type NewKey = Omit<NewApiKeyRow, "id" | "prefix" | "secret_hash" | "family_id" |
   readonly family_id?: string;
 };
 
-/** Makes a key and returns it with its row: the row has its hash only. Throws `common.quota_exceeded`. */
+/** Creates a key. Returns its secret, which is not stored, and its row. Throws `common.quota_exceeded`. */
 export async function makeApiKey(
-  { store, emit, now, principal, keysMax }: Making,
+  { store, emit, now, principal, keysMax }: Creation,
   wanted: NewKey,
 ): Promise<{ readonly key: string; readonly row: ApiKeyRow }> {
-  const kept = await store.keysForQuota(wanted.owner_id, wanted.organization_id, now);
-  mustFit("apiKeys", kept.active + 1, keysMax);
-  mustFit("apiKeys", kept.all + 1, keysMax * keptPerActive);
+  const stored = await store.keysForQuota(wanted.owner_id, wanted.organization_id, now);
+  requireWithinQuota("apiKeys", stored.active + 1, keysMax);
+  requireWithinQuota("apiKeys", stored.all + 1, keysMax * storedPerActive);
   const id = uuid();
   const { key, prefix } = newKey();
-  const maker = isIdentified(principal) ? principal : undefined;
+  const creator = isIdentified(principal) ? principal : undefined;
   const row = await store.insert({
     family_id: id,
     ...wanted,
     id,
     prefix,
     secret_hash: hashSecret(key),
-    created_by_kind: maker?.kind ?? null,
-    created_by_id: maker?.id ?? null,
+    created_by_kind: creator?.kind ?? null,
+    created_by_id: creator?.id ?? null,
     created_at: now,
   });
   emit(ApiKeyCreated, {

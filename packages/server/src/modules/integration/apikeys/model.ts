@@ -1,5 +1,5 @@
 import { PermissionValue } from "#modules/authorization/access/index.ts";
-import { Name, nullable, oneOf, oneOfGrowing, Secret, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
+import { Name, nullable, oneOf, oneOfExtensible, Secret, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import type { Limit } from "#platform/limits/limits.ts";
 import { networkLengthMax } from "#platform/network/networks.ts";
 import { newPublicId, newSecret } from "#platform/secrets.ts";
@@ -7,7 +7,7 @@ import { newPublicId, newSecret } from "#platform/secrets.ts";
 /** The form of a key: `ghk_`, 8 public characters, `_`, and 43 base64url characters (docs/contract.md, "Credentials"). */
 const keyForm = /^(ghk_[A-Za-z0-9]{8})_[\w-]{43}$/;
 
-/** The public part of a key: `ghk_` and 8 characters. Undefined for a text that is no key. */
+/** The public part of a key: `ghk_` and 8 characters. Undefined for a malformed key. */
 export const prefixOf = (key: string): string | undefined => keyForm.exec(key)?.[1];
 
 const publicLength = 8;
@@ -26,7 +26,7 @@ export const OwnerKind = oneOf("user", "service");
 export type OwnerKind = Static<typeof OwnerKind>;
 export const Owner = Type.Object({ kind: OwnerKind, id: Uuid });
 
-/** A day is the longest window: counters that forget live no longer than that. */
+/** At most a day: a restart of the counters loses at most one window. */
 const windowSecondsMax = 86_400;
 const requestsMax = 1_000_000_000;
 export const RateLimit = Type.Object({
@@ -35,7 +35,7 @@ export const RateLimit = Type.Object({
 });
 export type RateLimit = Static<typeof RateLimit>;
 
-/** As the limits port takes it. */
+/** Converts to the form of the limits port. */
 export const limitOf = ({ requests, seconds }: RateLimit): Limit => ({ points: requests, seconds });
 
 const scopesMax = 100;
@@ -43,21 +43,21 @@ export const Scopes = Type.Array(PermissionValue, { minItems: 1, maxItems: scope
 
 const networksMax = 100;
 const limitedOperationsMax = 50;
-/** What the owner or an administrator may change about a key. */
+/** The settings of a key that can be changed. */
 export const KeySettings = {
   name: Name,
   allowedNetworks: nullable(
     Type.Array(Type.String({ minLength: 1, maxLength: networkLengthMax }), {
       minItems: 1,
       maxItems: networksMax,
-      description: "Addresses and CIDR ranges that the key may be used from; null: from anywhere.",
+      description: "Addresses and CIDR ranges from which the key may be used; null allows every address.",
     }),
   ),
   rateLimit: nullable(RateLimit),
   operationRateLimits: nullable(
     Type.Record(Type.String({ maxLength: 200 }), RateLimit, {
       maxProperties: limitedOperationsMax,
-      description: "Rate limits of single operations, by the name of the operation (`access.check`).",
+      description: "Rate limits of single operations, by the name of the operation (`decisions.check`).",
     }),
   ),
 };
@@ -72,23 +72,23 @@ export const ApiKey = Type.Object({
   id: Uuid,
   organizationId: nullable(Uuid),
   owner: Owner,
-  /** The public part, by which the key is recognized in lists and logs. */
+  /** The public part, which identifies the key in lists and logs. */
   prefix: Type.String(),
   ...KeySettings,
   scopes: Type.Array(Type.String()),
-  status: oneOfGrowing("active", "expired", "revoked"),
+  status: oneOfExtensible("active", "expired", "revoked"),
   expiresAt: nullable(Timestamp),
   createdBy: nullable(Owner),
   createdAt: Timestamp,
   updatedAt: Timestamp,
   lastUsedAt: nullable(Timestamp),
   revokedAt: nullable(Timestamp),
-  revokedReason: nullable(oneOfGrowing(...revocationReasons)),
-  /** The key that has replaced it by a rotation. */
+  revokedReason: nullable(oneOfExtensible(...revocationReasons)),
+  /** The key that replaced it in a rotation. */
   successorId: nullable(Uuid),
   version: Type.Integer(),
 });
 export type ApiKey = Static<typeof ApiKey>;
 
-/** A key as it is answered when it is made: the only time that it is shown. */
+/** The answer to a creation or rotation, which is the only one with the secret. */
 export const NewApiKey = Type.Object({ ...ApiKey.properties, key: Type.String() });

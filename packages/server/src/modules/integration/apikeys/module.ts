@@ -22,7 +22,7 @@ function stateOf(platform: Platform): ApiKeyState {
   return { cache: new KeyCache(platform), usage, reader: readerOf(platform) };
 }
 
-/** API keys: credentials of users and service accounts, with scopes, networks, rate limits and an end. */
+/** API keys: credentials of users and service accounts, with scopes, networks, rate limits and an expiry. */
 export const apikeys = module("apikeys", {
   store: apiKeyStore,
   state: stateOf,

@@ -1,14 +1,14 @@
 import { newOrganization, type OrganizationOf } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
-import { newApiKey } from "@gatehouse/testing/world.ts";
+import { newApiKey } from "@gatehouse/testing/service-accounts.ts";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { servedElsewhere } from "#operation/rpc/client.ts";
+import { serveOverRpc } from "#operation/rpc/client.ts";
 import { respond } from "#operation/rpc/responder.ts";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
 import { gatewayServer } from "#runtime/server.ts";
 
-describe("a call with a key by way of a gateway", () => {
+describe("a call with a key through a gateway", () => {
   let server: TestServer;
   let gateway: FastifyInstance;
   let organization: OrganizationOf;
@@ -21,14 +21,14 @@ describe("a call with a key by way of a gateway", () => {
       const answering = { log: platform.log, database: platform.database, serviceCalls: "refuse", publicUrl } as const;
       await respond(kind, { rpc, catalogue, serve, ...answering, report: () => {} });
     }
-    const parts = {
+    const gatewayParts = {
       catalogue,
       platform: { ...platform, rpc },
-      serve: servedElsewhere(rpc, catalogue),
+      serve: serveOverRpc(rpc, catalogue),
       inbox: undefined,
       stop: async () => {},
     };
-    gateway = gatewayServer(parts, server.configuration, { stage: "running" });
+    gateway = gatewayServer(gatewayParts, server.configuration, { stage: "running" });
     await gateway.ready();
     organization = await newOrganization(server);
   });
@@ -41,7 +41,7 @@ describe("a call with a key by way of a gateway", () => {
   const use = (key: string, remoteAddress = "10.0.0.1") =>
     gateway.inject({ url: `/api/v1/iam/organizations/${organization.id}`, headers: { "x-api-key": key }, remoteAddress });
 
-  it("is limited where it is answered, and told what is left", async () => {
+  it("rate limits are counted in the answering process, and the gateway returns their state", async () => {
     const { key } = await newKey({ rateLimit: { requests: 2, seconds: 600 } });
     const first = await use(key);
     expect(first.statusCode).toBe(200);
@@ -56,7 +56,7 @@ describe("a call with a key by way of a gateway", () => {
     expect(Number(limited.headers["retry-after"])).toBeGreaterThan(0);
   });
 
-  it("is admitted from its networks, by the address that the gateway has seen", async () => {
+  it("networks apply to the address of the client at the gateway", async () => {
     const { key } = await newKey({ allowedNetworks: ["10.0.0.0/8"] });
     expect((await use(key)).statusCode).toBe(200);
     const refused = await use(key, "192.0.2.1");

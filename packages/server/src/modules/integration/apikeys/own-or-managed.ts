@@ -10,7 +10,7 @@ export const ownOrReadable: Rule = either(own("API key"), scoped({ tenant: "Orga
 /** The user whose key it is, and holders of the permission to manage keys. */
 export const ownOrManaged: Rule = either(own("API key"), scoped({ tenant: "Organization.ManageApiKeys", internal: "ApiKey.Manage" }));
 
-/** A call about a key acts in the tenant of the key. */
+/** A call that names a key acts in the tenant of the key. */
 export const tenantOfKey = tenantOfRow((store: ApiKeyReads, id) => store.byId(id), "apiKeyId", ApiKeyNotFound);
 
 /** The user whose key it is; undefined for a key of a service account. */

@@ -2,8 +2,8 @@ import type { SessionFacts } from "#modules/foundation/identity/index.ts";
 import type { ServiceAccountSummary } from "#modules/organization/serviceaccounts/index.ts";
 import type { ApiKeyRow } from "./store.ts";
 
-/** What the modules below tell about the owners of keys. */
-export interface Owners {
+/** Reads of other modules about the owners of keys. */
+export interface OwnerReads {
   readonly identity: { sessionFacts(userId: string): Promise<SessionFacts | undefined> };
   readonly serviceaccounts: { serviceAccount(id: string): Promise<ServiceAccountSummary | undefined> };
   readonly tenancy: { isMember(userId: string, organizationId: string): Promise<boolean> };
@@ -11,8 +11,8 @@ export interface Owners {
 
 type OwnedKey = Pick<ApiKeyRow, "owner_kind" | "owner_id" | "organization_id">;
 
-/** Whether the owner of a key is there, active, and belongs to the organization of the key. What they may do there is decided at each call. */
-export async function isOwnerActive({ owner_kind, owner_id, organization_id }: OwnedKey, owners: Owners): Promise<boolean> {
+/** Whether the owner of a key is active and belongs to the organization of the key. Permissions are decided at each call. */
+export async function isOwnerActive({ owner_kind, owner_id, organization_id }: OwnedKey, owners: OwnerReads): Promise<boolean> {
   if (owner_kind === "service") {
     const account = await owners.serviceaccounts.serviceAccount(owner_id);
     return account?.status === "Active" && account.organizationId === organization_id;

@@ -7,13 +7,13 @@ import { type ApiKeyState, apikeys } from "./index.ts";
 
 const keys = "/api/v1/api-keys";
 
-describe.runIf(backend === "postgresql")("a second process on the same database (PostgreSQL only: PGlite has one holder)", () => {
+describe.runIf(backend === "postgresql")("a second process on the same database (PostgreSQL only: PGlite has one process)", () => {
   let first: TestServer;
   let second: TestServer;
   let organization: OrganizationOf;
   beforeAll(async () => {
     first = await startTestServer();
-    second = await first.beside();
+    second = await first.startAnother();
     organization = await newOrganization(first);
   });
   afterAll(async () => {
@@ -36,24 +36,24 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
     ["a revocation", ({ id }) => post(first, `/${id}/revoke`)],
     ["a rotation without overlap", ({ id }) => post(first, `/${id}/rotate`, { overlapSeconds: 0 })],
     ["a leak report", ({ key }) => post(first, "/report-leaked", { key })],
-  ])("refuses within the revocation bound what %s has ended", async (_what, end) => {
-    const made = await newKey();
-    await expect.poll(async () => (await use(second, made.key)).status, { timeout: 10_000 }).toBe(200);
-    const answer = await end(made);
+  ])("the second process refuses a key within the revocation bound after %s", async (_what, end) => {
+    const key = await newKey();
+    await expect.poll(async () => (await use(second, key.key)).status, { timeout: 10_000 }).toBe(200);
+    const answer = await end(key);
     expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300);
     const sinceEnd = startStopwatch();
-    await expect.poll(async () => (await use(second, made.key)).status, { interval: 5, timeout: 60_000 }).toBe(401);
+    await expect.poll(async () => (await use(second, key.key)).status, { interval: 5, timeout: 60_000 }).toBe(401);
     expect(sinceEnd.idleMs()).toBeLessThan(revocationBoundMs);
   });
 
-  it("admits a rotation once at the same moment", async () => {
+  it("of concurrent rotations one succeeds", async () => {
     const { id } = await newKey();
     const answers = await Promise.all(Array.from({ length: 16 }, (_, index) => post(index % 2 ? first : second, `/${id}/rotate`)));
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 409]));
   });
 
-  it("revokes a leaked key once at the same moment", async () => {
+  it("concurrent leak reports revoke once", async () => {
     const { id, key } = await newKey();
     const answers = await Promise.all(
       Array.from({ length: 16 }, (_, index) => post(index % 2 ? first : second, "/report-leaked", { key })),
@@ -62,7 +62,7 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
     expect((await first.call(`GET ${keys}/${id}`, { token: owner() })).body).toMatchObject({ version: 2, revokedReason: "leaked" });
   });
 
-  it("adds its calls to those of the first", async () => {
+  it("usage is the sum of both processes", async () => {
     const { id, key } = await newKey();
     for (const on of [first, second, second]) expect((await use(on, key)).status).toBe(200);
     for (const on of [first, second]) await on.application.kernel.stateOf<ApiKeyState>(apikeys).usage.flush();
@@ -72,5 +72,5 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
 });
 
 describe.runIf(backend === "pglite")("a second process on the embedded database", () => {
-  it.skip("is not possible: PGlite has one holder (run with TEST_BACKEND=postgresql)", () => {});
+  it.skip("is not possible: PGlite has one process (run with TEST_BACKEND=postgresql)", () => {});
 });

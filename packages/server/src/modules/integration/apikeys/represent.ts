@@ -1,7 +1,7 @@
 import type { ApiKey } from "./model.ts";
 import type { ApiKeyRow } from "./store.ts";
 
-/** `active` until the key is revoked or its time is over. What its owner may do is not part of it. */
+/** `active` until the key is revoked or expires. The status of the owner is not part of it. */
 export const statusAt = ({ revoked_at, expires_at }: Pick<ApiKeyRow, "revoked_at" | "expires_at">, now: Date) =>
   revoked_at !== null ? "revoked" : expires_at !== null && expires_at <= now ? "expired" : "active";
 

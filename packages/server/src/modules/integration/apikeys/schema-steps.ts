@@ -4,7 +4,7 @@ import { type SchemaStep, tenantTable } from "#platform/database/migrations.ts";
 export const steps: readonly SchemaStep[] = [
   {
     name: "0250_apikeys_api_keys",
-    why: "credentials of scripts and services; a key is found by its public part and kept as its hash (decision 0004)",
+    why: "credentials of scripts and services; a key is found by its public part and stored as a hash (decision 0004)",
     async up(db) {
       await sql`create table api_keys (
         id uuid primary key,
@@ -41,7 +41,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0251_apikeys_api_key_usage",
-    why: "how often a key was used, for what, with which status and latency; one row a day, so that it grows with keys and not with calls",
+    why: "calls of a key by operation, status and latency; one row per day, so that the table grows with keys and not with calls",
     async up(db) {
       await sql`create table api_key_usage (
         api_key_id uuid not null references api_keys (id) on delete cascade,

@@ -22,7 +22,7 @@ interface ApiKeys {
   readonly allowed_networks: readonly string[] | null;
   readonly rate_limit: RateLimit | null;
   readonly operation_rate_limits: Readonly<Record<string, RateLimit>> | null;
-  /** The id of the first key of a chain of rotations: rate limits are counted by it. */
+  /** The id of the first key in a chain of rotations: the key of the rate limits. */
   readonly family_id: string;
   readonly successor_id: string | null;
   readonly expires_at: Date | null;
@@ -57,7 +57,7 @@ export interface UsageSearch {
   readonly organizationId: string | null;
   readonly from: Date;
   readonly to: Date;
-  /** Day, operation and status of the last row of the page before. */
+  /** Day, operation and status of the last row of the previous page. */
   readonly after: readonly string[] | undefined;
   readonly limit: number;
 }
@@ -72,7 +72,7 @@ function reads(db: ReadHandle<Tables>) {
     byPrefix: (prefix: string): Promise<ApiKeyRow | undefined> =>
       db.selectFrom("api_keys").selectAll().where("prefix", "=", prefix).executeTakeFirst(),
     byId: (id: string): Promise<ApiKeyRow | undefined> => db.selectFrom("api_keys").selectAll().where("id", "=", id).executeTakeFirst(),
-    /** Keys of a tenant in the order in which they were made. */
+    /** Keys of a tenant in the order of their creation. */
     page({ organizationId, ownerId, prefix, after, limit }: KeySearch): Promise<ApiKeyRow[]> {
       let query = db.selectFrom("api_keys").selectAll().where(ofTenant(organizationId)).orderBy("id").limit(limit);
       if (ownerId !== undefined) query = query.where("owner_id", "=", ownerId);
@@ -80,9 +80,9 @@ function reads(db: ReadHandle<Tables>) {
       if (after !== undefined) query = query.where("id", ">", after);
       return query.execute();
     },
-    /** Usage of a key by day, operation and status, in this order. */
+    /** Usage of a key, ordered by day, operation and status. */
     async usage({ keyId, organizationId, from, to, after, limit }: UsageSearch): Promise<readonly UsageItem[]> {
-      const place =
+      const afterRow =
         after === undefined ? sql`true` : sql`(day, operation, status) > (${after[0]}::date, ${after[1]}, ${Number(after[2])}::smallint)`;
       const histogram = sql.join(histogramColumns.map((column) => sql`${sql.ref(column)}::float8`));
       const rows = await rowsOf(
@@ -90,7 +90,7 @@ function reads(db: ReadHandle<Tables>) {
         sql<UsageRow>`select to_char(day, 'YYYY-MM-DD') as day, operation, status, calls::float8 as calls,
           latency_ms_sum::float8 as sum, latency_ms_max as max, array[${histogram}] as histogram from api_key_usage
           where api_key_id = ${keyId} and ${ofTenant(organizationId)}
-            and day >= (${from}::timestamptz at time zone 'UTC')::date and day < ${firstDayAfter(to)} and ${place}
+            and day >= (${from}::timestamptz at time zone 'UTC')::date and day < ${firstDayAfter(to)} and ${afterRow}
           order by day, operation, status limit ${limit}`,
       );
       return rows.map(toUsageItem);
@@ -108,7 +108,7 @@ interface UsageRow {
   readonly histogram: readonly number[];
 }
 
-/** A range that ends within a day has that day, too. */
+/** A range that ends within a day includes that day. */
 const firstDayAfter = (to: Date): RawBuilder<unknown> =>
   sql`(${to}::timestamptz at time zone 'UTC' + interval '1 day' - interval '1 microsecond')::date`;
 
@@ -126,7 +126,7 @@ const toUsageItem = ({ day, operation, status, calls, sum, max, histogram }: Usa
 
 function writes(tx: WriteHandle<Tables>) {
   return {
-    /** How many keys an owner has in a scope, counted under a lock: active ones, and all that are kept. */
+    /** Counts the keys of an owner in a scope under a lock: active ones, and all stored ones. */
     async keysForQuota(
       ownerId: string,
       organizationId: string | null,
@@ -168,7 +168,7 @@ function writes(tx: WriteHandle<Tables>) {
         .where("id", "=", id)
         .returningAll()
         .executeTakeFirstOrThrow(),
-    /** Gives a key its successor and its end; undefined where it has one, or is not active any more. */
+    /** Sets the successor and the expiry of a key; undefined where it has a successor or is not active. */
     replace: (id: string, successorId: string, until: Date, now: Date): Promise<ApiKeyRow | undefined> =>
       tx
         .updateTable("api_keys")
@@ -184,7 +184,7 @@ function writes(tx: WriteHandle<Tables>) {
         .where((where) => where.or([where("expires_at", "is", null), where("expires_at", ">", now)]))
         .returningAll()
         .executeTakeFirst(),
-    /** Revokes a key; undefined where it is revoked already. */
+    /** Revokes a key; undefined where it is already revoked. */
     revoke: (id: string, reason: RevocationReason, now: Date): Promise<ApiKeyRow | undefined> =>
       tx
         .updateTable("api_keys")
@@ -193,7 +193,7 @@ function writes(tx: WriteHandle<Tables>) {
         .where("revoked_at", "is", null)
         .returningAll()
         .executeTakeFirst(),
-    /** Revokes keys that owners have in an organization, made until they were removed from it. */
+    /** Revokes the keys of removed owners in the organization that were created before the removal. */
     async revokeOfRemoved(
       removed: readonly { readonly owner_id: string; readonly organization_id: string | null; readonly removed_at: string }[],
     ): Promise<void> {
@@ -205,12 +205,12 @@ function writes(tx: WriteHandle<Tables>) {
             select id from api_keys where owner_id = given.owner_id and coalesce(organization_id = given.organization_id, organization_id is null and given.organization_id is null)
               and created_at <= given.removed_at offset 0) found))`.execute(tx);
     },
-    async recordUse(used: readonly { readonly id: string; readonly at: Date }[]): Promise<void> {
+    async recordLastUses(used: readonly { readonly id: string; readonly at: Date }[]): Promise<void> {
       if (used.length === 0) return;
       await sql`update api_keys set last_used_at = greatest(last_used_at, given.at)
         from ${asRows({ id: "uuid", at: "timestamptz" }, used)} where api_keys.id = given.id`.execute(tx);
     },
-    /** Adds calls to what is recorded. Those of a key that is gone are left out. */
+    /** Adds calls to the stored usage. Calls of a deleted key are discarded. */
     async addUsage(usage: readonly Usage[]): Promise<void> {
       if (usage.length === 0) return;
       const counted = ["calls", "latency_ms_sum", ...histogramColumns];
@@ -233,7 +233,7 @@ function writes(tx: WriteHandle<Tables>) {
         latency_ms_max: "integer",
         ...Object.fromEntries(counted.map((column) => [column, "bigint" as const])),
       } as const;
-      // In the order of the primary key, so that two processes that add to the same rows do not wait for each other in a circle.
+      // In the order of the primary key, so that processes that add to the same rows do not deadlock.
       await sql`insert into api_key_usage (api_key_id, organization_id, day, ${sql.join(columns.map((column) => sql.ref(column)))})
         select api_keys.id, api_keys.organization_id, given.day::date, ${sql.join(columns.map((column) => sql.ref(`given.${column}`)))}
         from ${asRows(types, rows as never)} join api_keys on api_keys.id = given.api_key_id
@@ -244,8 +244,8 @@ function writes(tx: WriteHandle<Tables>) {
         tx,
       );
     },
-    /** Deletes keys that were revoked or have expired before `until`, with what is left of their usage. */
-    deleteEnded: async (until: Date, limit: number): Promise<number> => {
+    /** Deletes keys that were revoked or expired before `until`, with their remaining usage. */
+    deleteInactive: async (until: Date, limit: number): Promise<number> => {
       const revoked = await deleteSome(tx, "api_keys", sql`revoked_at < ${until}`, limit);
       return revoked + (await deleteSome(tx, "api_keys", sql`expires_at < ${until}`, limit - revoked));
     },

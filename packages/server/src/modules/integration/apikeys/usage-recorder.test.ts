@@ -1,4 +1,4 @@
-import { newOrganization, type OrganizationOf, signIn, unique } from "@gatehouse/testing/people.ts";
+import { newOrganization, type OrganizationOf, signIn, unique, unknownId } from "@gatehouse/testing/people.ts";
 import { type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** Of a session of its own: tests move the clock by days. */
+/** A new session, because tests advance the clock by days. */
 const ownerToken = () => signIn(server, organization.owner.email);
 
 async function newKey(): Promise<{ id: string; recordedAt: number }> {
@@ -26,7 +26,7 @@ async function newKey(): Promise<{ id: string; recordedAt: number }> {
   return { id: answer.body.id, recordedAt: 0 };
 }
 type Transact = (scope: Scope, work: (tx: WriteHandle) => Promise<unknown>) => Promise<unknown>;
-/** A recorder of its own. `failing` is thrown once by its next write, and by nobody else's. */
+/** A separate recorder. Its next write throws `failing`, once. */
 function recorder(): UsageRecorder & { failing: Error | undefined; writes: number } {
   const { platform } = server.application;
   const transact: Transact = (scope, work) => {
@@ -39,7 +39,7 @@ function recorder(): UsageRecorder & { failing: Error | undefined; writes: numbe
   const own = Object.assign(usage, { failing: undefined as Error | undefined, writes: 0 });
   return own;
 }
-const ok = (latencyMs: number, operation = "access.check") => ({ operation, status: 200, latencyMs });
+const ok = (latencyMs: number, operation = "decisions.check") => ({ operation, status: 200, latencyMs });
 async function stored({ id }: { readonly id: string }): Promise<AnyBody[]> {
   const { rows } = await sql<AnyBody>`select operation, calls::int, latency_ms_sum::int as sum, latency_ms_max as max,
     up_to_5_ms::int, up_to_25_ms::int, up_to_100_ms::int, up_to_500_ms::int, up_to_2500_ms::int
@@ -48,7 +48,7 @@ async function stored({ id }: { readonly id: string }): Promise<AnyBody[]> {
 }
 
 describe("the usage recorder", () => {
-  it("adds what it has counted to what is stored, and counts nothing twice", async () => {
+  it("a flush adds counted calls to stored ones, each call once", async () => {
     const [key, usage] = [await newKey(), recorder()];
     for (const latencyMs of [3, 20, 90]) usage.count(key, ok(latencyMs));
     await Promise.all([usage.flush(), usage.flush()]);
@@ -56,7 +56,7 @@ describe("the usage recorder", () => {
     await usage.stop();
     expect(await stored(key)).toEqual([
       {
-        operation: "access.check",
+        operation: "decisions.check",
         calls: 4,
         sum: 3_113,
         max: 3_000,
@@ -69,21 +69,21 @@ describe("the usage recorder", () => {
     ]);
   });
 
-  it("drops a row that the database refuses, and one of a key that is gone, and records the others", async () => {
+  it("a row that the database rejects, or of a deleted key, is discarded; the others are stored", async () => {
     const [key, usage] = [await newKey(), recorder()];
     usage.count(key, ok(1));
     // PostgreSQL's text holds no NUL.
     usage.count(key, ok(1, "bad\u0000name"));
-    usage.count({ id: "0198c0de-0000-7000-8000-000000000000", recordedAt: 0 }, ok(1));
+    usage.count({ id: unknownId, recordedAt: 0 }, ok(1));
     usage.count(key, ok(1, "identity.getMe"));
     await usage.flush();
     expect((await stored(key)).map(({ operation, calls }) => [operation, calls])).toEqual([
-      ["access.check", 1],
+      ["decisions.check", 1],
       ["identity.getMe", 1],
     ]);
   });
 
-  it("keeps what it has counted while the database is away, and does not add again what may have been added", async () => {
+  it("calls are retained while the database is unavailable, and not added again where the outcome is unknown", async () => {
     const [key, usage] = [await newKey(), recorder()];
     usage.count(key, ok(1));
     usage.failing = new Unavailable("postgresql", undefined);
@@ -100,7 +100,7 @@ describe("the usage recorder", () => {
     expect((await stored(key))[0]).toMatchObject({ calls: 2 });
   });
 
-  it("counts each day apart, also over midnight between two flushes", async () => {
+  it("days are counted separately, also across midnight between two flushes", async () => {
     const [key, usage] = [await newKey(), recorder()];
     usage.count(key, ok(1));
     server.clock.advance(86_400);
@@ -111,25 +111,25 @@ describe("the usage recorder", () => {
     expect((await stored(key)).map(({ calls }) => calls).toSorted()).toEqual([1, 2]);
   });
 
-  it("notes the last use once a minute", async () => {
+  it("the last use is recorded once per minute", async () => {
     const [key, usage] = [await newKey(), recorder()];
     const token = await ownerToken();
     const lastUse = async () => (await server.call(`GET /api/v1/api-keys/${key.id}`, { token })).body.lastUsedAt as string | null;
-    usage.note(key);
+    usage.recordUse(key);
     await usage.flush();
     const first = await lastUse();
     expect(first).not.toBeNull();
-    usage.note(key);
+    usage.recordUse(key);
     await usage.flush();
     expect(await lastUse()).toBe(first);
     server.clock.advance(61);
-    usage.note(key);
+    usage.recordUse(key);
     await usage.flush();
     expect(Date.parse((await lastUse()) as string)).toBeGreaterThan(Date.parse(first as string));
   });
 });
 
-it("usage and keys that ended are deleted after their retention, and no others", async () => {
+it("usage and inactive keys are deleted after their retention, and no others", async () => {
   const [old, active, usage] = [await newKey(), await newKey(), recorder()];
   const token = await ownerToken();
   for (const key of [old, active]) usage.count(key, ok(1));

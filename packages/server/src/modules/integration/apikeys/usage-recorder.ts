@@ -7,22 +7,22 @@ import { latencyBounds, type Usage } from "./usage.ts";
 /** A key whose uses are recorded. */
 export interface UsedKey {
   readonly id: string;
-  /** When the last use was that this process has recorded; milliseconds. */
+  /** The last use that this process has recorded, in milliseconds. */
   recordedAt: number;
 }
 
-/** A call of a key that has ended. */
-export interface EndedUse {
+/** A completed call with a key. */
+export interface CompletedCall {
   readonly operation: string;
   readonly status: number;
   readonly latencyMs: number;
 }
 
-/** Uses within this time are one use to `last_used_at`: it is read by people. */
-const recordEveryMs = 60_000;
-const flushEveryMs = 5_000;
+/** At most one use is recorded in this interval: `last_used_at` is for people. */
+const recordIntervalMs = 60_000;
+const flushIntervalMs = 5_000;
 const dayMs = 86_400_000;
-/** Keys times operations times statuses between two flushes; some 200 bytes each. */
+/** Combinations of key, operation and status between two flushes; some 200 bytes each. */
 const usagesMax = 50_000;
 /** Rows in one transaction. */
 const rowsAtOnce = 1_000;
@@ -30,19 +30,19 @@ const rowsAtOnce = 1_000;
 type Batch = readonly Usage[];
 
 /**
- * Counts the calls of keys in memory and adds them to the tables every few seconds, so that no call waits for it. One a process.
+ * Counts the calls of keys in memory and adds them to the tables every few seconds, so that no call waits for it. One per process.
  *
- * Guarantees: memory is bounded, and calls beyond the bound are not counted. While the database is away, what was counted is kept. A row that
- * the database refuses is dropped alone. A process that is killed loses the calls of the last seconds.
+ * Guarantees: memory is bounded, and calls beyond the bound are not counted. While the database is unavailable, counted calls stay in memory.
+ * A row that the database rejects is discarded alone. A process that is killed loses the calls of the last seconds.
  */
 export class UsageRecorder {
   readonly #platform: Platform;
   readonly #used = new Map<string, number>();
-  /** Today's, by key, operation and status. */
+  /** The usage of today by key, operation and status. */
   readonly #usages = new Map<string, Map<string, Map<number, Usage>>>();
-  /** What could not be written yet, or is of an earlier day, by its row. */
-  readonly #kept = new Map<string, Usage>();
-  /** How many there are of both. */
+  /** Usage that could not be written yet, or is of an earlier day, by its row. */
+  readonly #unwritten = new Map<string, Usage>();
+  /** The number of counters in both. */
   #size = 0;
   #today = 0;
   #day = "";
@@ -55,7 +55,7 @@ export class UsageRecorder {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.flush(), flushEveryMs);
+    this.#timer = setInterval(() => void this.flush(), flushIntervalMs);
     this.#timer.unref();
   }
 
@@ -64,21 +64,22 @@ export class UsageRecorder {
     await this.flush();
   }
 
-  /** Forgets what is not recorded yet: the database may have lost the keys. */
+  /** Discards unwritten usage: the database may have lost the keys. */
   clear(): void {
     this.#used.clear();
     this.#take();
   }
 
-  /** The key is used now. */
-  note(key: UsedKey): void {
+  /** Records a use of the key at the current time. */
+  recordUse(key: UsedKey): void {
     const now = this.#platform.clock.now();
-    if (now - key.recordedAt < recordEveryMs) return;
+    if (now - key.recordedAt < recordIntervalMs) return;
     key.recordedAt = now;
     this.#used.set(key.id, now);
   }
 
-  count({ id }: UsedKey, { operation, status, latencyMs }: EndedUse): void {
+  /** Counts a completed call. */
+  count({ id }: UsedKey, { operation, status, latencyMs }: CompletedCall): void {
     const usage = this.#usageOf(id, operation, status);
     if (usage === undefined) {
       this.#lost += 1;
@@ -92,7 +93,7 @@ export class UsageRecorder {
     }
   }
 
-  /** The counters of today; undefined where there are too many. Found without making a text of the parts: this is on every call. */
+  /** The counters of today; undefined where there are too many. Nested maps, because each call would otherwise build a string. */
   #usageOf(keyId: string, operation: string, status: number): Usage | undefined {
     const today = Math.floor(this.#platform.clock.now() / dayMs);
     if (today !== this.#today) this.#beginDay(today);
@@ -108,34 +109,34 @@ export class UsageRecorder {
   }
 
   #beginDay(today: number): void {
-    for (const usage of this.#take()) this.#keep(usage);
+    for (const usage of this.#take()) this.#retain(usage);
     this.#today = today;
     this.#day = new Date(today * dayMs).toISOString().slice(0, "2026-11-28".length);
   }
 
-  /** What was counted and is not recorded, one for each row. */
+  /** Removes and returns unwritten usage, one item for each row. */
   #take(): readonly Usage[] {
-    const rows = new Map(this.#kept);
+    const rows = new Map(this.#unwritten);
     for (const ofKey of this.#usages.values()) {
       for (const ofOperation of ofKey.values()) for (const usage of ofOperation.values()) merge(rows, usage);
     }
-    this.#kept.clear();
+    this.#unwritten.clear();
     this.#usages.clear();
     this.#size = 0;
     return [...rows.values()];
   }
 
-  /** Keeps for the next flush what could not be written. */
-  #keep(usage: Usage): void {
+  /** Retains usage for the next flush. */
+  #retain(usage: Usage): void {
     if (this.#size >= usagesMax) {
       this.#lost += usage.calls;
       return;
     }
-    merge(this.#kept, usage);
+    merge(this.#unwritten, usage);
     this.#size += 1;
   }
 
-  /** Resolves when everything before the call is recorded, also by a flush under way. */
+  /** Resolves when all calls counted before are in the database, also by a pending flush. */
   flush(): Promise<void> {
     this.#flushing = this.#flushing.then(() => this.#record());
     return this.#flushing;
@@ -149,21 +150,21 @@ export class UsageRecorder {
     this.#used.clear();
     const usages = this.#take();
     try {
-      if (used.length > 0) await this.#write((store) => store.recordUse(used));
+      if (used.length > 0) await this.#write((store) => store.recordLastUses(used));
     } catch (error) {
       logger.warn({ err: error }, "the last use of API keys could not be recorded");
     }
     for (let from = 0; from < usages.length; from += rowsAtOnce) await this.#add(usages.slice(from, from + rowsAtOnce));
   }
 
-  /** Adds a batch; where the database refuses it, row by row, so that one bad row does not cost the others. */
+  /** Adds a batch. If the database rejects it, adds its rows one by one, so that one bad row does not lose the others. */
   async #add(batch: Batch): Promise<void> {
     try {
       await this.#write((store) => store.addUsage(batch));
     } catch (error) {
-      // What may have been committed is not added again.
+      // A batch that may have been committed is not added again.
       if (error instanceof OutcomeUnknown) this.#platform.logger.warn({ err: error }, "calls of API keys may not have been recorded");
-      else if (error instanceof Unavailable) for (const usage of batch) this.#keep(usage);
+      else if (error instanceof Unavailable) for (const usage of batch) this.#retain(usage);
       else if (batch.length > 1) for (const usage of batch) await this.#add([usage]);
       else this.#platform.logger.warn({ err: error, calls: batch[0]?.calls }, "calls of an API key could not be recorded");
     }
@@ -174,7 +175,7 @@ export class UsageRecorder {
   }
 }
 
-/** Adds `usage` to that of the same row, which one statement can write once. */
+/** Adds `usage` to the usage of the same row, because a statement can write a row only once. */
 function merge(rows: Map<string, Usage>, usage: Usage): void {
   const row = `${usage.keyId} ${usage.day} ${usage.operation} ${usage.status}`;
   const before = rows.get(row);

@@ -1,6 +1,6 @@
 import { type Static, Type } from "#operation/declaration/schema.ts";
 
-/** Upper bounds of the latency histogram, in milliseconds; a call beyond the last is counted in `calls` alone. */
+/** Upper bounds of the latency histogram, in milliseconds; a slower call is counted only in `calls`. */
 export const latencyBounds = [5, 25, 100, 500, 2_500] as const;
 
 /** Calls of a key in one day, of one operation, with one status. */
@@ -14,7 +14,7 @@ export interface Usage {
   calls: number;
   latencyMsSum: number;
   latencyMsMax: number;
-  /** Calls by {@link latencyBounds}, cumulative: each bound counts those below it too. */
+  /** Calls by {@link latencyBounds}, cumulative. */
   readonly latency: number[];
 }
 
@@ -27,7 +27,7 @@ export const UsageItem = Type.Object({
     meanMs: Type.Number(),
     maxMs: Type.Integer(),
     histogram: Type.Array(Type.Object({ upToMs: Type.Integer(), calls: Type.Integer() }), {
-      description: "Calls that took at most so long. Each bound counts those below it too.",
+      description: "Calls that took at most `upToMs`, cumulative.",
     }),
   }),
 });

@@ -1,36 +1,34 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
-import { newOrganization, type OrganizationOf, type Person } from "@gatehouse/testing/people.ts";
-import { nowhere, Scene } from "@gatehouse/testing/scene.ts";
+import { newOrganization, type OrganizationOf, type Person, unknownId } from "@gatehouse/testing/people.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { World } from "@gatehouse/testing/world.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let scene: Scene;
+const world = World.ofSuite(["nonMember"]);
 beforeAll(async () => {
-  scene = await Scene.open();
-  await scene.define("video", "video.watch", "seat", "seat.add", "plain");
-  await scene.model({
+  await world.define("video", "video.watch", "seat", "seat.add", "plain");
+  await world.model({
     requirements: {
       video: { entitlements: [{ feature: "video" }] },
       "seat.add": { entitlements: [{ limit: "seats", current: "$request.count" }] },
     },
   });
 });
-afterAll(() => scene.close());
 
-const put = (at: OrganizationOf | string, body: Readonly<Record<string, unknown>>, token = scene.administrator.token, headers = {}) =>
-  scene.send(`PUT organizations/${typeof at === "string" ? at : at.id}/entitlements`, token, body, headers);
+const put = (at: OrganizationOf | string, body: Readonly<Record<string, unknown>>, token = world.administrator.token, headers = {}) =>
+  world.send(`PUT organizations/${typeof at === "string" ? at : at.id}/entitlements`, token, body, headers);
 const get = (at: OrganizationOf | string, token: string) =>
-  scene.send(`GET organizations/${typeof at === "string" ? at : at.id}/entitlements`, token);
-/** An owner of an organization that billing has said nothing of. */
+  world.send(`GET organizations/${typeof at === "string" ? at : at.id}/entitlements`, token);
+/** An organization without a subscription, and its owner. */
 const fresh = async (): Promise<{ at: OrganizationOf; owner: Person }> => {
-  const at = await newOrganization(scene.server);
+  const at = await newOrganization(world.server);
   return { at, owner: at.owner };
 };
 const decides = (at: OrganizationOf, actionType: string, contextData: unknown = null) =>
-  scene.decides(at.owner, actionType, { tenantId: at.id, contextData });
+  world.decide(at.owner, actionType, { tenantId: at.id, contextData });
 
-describe("what the plan includes decides", () => {
-  it("nothing is known of it: denied with its own reason, and what needs no plan is not", async () => {
+describe("an entitlement requirement", () => {
+  it("denies with a reason of its own where no entitlements are known", async () => {
     const { at } = await fresh();
     for (const [action, data] of [
       ["video.watch", null],
@@ -45,7 +43,7 @@ describe("what the plan includes decides", () => {
     expect(await decides(at, "seat")).toMatchObject({ isAuthorized: true });
   });
 
-  it("a feature: there or not, for everything below the permission that asks for it, at once", async () => {
+  it("on a feature applies to all descendants of the permission, immediately after a change", async () => {
     const { at } = await fresh();
     for (const [entitlements, allowed] of [
       [{ video: true }, true],
@@ -69,9 +67,9 @@ describe("what the plan includes decides", () => {
     }
   });
 
-  it("a limit: what the request counts must be below it; unlimited is no limit", async () => {
+  it("on a limit requires the request's count to be below it, unless it is unlimited", async () => {
     const { at } = await fresh();
-    await scene.setEntitlements({ seats: 5, video: true }, at);
+    await world.setEntitlements({ seats: 5, video: true }, at);
     for (const [count, allowed] of [
       [0, true],
       [4, true],
@@ -83,57 +81,57 @@ describe("what the plan includes decides", () => {
       expect(await decides(at, "seat.add", { count })).toMatchObject({
         isAuthorized: allowed,
         reasonCode: allowed ? "role" : "entitlement",
-        // Only what the action asks for.
+        // Only the entitlements that the action requires.
         applicableEntitlements: { seats: 5 },
       });
     for (const contextData of [null, {}, { count: null }, { count: "4" }])
       expectError(
-        await scene.asks(at.owner, "seat.add", { tenantId: at.id, contextData }),
+        await world.check(at.owner, "seat.add", { tenantId: at.id, contextData }),
         400,
         "common.validation_failed",
         "$request.count",
       );
-    await scene.setEntitlements({ seats: "unlimited" }, at);
+    await world.setEntitlements({ seats: "unlimited" }, at);
     for (const contextData of [{ count: 1_000_000 }, null])
       expect(await decides(at, "seat.add", contextData)).toMatchObject({
         isAuthorized: true,
         applicableEntitlements: { seats: "unlimited" },
       });
-    await scene.setEntitlements({ seats: 0 }, at);
+    await world.setEntitlements({ seats: 0 }, at);
     expect(await decides(at, "seat.add", { count: 0 })).toMatchObject({ isAuthorized: false });
   });
 
-  it("and gives nothing that no role gives", async () => {
-    await scene.setEntitlements({ video: true });
-    const person = await scene.person();
-    expect(await scene.decides(person, "video.watch")).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });
+  it("grants nothing without a role", async () => {
+    await world.setEntitlements({ video: true });
+    const person = await world.person();
+    expect(await world.decide(person, "video.watch")).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });
   });
 
-  it("is told to nobody who does not belong: what the plan includes is the organization's", async () => {
-    await scene.setEntitlements({ video: true, seats: 7 });
+  it("does not disclose entitlements to a non-member", async () => {
+    await world.setEntitlements({ video: true, seats: 7 });
     for (const action of ["video.watch", "seat.add"]) {
-      const answer = await scene.decides(scene.nonMember, action, { contextData: { count: 1 } });
-      const unknown = await scene.decides(scene.nonMember, action, { contextData: { count: 1 }, tenantId: nowhere });
+      const answer = await world.decide(world.nonMember, action, { contextData: { count: 1 } });
+      const unknown = await world.decide(world.nonMember, action, { contextData: { count: 1 }, tenantId: unknownId });
       expect(answer).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member", applicableEntitlements: {} });
       expect({ ...answer, decisionId: "", revision: "" }).toEqual({ ...unknown, decisionId: "", revision: "" });
     }
-    const batch = await scene.send("POST authorization/check-batch", scene.nonMember.token, {
-      checks: [{ userId: scene.nonMember.id, tenantId: scene.organization.id, actionType: "video.watch" }],
+    const batch = await world.send("POST authorization/check-batch", world.nonMember.token, {
+      checks: [{ userId: world.nonMember.id, tenantId: world.organization.id, actionType: "video.watch" }],
     });
     expect(batch.body.results[0].applicableEntitlements).toEqual({});
   });
 
-  it("of one organization says nothing of another", async () => {
+  it("reads the entitlements of its own organization only", async () => {
     const [one, two] = [await fresh(), await fresh()];
-    await scene.setEntitlements({ video: true }, one.at);
-    await scene.setEntitlements({ video: false }, two.at);
+    await world.setEntitlements({ video: true }, one.at);
+    await world.setEntitlements({ video: false }, two.at);
     expect(await decides(one.at, "video.watch")).toMatchObject({ isAuthorized: true });
     expect(await decides(two.at, "video.watch")).toMatchObject({ isAuthorized: false });
   });
 });
 
 describe("PUT and GET /api/v1/iam/organizations/{id}/entitlements", () => {
-  it("replace the whole of it, with versions and If-Match, for members to read", async () => {
+  it("replace the entitlements, with versions and If-Match, and are readable by members", async () => {
     const { at, owner } = await fresh();
     const none = await get(at, owner.token);
     expectRead(none);
@@ -145,21 +143,21 @@ describe("PUT and GET /api/v1/iam/organizations/{id}/entitlements", () => {
     expect(first.headers["etag"]).toBe('"1"');
     const second = await put(at, { entitlements: { seats: 6 } });
     expect(second.body).toMatchObject({ plan: null, entitlements: { seats: 6 }, version: 2 });
-    for (const token of [owner.token, scene.administrator.token]) expect((await get(at, token)).body).toEqual(second.body);
+    for (const token of [owner.token, world.administrator.token]) expect((await get(at, token)).body).toEqual(second.body);
     const stale = () => put(at, { entitlements: {} }, undefined, { "if-match": '"1"' });
-    expectError(await withoutTrace(scene.server, stale), 412, "common.version_conflict");
+    expectError(await withoutTrace(world.server, stale), 412, "common.version_conflict");
   });
 
-  it("is written by internal staff alone, and read by nobody from elsewhere", async () => {
+  it("are writable by internal administrators only, and unreadable for non-members", async () => {
     const { at, owner } = await fresh();
-    for (const token of [owner.token, scene.owner.token, scene.nonMember.token])
-      expectError(await withoutTrace(scene.server, () => put(at, { entitlements: {} }, token)), 403, "auth.permission_denied");
-    for (const token of [scene.owner.token, scene.nonMember.token])
+    for (const token of [owner.token, world.owner.token, world.nonMember.token])
+      expectError(await withoutTrace(world.server, () => put(at, { entitlements: {} }, token)), 403, "auth.permission_denied");
+    for (const token of [world.owner.token, world.nonMember.token])
       expect(await get(at, token).then(({ status, body }) => [status, body.error.code])).toEqual(
-        await get(nowhere, token).then(({ status, body }) => [status, body.error.code]),
+        await get(unknownId, token).then(({ status, body }) => [status, body.error.code]),
       );
-    expectError(await put(nowhere, { entitlements: {} }), 404, "entitlements.organization_not_found");
-    expectError(await get(nowhere, scene.administrator.token), 404, "entitlements.organization_not_found");
+    expectError(await put(unknownId, { entitlements: {} }), 404, "entitlements.organization_not_found");
+    expectError(await get(unknownId, world.administrator.token), 404, "entitlements.organization_not_found");
   });
 
   it.each([
@@ -169,8 +167,8 @@ describe("PUT and GET /api/v1/iam/organizations/{id}/entitlements", () => {
     [{ seats: [1] }, "entitlements.seats"],
     [{ "a b": 1 }, "entitlements"],
     [{ "": 1 }, "entitlements"],
-  ])("refuses %j", async (entitlements, field) => {
-    const answer = await withoutTrace(scene.server, () => put(scene.organization, { entitlements }));
+  ])("refuse the entitlements %j", async (entitlements, field) => {
+    const answer = await withoutTrace(world.server, () => put(world.organization, { entitlements }));
     expectError(answer, 400, "common.validation_failed");
     expect(answer.body.error.details[0].field.startsWith(field)).toBe(true);
   });

@@ -2,10 +2,10 @@ import { defineError } from "#operation/declaration/errors.ts";
 
 export const SubscriptionNotFound = defineError("entitlements.organization_not_found", 404, "There is no such organization.");
 
-export const EventFromTheFuture = defineError(
+export const EventInTheFuture = defineError(
   "entitlements.event_from_the_future",
   400,
-  "What is said to happen more than five minutes from now is not followed.",
+  "An event that occurs more than five minutes in the future is refused.",
 );
 
 export const DeletionNotConfirmed = defineError(

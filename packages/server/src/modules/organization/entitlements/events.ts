@@ -3,16 +3,16 @@ import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.t
 
 export const SubscriptionChanged = defineEvent({
   type: "subscription.changed.v1",
-  says: "What an organization's plan includes changed.",
+  summary: "What an organization's plan includes changed.",
   subject: ["organization", "organizationId"],
   tenant: "organizationId",
   data: Type.Object({ organizationId: Uuid, plan: nullable(Type.String()) }),
 });
 
-/** A failure of the business kind: a retry does not help. */
+/** A permanent failure: a retry does not help. */
 export const SubscriptionSyncFailed = defineEvent({
   type: "subscription-sync.failed.v1",
-  says: "What billing said of an organization could not be followed.",
+  summary: "A change of an organization in billing could not be applied.",
   subject: ["organization", "organizationId"],
   tenant: "organizationId",
   data: Type.Object({ organizationId: Uuid, messageId: Type.String(), reason: Type.String(), occurredAt: Timestamp }),

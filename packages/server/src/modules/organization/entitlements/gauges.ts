@@ -3,6 +3,6 @@ import { entitlementsStore } from "./store.ts";
 
 export const deletionGauge: TableGauge = {
   name: "gatehouse_billing_deletions_waiting",
-  help: "Organizations that billing wants deleted and that are still there, until their delay is over",
+  help: "Organizations whose deletion billing has requested and whose delay has not expired",
   read: async (db) => [{ value: await entitlementsStore.reads(db).countDeletions() }],
 };

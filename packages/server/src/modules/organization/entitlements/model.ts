@@ -1,7 +1,7 @@
 import { unlimited } from "@gatehouse/policy";
 import { nullable, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
-/** A feature that is there or not, or a limit: a number, or `unlimited`. */
+/** A feature: included or not. Or a limit: a number, or `unlimited`. */
 const Value = Type.Union([Type.Boolean(), Type.Number({ minimum: 0 }), Type.Literal(unlimited)]);
 
 /** Features and limits by name. */
@@ -10,7 +10,7 @@ export const EntitlementValues = Type.Record(Type.String({ pattern: "^[A-Za-z][A
   additionalProperties: false,
 });
 
-/** What billing says of an organization. `entitlements` is null before it has said anything. */
+/** Billing's state of an organization. `entitlements` is null until it is known. */
 export const Subscription = Type.Object({
   organizationId: Uuid,
   plan: nullable(Type.String({ maxLength: 100 })),

@@ -4,7 +4,7 @@ import { type SchemaStep, tenantTable } from "#platform/database/migrations.ts";
 export const steps: readonly SchemaStep[] = [
   {
     name: "0035_entitlements_subscriptions",
-    why: "what billing says of each organization's plan; decisions read a projection of it",
+    why: "each organization's plan in billing; decisions read a projection of it",
     async up(db) {
       await sql`create table subscriptions (
         organization_id uuid primary key references organizations (id) on delete cascade,
@@ -18,7 +18,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0070_entitlements_billing_marks",
-    why: "when the newest thing happened that billing has said of an organization, so that older news changes nothing",
+    why: "the time of the newest event of billing for an organization, so that older events change nothing",
     async up(db) {
       await sql`create table billing_marks (
         organization_id uuid primary key references organizations (id) on delete cascade,
@@ -29,14 +29,14 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0110_entitlements_marks_not_ahead",
-    why: "a mark in the future would pass over all that billing says until then; such times are refused from now on",
+    why: "a watermark in the future would make all events until then stale; such times are refused from now on",
     async up(db) {
       await sql`update billing_marks set occurred_at = now() where occurred_at > now()`.execute(db);
     },
   },
   {
     name: "0111_entitlements_deletion_requests",
-    why: "organizations that billing wants deleted, until the delay is over and billing has said so once more",
+    why: "billing's requests to delete organizations, until the delay has expired and billing has confirmed them",
     async up(db) {
       await sql`create table deletion_requests (
         organization_id uuid primary key references organizations (id) on delete cascade,

@@ -13,7 +13,7 @@ export interface SubscriptionRow {
   readonly updated_at: Date;
 }
 
-/** Clocks of two well-kept machines differ by less; what lies further ahead would pass over all that is said until then. */
+/** Synchronized clocks differ by less. A time further ahead would make all events until then stale. */
 const aheadMinutesMax = 5;
 
 const reads = (db: ReadHandle) => ({
@@ -34,7 +34,7 @@ const reads = (db: ReadHandle) => ({
     );
     return new Map(rows.map((row) => [row.organization_id, row]));
   },
-  /** By the database's clock: that of a process may be wrong. */
+  /** Compares with the database's clock: that of a process may be wrong. */
   async isAhead(occurredAt: Date): Promise<boolean> {
     const rows = await rowsOf(
       db,
@@ -43,11 +43,12 @@ const reads = (db: ReadHandle) => ({
     );
     return rows[0]?.ahead ?? true;
   },
-  /** Organizations whose deletion may be asked for again, the longest due first. */
+  /** Organizations whose deletion is due, longest due first. */
   async dueDeletions(limit: number): Promise<string[]> {
-    const { rows } = await sql<{ organization_id: string }>`
-      select organization_id from deletion_requests where due_at <= now() order by due_at, organization_id limit ${limit}`.execute(
-      db as never,
+    const rows = await rowsOf(
+      db,
+      sql<{ organization_id: string }>`
+    select organization_id from deletion_requests where due_at <= now() order by due_at, organization_id limit ${limit}`,
     );
     return rows.map((row) => row.organization_id);
   },
@@ -58,9 +59,9 @@ const reads = (db: ReadHandle) => ({
 });
 
 const writes = (tx: WriteHandle) => ({
-  /** Notes a message of billing; false when it was handled before. */
+  /** Records a message of billing in the inbox; false where it was handled before. */
   receive: (messageId: string, now: Date): Promise<boolean> => receive(tx, billingConsumer.name, messageId, now),
-  /** Notes when the newest thing happened; false when something newer is known. */
+  /** Advances the watermark of an organization's events; false where it is newer already. */
   async advanceBilling(organizationId: string, occurredAt: Date): Promise<boolean> {
     const { numAffectedRows } = await sql`
       insert into billing_marks (organization_id, occurred_at) values (${organizationId}, ${occurredAt})
@@ -68,7 +69,7 @@ const writes = (tx: WriteHandle) => ({
       where billing_marks.occurred_at <= excluded.occurred_at`.execute(tx);
     return numAffectedRows === 1n;
   },
-  /** Notes a wish to delete; one that is there already keeps its time. */
+  /** Records a request to delete an organization; an existing one does not change. */
   async requestDeletion(organizationId: string, messageId: string, delayHours: number): Promise<void> {
     await sql`insert into deletion_requests (organization_id, message_id, due_at)
       values (${organizationId}, ${messageId}, now() + make_interval(hours => ${delayHours})) on conflict do nothing`.execute(tx);

@@ -14,21 +14,21 @@ const settings = Type.Object({
 
 export const ServiceAccountCreated = defineEvent({
   type: "service_account.created.v1",
-  says: "A service account was made.",
+  summary: "A service account was created.",
   ...aboutServiceAccount,
   data: settings,
 });
 
 export const ServiceAccountUpdated = defineEvent({
   type: "service_account.updated.v1",
-  says: "The settings, the status or the roles of a service account changed.",
+  summary: "The settings, status or roles of a service account changed.",
   ...aboutServiceAccount,
   data: settings,
 });
 
 export const ServiceAccountDeleted = defineEvent({
   type: "service_account.deleted.v1",
-  says: "A service account was deleted. Of those of an erased organization only service.status_changed.v1 tells.",
+  summary: "A service account was deleted. An erased organization's accounts only emit service.status_changed.v1.",
   ...aboutServiceAccount,
   data: Type.Object({ serviceAccountId: Uuid, organizationId: nullable(Uuid) }),
 });

@@ -1,25 +1,25 @@
-import { NotHeld, RoleNotFound, type RoleSummary } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld, RoleNotFound, type RoleSummary } from "#modules/authorization/access/index.ts";
 import type { Fail } from "#operation/declaration/context.ts";
 import type { CommandContextOf, PrepareContextOf } from "#operation/declaration/contexts-of.ts";
 import type { serviceaccounts } from "./module.ts";
 
 /**
- * The delegation check: refuses to give or take roles that give more than the caller holds, so that a service account is no way to rights
- * that its maker lacks. Asked before the transaction, because holdings come from the projection. A role of another scope is left to
- * {@link rolesInScope}, so that what it gives is not disclosed here.
+ * The delegation check for roles: refuses to assign or remove roles with permissions that the caller does not hold. So no caller escalates
+ * their privileges by a service account. Runs before the transaction, because it reads the projection. Roles of another scope are refused
+ * by {@link rolesInScope}, so that this check does not disclose their permissions.
  */
 export async function requireRolesHeld(
-  { reading, requireHeld }: PrepareContextOf<typeof serviceaccounts, typeof NotHeld>,
+  { reading, requireHeld }: PrepareContextOf<typeof serviceaccounts, typeof PermissionNotHeld>,
   organizationId: string | null,
   roleIds: readonly string[],
 ): Promise<void> {
   const given = await reading((_store, uses) => uses.access.permissionsGivenBy(organizationId, roleIds));
-  await requireHeld(organizationId, given, { error: NotHeld, field: "roleIds" });
+  await requireHeld(organizationId, given, { error: PermissionNotHeld, field: "roleIds" });
 }
 
 type Access = CommandContextOf<typeof serviceaccounts>["uses"]["access"];
 
-/** The roles that a request names, locked for use. Refuses one that is not of this scope as one that does not exist. */
+/** Locks the requested roles for use. A role of another scope is refused like one that does not exist. */
 export async function rolesInScope(
   access: Access,
   organizationId: string | null,
@@ -32,5 +32,5 @@ export async function rolesInScope(
   return found;
 }
 
-/** The ids of a request in the form in which the database keeps them. */
+/** The requested ids without duplicates, in lower case as stored. */
 export const asStored = (ids: readonly string[]): readonly string[] => [...new Set(ids.map((id) => id.toLowerCase()))];

@@ -2,7 +2,7 @@ import { v7 as uuid } from "uuid";
 import type { access } from "#modules/authorization/access/index.ts";
 import { OperationError } from "#operation/declaration/errors.ts";
 import type { ApisOf, Emit } from "#operation/declaration/module.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { takenRule } from "#platform/names/stored-keys.ts";
 import { ServiceAccountNameTaken } from "./errors.ts";
@@ -10,8 +10,8 @@ import { ServiceAccountCreated } from "./events.ts";
 import type { NewServiceAccount } from "./model.ts";
 import type { ServiceAccountRow, serviceAccountStore } from "./store.ts";
 
-/** Written out, because the module's own API makes accounts too: its type cannot depend on the module's. */
-interface Making {
+/** Declared here, because the module's own API creates accounts too: this type cannot depend on the module's. */
+interface CreationContext {
   readonly store: ReturnType<typeof serviceAccountStore.reads> & ReturnType<typeof serviceAccountStore.writes>;
   readonly uses: ApisOf<{ readonly access: typeof access }>;
   readonly state: { readonly accountsMax: number };
@@ -20,14 +20,15 @@ interface Making {
 }
 
 /**
- * Makes a service account with roles of its scope. The caller has made the delegation check and locked the roles for use. Throws
- * {@link ServiceAccountNameTaken}, and `QuotaExceeded` where the organization has as many as it may have.
+ * Creates a service account with roles of its scope, after the caller's delegation check and with the roles locked for use. Throws
+ * {@link ServiceAccountNameTaken} and `QuotaExceeded`.
  */
 export async function makeServiceAccount(
-  { store, uses, state, emit, now }: Making,
+  { store, uses, state, emit, now }: CreationContext,
   { organizationId, name, description, roleIds, createdBy }: NewServiceAccount,
 ): Promise<ServiceAccountRow> {
-  if (organizationId !== null) mustFit("serviceAccounts", (await store.serviceAccountsForQuota(organizationId)) + 1, state.accountsMax);
+  if (organizationId !== null)
+    requireWithinQuota("serviceAccounts", (await store.serviceAccountsForQuota(organizationId)) + 1, state.accountsMax);
   const row = await store
     .insertServiceAccount({
       id: uuid(),
@@ -46,7 +47,7 @@ export async function makeServiceAccount(
   return row;
 }
 
-/** Throws {@link ServiceAccountNameTaken} for the violated index of a name. */
+/** Translates a violated unique index of names into {@link ServiceAccountNameTaken}. Rethrows every other error. */
 export function failTaken(error: unknown): never {
   const index = violatedUnique(error);
   if (index !== undefined) throw new OperationError(ServiceAccountNameTaken, [{ field: "name", ...takenRule(index) }]);

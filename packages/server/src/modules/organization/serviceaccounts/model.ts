@@ -1,10 +1,10 @@
 import { Description, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 
-/** A suspended service account keeps its roles and may do nothing. */
+/** A suspended service account retains its roles, but is denied everything. */
 export const ServiceAccountStatus = oneOf("Active", "Suspended");
 export type ServiceAccountStatus = Static<typeof ServiceAccountStatus>;
 
-/** As many roles as a member may have. Without one, decisions know no membership, so at least one. */
+/** At most as many roles as a member may have. At least one: without roles it would count as a non-member. */
 export const RoleIds = Type.Array(Uuid, { minItems: 1, maxItems: 20, uniqueItems: true });
 
 export const ServiceAccount = Type.Object({
@@ -15,7 +15,7 @@ export const ServiceAccount = Type.Object({
   description: nullable(Description),
   status: ServiceAccountStatus,
   roles: Type.Array(Type.Object({ id: Uuid, name: Name })),
-  /** The user who made it; null where a service did. */
+  /** The user who created it; null if a service account did. */
   createdBy: nullable(Uuid),
   createdAt: Timestamp,
   updatedAt: Timestamp,
@@ -23,7 +23,7 @@ export const ServiceAccount = Type.Object({
 });
 export type ServiceAccount = Static<typeof ServiceAccount>;
 
-/** What other modules know of a service account. */
+/** A service account as other modules see it. */
 export interface ServiceAccountSummary {
   readonly id: string;
   /** Null in the internal scope. */
@@ -32,12 +32,12 @@ export interface ServiceAccountSummary {
   readonly status: ServiceAccountStatus;
 }
 
-/** What a service account is made from. */
+/** The input of a new service account. */
 export interface NewServiceAccount {
   readonly organizationId: string | null;
   readonly name: string;
   readonly description: string | null;
   readonly roleIds: readonly string[];
-  /** The user who makes it; null where a service does. */
+  /** The user who creates it; null if a service account does. */
   readonly createdBy: string | null;
 }

@@ -12,7 +12,7 @@ const summary = ({ id, organization_id, name, status }: ServiceAccountRow): Serv
   status,
 });
 
-/** Programs with an identity of their own. They hold roles as members do; they have no profile and no sessions. */
+/** Service accounts: programs with their own identity. They hold roles as members do, but have no profile and no sessions. */
 export const serviceaccounts = module("serviceaccounts", {
   store: serviceAccountStore,
   state: ({ settings }: Platform) => ({ accountsMax: settings.quotas.serviceAccounts }),
@@ -29,11 +29,11 @@ export const serviceaccounts = module("serviceaccounts", {
   }),
   writeApi: (context) => ({
     /**
-     * Makes a service account with roles of its scope. The caller makes the delegation check before, and locks the roles for use. Throws
+     * Creates a service account with roles of its scope. Call it after the delegation check, with the roles locked for use. Throws
      * `serviceaccounts.name_taken` and `common.quota_exceeded`, which the calling operation declares.
      */
     create: async (account: NewServiceAccount): Promise<ServiceAccountSummary> => summary(await makeServiceAccount(context, account)),
-    /** Keeps a service account as it is until the transaction ends; undefined where there is none. */
+    /** Locks a service account against changes until the transaction ends; undefined if there is none. */
     async lockServiceAccount(id: string): Promise<ServiceAccountSummary | undefined> {
       const row = await context.store.lockServiceAccount(id);
       return row && summary(row);

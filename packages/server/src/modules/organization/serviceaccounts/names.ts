@@ -1,7 +1,7 @@
 import { nameKey } from "#platform/names/name-key.ts";
 import type { KeyColumn } from "#platform/names/stored-keys.ts";
 
-/** One name for all that look alike, in an organization or in the internal scope. */
+/** The uniqueness key of service account names in their scope: names that look alike have the same key. */
 export const serviceAccountNames: KeyColumn<"name_key"> = {
   table: "service_accounts",
   of: "name",

@@ -21,7 +21,7 @@ export const steps: readonly SchemaStep[] = [
       )`.execute(db);
       await sql`create unique index idx_service_accounts_name on service_accounts (name, organization_id) nulls not distinct`.execute(db);
       await sql`create index idx_service_accounts_organization on service_accounts (organization_id, id)`.execute(db);
-      // To an index over all tenants NULL is no constant: a page of the internal scope would sort all of them.
+      // An index over all tenants does not order rows with NULL, so each page of the internal scope would sort all of them.
       await sql`create index idx_service_accounts_internal on service_accounts (id) where organization_id is null`.execute(db);
       await tenantTable(db, "service_accounts", { tenant: "organization_id" });
       await addKeyColumn(db, serviceAccountNames);

@@ -46,7 +46,7 @@ const reads = (db: ReadHandle<Tables>) => ({
 });
 
 const writes = (tx: WriteHandle<Tables>) => ({
-  /** Service accounts of an organization, counted one at a time. */
+  /** The number of service accounts of the organization. Serialized by a lock, for the quota. */
   async serviceAccountsForQuota(organizationId: string): Promise<number> {
     await lockForQuota(tx, "service_accounts", organizationId);
     const { rows } = await sql<{ count: number }>`select count(*)::int as count from service_accounts

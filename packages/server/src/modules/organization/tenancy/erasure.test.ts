@@ -1,24 +1,20 @@
 import { newOrganization } from "@gatehouse/testing/people.ts";
 import { fillOrganization } from "@gatehouse/testing/populate.ts";
-import { Scene } from "@gatehouse/testing/scene.ts";
 import { type AnyBody, asOperator, distributed } from "@gatehouse/testing/server.ts";
+import { World } from "@gatehouse/testing/world.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { everyTenant, type WriteHandle } from "#platform/database/database.ts";
 
-/** More than one batch has of each kind. */
-const membersMany = 2_500;
-const grantsMany = 1_500;
+/** Several batches of each kind. */
+const memberCount = 2_500;
+const grantCount = 1_500;
 
-let scene: Scene;
-beforeAll(async () => {
-  // The batches are done by hand, so that it can be looked between them.
-  scene = await Scene.open();
-});
-afterAll(() => scene.close());
+// The batches are done by hand, so that it can be looked between them.
+const world = World.ofSuite();
 
 const transact = <T>(work: (tx: WriteHandle) => Promise<T>): Promise<T> =>
-  scene.server.application.platform.database.transact(everyTenant, work);
+  world.server.application.platform.database.transact(everyTenant, work);
 
 const countOf = async (table: string, id: string, column = "organization_id"): Promise<number> => {
   const { rows } = await transact((tx) =>
@@ -32,53 +28,53 @@ const eventsOf = async (id: string, type: string): Promise<number> => {
   );
   return rows[0]?.count ?? 0;
 };
-const erase = (id: string) => asOperator(scene.server, "tenancy.eraseOrganization", { organizationId: id });
-const goOn = (id: string) => asOperator(scene.server, "tenancy.continueErasure", { organizationId: id });
-const erasures = async (): Promise<AnyBody[]> => (await scene.send("GET organization-erasures", scene.administrator.token)).body.items;
+const erase = (id: string) => asOperator(world.server, "tenancy.eraseOrganization", { organizationId: id });
+const continueErasure = (id: string) => asOperator(world.server, "tenancy.continueErasure", { organizationId: id });
+const erasures = async (): Promise<AnyBody[]> => (await world.send("GET organization-erasures", world.administrator.token)).body.items;
 
 // Its batches are done by hand, so it ends the jobs of this process; with roles apart tests/distributed/erasure.test.ts plays it.
 describe.skipIf(distributed)("the erasure of a large organization", () => {
-  it("denies at once, is unknown to every operation, goes in batches that say how far they are, and ends with nothing left", async () => {
-    const at = await newOrganization(scene.server);
-    await fillOrganization(scene.server.application.platform.database, at.id, {
-      members: membersMany,
-      grants: grantsMany,
-      recordedDecisions: membersMany,
+  it("denies immediately, hides the organization, reports its progress and deletes everything", async () => {
+    const at = await newOrganization(world.server);
+    await fillOrganization(world.server.application.platform.database, at.id, {
+      members: memberCount,
+      grants: grantCount,
+      recordedDecisions: memberCount,
     });
-    await scene.server.application.settled();
-    await scene.server.application.platform.jobs.close();
+    await world.server.application.settled();
+    await world.server.application.platform.jobs.close();
     expect(await erase(at.id)).toEqual({ erased: true });
 
-    expect((await scene.send(`GET organizations/${at.id}`, at.owner.token)).status).toBe(403);
-    expect((await scene.send(`GET organizations/${at.id}`, scene.administrator.token)).status).toBe(404);
-    const mine = await scene.send("GET organizations", at.owner.token);
+    expect((await world.send(`GET organizations/${at.id}`, at.owner.token)).status).toBe(403);
+    expect((await world.send(`GET organizations/${at.id}`, world.administrator.token)).status).toBe(404);
+    const mine = await world.send("GET organizations", at.owner.token);
     expect(mine.body.items).toEqual([]);
-    // Neither billing nor an administrator brings it back.
-    expect((await scene.send(`PUT organizations/${at.id}`, scene.administrator.token, { status: "Active" })).status).toBe(404);
+    // Neither billing nor an administrator can restore it.
+    expect((await world.send(`PUT organizations/${at.id}`, world.administrator.token, { status: "Active" })).status).toBe(404);
     expect(await erase(at.id)).toEqual({ erased: false });
     expect(await erasures()).toMatchObject([
-      { organizationId: at.id, membersTotal: membersMany + 1, membersRemoved: 0, lastBatchAt: null },
+      { organizationId: at.id, membersTotal: memberCount + 1, membersRemoved: 0, lastBatchAt: null },
     ]);
 
-    expect(await goOn(at.id)).toEqual({ more: true, membersRemoved: 500, membersTotal: membersMany + 1 });
-    expect(await countOf("memberships", at.id)).toBe(membersMany - 499);
+    expect(await continueErasure(at.id)).toEqual({ more: true, membersRemoved: 500, membersTotal: memberCount + 1 });
+    expect(await countOf("memberships", at.id)).toBe(memberCount - 499);
     expect(await erasures()).toMatchObject([{ membersRemoved: 500, lastBatchAt: expect.any(String) }]);
-    expect((await scene.server.call("GET /metrics")).body).toContain('gatehouse_organizations{status="Erasing"} 1');
+    expect((await world.server.call("GET /metrics")).body).toContain('gatehouse_organizations{status="Erasing"} 1');
 
     let batches = 1;
-    while ((await goOn(at.id)).more) batches += 1;
+    while ((await continueErasure(at.id)).more) batches += 1;
     expect(batches).toBeGreaterThan(10);
     for (const table of ["memberships", "role_assignments", "relationships", "recorded_decisions", "roles", "access_tenants"]) {
       expect([table, await countOf(table, at.id)]).toEqual([table, 0]);
     }
     expect(await countOf("organizations", at.id, "id")).toBe(0);
     // By hand the batches do not wait for each other; the administrator's next decision waits for what they have changed.
-    await scene.server.application.settled();
+    await world.server.application.settled();
     expect(await erasures()).toEqual([]);
-    expect(await eventsOf(at.id, "membership.removed.v1")).toBe(membersMany + 1);
-    expect(await eventsOf(at.id, "grant.revoked.v1")).toBe(grantsMany);
+    expect(await eventsOf(at.id, "membership.removed.v1")).toBe(memberCount + 1);
+    expect(await eventsOf(at.id, "grant.revoked.v1")).toBe(grantCount);
     expect(await eventsOf(at.id, "organization.erased.v1")).toBe(1);
-    expect(await goOn(at.id)).toMatchObject({ more: false });
+    expect(await continueErasure(at.id)).toMatchObject({ more: false });
     expect(await eventsOf(at.id, "organization.erased.v1")).toBe(1);
   }, 120_000);
 });

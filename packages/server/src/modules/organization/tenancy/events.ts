@@ -7,28 +7,28 @@ const settings = { organizationId: Uuid, name: Name, slug: Slug, country: Countr
 
 export const OrganizationCreated = defineEvent({
   type: "organization.created.v1",
-  says: "An organization was made; its maker is the first owner.",
+  summary: "An organization was created; its creator is the first owner.",
   ...inOrganization,
   data: Type.Object({ ...settings, ownerUserId: Uuid }),
 });
 
 export const OrganizationUpdated = defineEvent({
   type: "organization.settings_updated.v1",
-  says: "The settings of an organization changed.",
+  summary: "The settings of an organization changed.",
   ...inOrganization,
   data: Type.Object(settings),
 });
 
 export const OrganizationStatusChanged = defineEvent({
   type: "organization.status_changed.v1",
-  says: "An organization was suspended or made active again.",
+  summary: "An organization was suspended or made active again.",
   ...inOrganization,
   data: Type.Object({ organizationId: Uuid, status: OrganizationStatus }),
 });
 
 export const OrganizationErasureStarted = defineEvent({
   type: "organization.erasure_started.v1",
-  says: "An organization is no longer there for any operation, and its data are being removed. organization.erased.v1 follows when nothing is left.",
+  summary: "An organization is inaccessible and its data is being deleted. organization.erased.v1 follows when nothing is left.",
   subject: ["organization", "organizationId"],
   tenant: "organizationId",
   data: Type.Object({ organizationId: Uuid }),
@@ -36,7 +36,7 @@ export const OrganizationErasureStarted = defineEvent({
 
 export const OrganizationErased = defineEvent({
   type: "organization.erased.v1",
-  says: "An organization and all of its data were erased.",
+  summary: "An organization and all of its data were erased.",
   ...inOrganization,
   data: Type.Object({ organizationId: Uuid }),
 });
@@ -46,21 +46,21 @@ const aboutMembership = { subject: ["membership", "membershipId"], tenant: "orga
 
 export const MemberJoined = defineEvent({
   type: "membership.created.v1",
-  says: "A user became a member of an organization, or of the internal scope.",
+  summary: "A user became a member of an organization, or of the internal scope.",
   ...aboutMembership,
   data: Type.Object({ ...member, roleIds: Type.Array(Uuid) }),
 });
 
 export const MemberRolesChanged = defineEvent({
   type: "membership.roles_changed.v1",
-  says: "The roles of a member changed.",
+  summary: "The roles of a member changed.",
   ...aboutMembership,
   data: Type.Object({ ...member, roleIds: Type.Array(Uuid) }),
 });
 
 export const MemberRemoved = defineEvent({
   type: "membership.removed.v1",
-  says: "A user is no longer a member.",
+  summary: "A user is no longer a member.",
   ...aboutMembership,
   data: Type.Object(member),
 });
@@ -70,19 +70,19 @@ const aboutInvitation = { subject: ["invitation", "invitationId"], tenant: "orga
 
 export const MemberInvited = defineEvent({
   type: "invitation.created.v1",
-  says: "An address was invited.",
+  summary: "An address was invited.",
   ...aboutInvitation,
   data: Type.Object({ ...invitation, roleIds: Type.Array(Uuid) }),
 });
 export const InvitationWasAccepted = defineEvent({
   type: "invitation.accepted.v1",
-  says: "An invitation was accepted.",
+  summary: "An invitation was accepted.",
   ...aboutInvitation,
   data: Type.Object({ ...invitation, userId: Uuid }),
 });
 export const InvitationWasRevoked = defineEvent({
   type: "invitation.revoked.v1",
-  says: "An invitation was revoked.",
+  summary: "An invitation was revoked.",
   ...aboutInvitation,
   data: Type.Object(invitation),
 });

@@ -1,24 +1,24 @@
-import { NotHeld, type RoleSummary } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld, type RoleSummary } from "#modules/authorization/access/index.ts";
 import type { Fail } from "#operation/declaration/context.ts";
 import type { CommandContextOf, PrepareContextOf } from "#operation/declaration/contexts-of.ts";
 import { RoleUnknown } from "./errors.ts";
 import type { tenancy } from "./module.ts";
 
 /**
- * The delegation check for roles: refuses to give or take roles that give more than the caller holds, so that no user escalates their
- * own privileges and none takes away those of somebody above them. Asked before the transaction, because holdings come from the
- * projection. A role of another scope is left to {@link rolesInScope}, so that what it gives is not disclosed here.
+ * The delegation check for roles: refuses to assign or remove roles with permissions that the caller does not hold. So no user escalates
+ * their own privileges, or removes those of a more privileged user. Runs before the transaction, because it reads the projection. Roles of
+ * another scope are refused by {@link rolesInScope}, so that this check does not disclose their permissions.
  */
 export async function requireRolesHeld(
-  { reading, requireHeld }: PrepareContextOf<typeof tenancy, typeof NotHeld>,
+  { reading, requireHeld }: PrepareContextOf<typeof tenancy, typeof PermissionNotHeld>,
   organizationId: string | null,
   roleIds: readonly string[],
 ): Promise<void> {
   const given = await reading((_store, uses) => uses.access.permissionsGivenBy(organizationId, roleIds));
-  await requireHeld(organizationId, given, { error: NotHeld, field: "roleIds" });
+  await requireHeld(organizationId, given, { error: PermissionNotHeld, field: "roleIds" });
 }
 
-/** The roles that a request names, locked for use. Refuses one that is not of this scope as one that does not exist. */
+/** Locks the requested roles for use. A role of another scope is refused like one that does not exist. */
 export async function rolesInScope(
   access: CommandContextOf<typeof tenancy>["uses"]["access"],
   organizationId: string | null,

@@ -2,6 +2,7 @@ import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answe
 import {
   anAddress,
   newAdministrator,
+  newInternalRole,
   newOrganization,
   newPerson,
   type Person,
@@ -10,19 +11,18 @@ import {
   signIn,
   unique,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, asOperator, startTestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const server = serverOfSuite();
 let administrator: Person;
 let administratorRole: string;
 beforeAll(async () => {
-  server = await startTestServer();
   administrator = await newAdministrator(server);
   administratorRole = (await server.call("GET /api/v1/iam/roles?scope=Internal", { token: administrator.token })).body.items[0].id;
 });
-afterAll(() => server.close());
 
 const give = (userId: string, body: unknown, token = administrator.token, headers = {}): Promise<Answer<AnyBody>> =>
   server.call(`PUT /api/v1/iam/internal/memberships/${userId}`, { token, body, headers });
@@ -36,17 +36,10 @@ const may = async (person: Person, actionType: string): Promise<AnyBody> =>
     })
   ).body;
 
-async function internalRole(...permissions: string[]): Promise<string> {
-  const { body } = await server.call("POST /api/v1/iam/roles", {
-    token: administrator.token,
-    body: { name: `Internal ${unique()}`, scope: "Internal" },
-  });
-  await server.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token: administrator.token, body: { permissions } });
-  return body.id;
-}
+const internalRole = (...permissions: string[]) => newInternalRole(server, administrator, permissions);
 
 describe("the internal scope", () => {
-  it("has one system role, which gives everything internal and nothing of an organization", async () => {
+  it("has one system role with all internal permissions and no organization permission", async () => {
     const { body } = await server.call("GET /api/v1/iam/roles?scope=Internal", { token: administrator.token });
     const role = body.items[0];
     expect(role).toMatchObject({ name: "Administrator", scope: "Internal", organizationId: null, isSystemRole: true });
@@ -55,7 +48,7 @@ describe("the internal scope", () => {
     expect((await may(administrator, "User.SetStatus")).isAuthorized).toBe(true);
   });
 
-  it("adds a user with a role, changes it, and removes them; checks follow at once", async () => {
+  it("accepts a user with a role, other roles and a removal, and checks change immediately", async () => {
     const person = await newPerson(server);
     const support = await internalRole("User.Read");
     expect(await may(person, "User.Read")).toMatchObject({ isAuthorized: false, reasonCode: "not_a_member" });
@@ -90,7 +83,7 @@ describe("the internal scope", () => {
     expectError(await withoutTrace(server, () => take(person.id)), 404, "tenancy.membership_not_found");
   });
 
-  it("refuses an unknown user, roles of an organization, and what is not a choice", async () => {
+  it("refuses an unknown user, roles of an organization, and a missing role", async () => {
     const person = await newPerson(server);
     const organization = await newOrganization(server);
     const roles = await rolesOf(server, organization);
@@ -101,7 +94,7 @@ describe("the internal scope", () => {
     expectError(await attempt("me", { roleId: administratorRole }), 400, "common.validation_failed", "userId");
   });
 
-  it("is closed to everybody else, and to an administrator's session for an organization", async () => {
+  it("is closed to other users, and to an administrator's session for an organization", async () => {
     const organization = await newOrganization(server, administrator);
     const scoped = await signIn(server, administrator.email, organization.id);
     const person = await newPerson(server);
@@ -113,7 +106,7 @@ describe("the internal scope", () => {
     }
   });
 
-  it("lets nobody give or take more than they hold", async () => {
+  it("refuses to assign or remove roles with permissions that the caller does not hold", async () => {
     const manager = await newPerson(server);
     await give(manager.id, { roleId: await internalRole("InternalMember.Manage") });
     const other = await newPerson(server);
@@ -127,11 +120,11 @@ describe("the internal scope", () => {
 });
 
 describe("the first and the last administrator", () => {
-  it("the set-up link works once and is closed afterwards; the last administrator stays", async () => {
+  it("are protected: the set-up link works once, and the last administrator cannot be removed", async () => {
     const own = await startTestServer();
     try {
-      const older = (await asOperator(own, "tenancy.openSetUp", {})).token as string;
-      const { token } = await asOperator(own, "tenancy.openSetUp", {});
+      const older = (await asOperator(own, "authentication.openSetUp", {})).token as string;
+      const { token } = await asOperator(own, "authentication.openSetUp", {});
       expect(token).toMatch(/^[\w-]{43}$/);
       const email = `first-${unique()}@example.com`;
       const body = { token, email, password, firstName: "The", lastName: "First" };
@@ -150,7 +143,7 @@ describe("the first and the last administrator", () => {
       expect(done.body).toMatchObject({ email, status: "Active" });
       expect((await once()).body).toEqual(done.body);
       expectError(await withoutTrace(own, () => setUp({ email: "second@example.com" })), 409, "tenancy.set_up_done");
-      expect(await asOperator(own, "tenancy.openSetUp", {})).toEqual({ token: null });
+      expect(await asOperator(own, "authentication.openSetUp", {})).toEqual({ token: null });
 
       const session = await signIn(own, email);
       const role = (await own.call("GET /api/v1/iam/roles?scope=Internal", { token: session })).body.items[0].id;
@@ -169,10 +162,10 @@ describe("the first and the last administrator", () => {
     }
   });
 
-  it("of sixteen that use the set-up link at the same moment one becomes administrator", async () => {
+  it("of sixteen concurrent uses of the set-up link, one creates the administrator", async () => {
     const own = await startTestServer();
     try {
-      const { token } = await asOperator(own, "tenancy.openSetUp", {});
+      const { token } = await asOperator(own, "authentication.openSetUp", {});
       const answers = await Promise.all(
         Array.from({ length: 16 }, (_, index) =>
           own.call("POST /api/v1/iam/setup", {

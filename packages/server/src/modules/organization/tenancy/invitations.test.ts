@@ -1,6 +1,7 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import {
   joinAs,
+  mailedToken,
   newAdministrator,
   newOrganization,
   newPerson,
@@ -11,18 +12,15 @@ import {
   tokenIn,
   unique,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, asOperator } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
-const nowhere = "0198c0de-0000-7000-8000-000000000000";
+const unknownId = "0198c0de-0000-7000-8000-000000000000";
 const week = 7 * 24 * 3_600;
 
 interface Setting {
@@ -58,7 +56,7 @@ interface Invited {
 async function invited(at: Setting, person: { readonly email: string }, body?: unknown): Promise<Invited> {
   const answer = await invite(at, person.email, body);
   expectWritten(answer, 201);
-  return { id: answer.body.id, token: tokenIn(await server.mail(person.email, "invitation", answer.body.id)) };
+  return { id: answer.body.id, token: await mailedToken(server, person.email, answer.body.id) };
 }
 
 describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
@@ -89,7 +87,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
     expect(rows[0]?.token).not.toBe(tokenIn(mail));
   });
 
-  it("keeps one open invitation of an address, whatever its case, also of sixteen at the same moment", async () => {
+  it("allows one open invitation for an address, case-insensitively, also of sixteen concurrent ones", async () => {
     const at = await newSetting();
     const email = `guest-${unique()}@example.com`;
     const answers = await Promise.all(Array.from({ length: 16 }, () => invite(at, email)));
@@ -99,7 +97,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
     expectWritten(await invite(await newSetting(), email), 201);
   });
 
-  it("refuses who is a member already", async () => {
+  it("refuses the address of a member", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     await joinAs(server, at.organization, person, at.roles["Member"] as string);
@@ -107,7 +105,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
     expectError(await withoutTrace(server, () => invite(at, at.organization.owner.email)), 409, "tenancy.already_member", "email");
   });
 
-  it("offers roles of the organization only, and none that gives more than the inviter holds", async () => {
+  it("accepts only roles of the organization whose permissions the inviter holds", async () => {
     const [at, other] = [await newSetting(), await newSetting()];
     const admin = await newPerson(server);
     await joinAs(server, at.organization, admin, at.roles["Admin"] as string);
@@ -116,7 +114,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
       expectError(await attempt({ roleId: other.roles[name] }), 404, "tenancy.role_not_found");
       expectError(await attempt({ roleId: other.roles[name] }, admin.token), 404, "tenancy.role_not_found");
     }
-    expectError(await attempt({ roleId: nowhere }), 404, "tenancy.role_not_found");
+    expectError(await attempt({ roleId: unknownId }), 404, "tenancy.role_not_found");
     expectError(await attempt({ roleId: at.roles["Owner"] }, admin.token), 403, "access.permission_not_held");
     expectError(await attempt({}), 400, "common.validation_failed", "roleId");
     expectError(await attempt({ roleId: at.roles["Member"], roleIds: [at.roles["Member"]] }), 400, "common.validation_failed", "roleId");
@@ -138,7 +136,7 @@ describe("POST /api/v1/iam/organizations/{id}/invitations", () => {
 });
 
 describe("POST /api/v1/iam/invitations/{id}/accept", () => {
-  it("makes the invited address a member with the offered roles, and checks follow at once", async () => {
+  it("makes the invited user a member with the offered roles, and checks change immediately", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const { id, token } = await invited(at, person, { roleIds: [at.roles["Member"], at.roles["Admin"]] });
@@ -158,7 +156,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
     expect((await check()).isAuthorized).toBe(true);
   });
 
-  it("works once, also of sixteen at the same moment", async () => {
+  it("works once, also of sixteen concurrent uses", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const { id, token } = await invited(at, person);
@@ -172,7 +170,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
     expect(body.items).toHaveLength(2);
   });
 
-  it("is for the invited address only; a wrong token is told as an unknown invitation", async () => {
+  it("is for the invited address only, and answers a wrong token like an unknown invitation", async () => {
     const [at, other] = [await newSetting(), await newSetting()];
     const [person, nonMember] = [await newPerson(server), await newPerson(server)];
     const { id, token } = await invited(at, person);
@@ -180,7 +178,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
     const attempt = (invitation: string, shown: string, as: Person) => withoutTrace(server, () => accept(invitation, shown, as));
     expectError(await attempt(id, token, nonMember), 403, "tenancy.invitation_for_another");
     const wrong = await attempt(id, "x".repeat(43), person);
-    const unknown = await attempt(nowhere, token, person);
+    const unknown = await attempt(unknownId, token, person);
     expectError(wrong, 404, "tenancy.invitation_not_found");
     expect({ ...wrong.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
     expectError(await attempt(id, elsewhere.token, person), 404, "tenancy.invitation_not_found");
@@ -192,7 +190,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
     expectWritten(await accept(id, token, person), 200);
   });
 
-  it("tells an expired and a revoked invitation by their own codes", async () => {
+  it("has separate error codes for expired and revoked invitations", async () => {
     const at = await newSetting();
     const [late, unwanted] = [await newPerson(server), await newPerson(server)];
     const revoked = await invited(at, unwanted);
@@ -204,7 +202,7 @@ describe("POST /api/v1/iam/invitations/{id}/accept", () => {
     expectError(await withoutTrace(server, () => accept(expired.id, expired.token, again)), 409, "tenancy.invitation_expired");
   });
 
-  it("is refused while the organization is suspended, and the invitation stays open", async () => {
+  it("is refused while the organization is suspended, and the invitation remains open", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const { token: administrator } = await newAdministrator(server);
@@ -223,7 +221,7 @@ async function signInAgain(person: Person): Promise<Person> {
 }
 
 describe("DELETE /api/v1/iam/invitations/{id}", () => {
-  it("revokes an open one with 204; every other state has its own code", async () => {
+  it("revokes an open invitation with 204, and has an error code for every other status", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const open = await invited(at, person);
@@ -235,7 +233,7 @@ describe("DELETE /api/v1/iam/invitations/{id}", () => {
     const accepted = await invited(at, person);
     await accept(accepted.id, accepted.token, person);
     expectError(await attempt(accepted.id), 409, "tenancy.invitation_accepted");
-    expectError(await attempt(nowhere), 404, "tenancy.invitation_not_found");
+    expectError(await attempt(unknownId), 404, "tenancy.invitation_not_found");
     const late = await invited(at, { email: `late-${unique()}@example.com` });
     server.clock.advance(week + 1);
     const owner = await signInAgain(at.organization.owner);
@@ -244,7 +242,7 @@ describe("DELETE /api/v1/iam/invitations/{id}", () => {
     expectError(await attempt(late.id, owner.token), 409, "tenancy.invitation_expired");
   });
 
-  it("of two at the same moment, revoking or accepting wins, never both", async () => {
+  it("and a concurrent acceptance never both succeed", async () => {
     const at = await newSetting();
     for (let round = 0; round < 4; round += 1) {
       const person = await newPerson(server);
@@ -256,7 +254,7 @@ describe("DELETE /api/v1/iam/invitations/{id}", () => {
 });
 
 describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
-  it("lists them by status, never with a token; time makes an open one an expired one, marked or not", async () => {
+  it("lists invitations by status without tokens, and shows expired ones as expired before the job has run", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const accepted = await invited(at, person);
@@ -273,7 +271,7 @@ describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
       expectRead(answer);
       return answer.body.items.map((one: AnyBody) => [one.id, one.status]);
     };
-    for (let marked = 0; marked < 2; marked += 1) {
+    for (let jobRuns = 0; jobRuns < 2; jobRuns += 1) {
       expect(await idsOf("Expired")).toEqual([[late.id, "Expired"]]);
       expect(await idsOf("Pending")).toEqual([]);
       await asOperator(server, "tenancy.expireInvitations", {});
@@ -290,7 +288,7 @@ describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
     expectError(await list(again, "?status=Gone"), 400, "common.validation_failed", "status");
   });
 
-  it("lets an address be invited again once its invitation was revoked or has expired", async () => {
+  it("allows a new invitation after the last one was revoked or has expired", async () => {
     const at = await newSetting();
     const person = await newPerson(server);
     const first = await invited(at, person);
@@ -308,7 +306,7 @@ describe("GET /api/v1/iam/organizations/{id}/invitations", () => {
 });
 
 describe("roles that an invitation offers", () => {
-  it("are not deleted while it is open, and can be once it is accepted, revoked or expired", async () => {
+  it("cannot be deleted while it is open, and can be once it is accepted, revoked or expired", async () => {
     const at = await newSetting();
     const { token } = at.organization.owner;
     const role = async () =>

@@ -1,5 +1,5 @@
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
-import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
+import { scheduledJob } from "#operation/kernel/scheduled-job.ts";
 import { horizonPasses } from "#operation/kernel/wait-for-revision.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
@@ -10,30 +10,27 @@ import { listErasures } from "./queries/list-erasures.ts";
 export const expireInvitationsJob: JobName<object> = { name: "tenancy.expire-invitations" };
 
 export const expireInvitationsWork = (dispatch: InternalDispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...expireInvitationsJob, operation: expireInvitations, schedule: "7 * * * *" });
+  scheduledJob(dispatch, { ...expireInvitationsJob, operation: expireInvitations, schedule: "7 * * * *" });
 
 export const eraseOrganizationsJob: JobName<object> = { name: "tenancy.erase-organizations" };
 
 /**
- * How long a batch waits for the one before to be settled, by which the projection of that is limited to a batch. A transaction elsewhere
- * that is open for longer than ten seconds idle is ended; one that works goes on beside the erasure.
+ * How long a batch waits until the horizon has passed the previous one, so that the projection is at most one batch behind. Idle
+ * transactions are terminated after ten seconds; a longer active transaction does not block the erasure.
  */
-const settledWithinMs = 10_000;
+const horizonWaitMs = 10_000;
 
 /**
- * Goes on with every erasure that is not finished, batch by batch. Enqueued with the erasure's begin; the schedule takes up what a process
- * that ended, or a database that was away, has left.
+ * Continues every unfinished erasure, batch by batch. Enqueued at the start of an erasure. The schedule resumes erasures that were
+ * interrupted by the end of a process or an outage of the database.
  */
 export const eraseOrganizationsWork = ({ logger, log }: Platform, dispatch: InternalDispatch): Job<object> => {
   const erase = async (organizationId: string): Promise<void> => {
     for (let more = true; more; ) {
       const { output: progress, revision } = await dispatch(continueErasure, { organizationId });
       ({ more } = progress);
-      logger.info(
-        { ...progress, organizationId },
-        more ? "an organization is being erased" : "nothing of an organization is left to erase here",
-      );
-      if (more && revision !== undefined) await horizonPasses(log, revision, settledWithinMs);
+      logger.info({ ...progress, organizationId }, more ? "an organization is being erased" : "the erasure of an organization is finished");
+      if (more && revision !== undefined) await horizonPasses(log, revision, horizonWaitMs);
     }
   };
 
@@ -44,9 +41,9 @@ export const eraseOrganizationsWork = ({ logger, log }: Platform, dispatch: Inte
       const { items } = (await dispatch(listErasures, {})).output;
       const failures: unknown[] = [];
       for (const { organizationId } of items) {
-        // The other organizations do not wait for one that cannot be erased.
+        // One failed erasure must not block the others.
         await erase(organizationId).catch((error: unknown) => {
-          logger.error({ err: error, organizationId }, "an organization's erasure could not go on");
+          logger.error({ err: error, organizationId }, "an organization's erasure could not continue");
           failures.push(error);
         });
       }

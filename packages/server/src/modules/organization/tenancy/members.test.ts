@@ -1,44 +1,23 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
-import {
-  joinAs,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  rolesOf,
-  signIn,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { joinAs, newPerson, type Person, signIn, unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { newTenant, type Tenant } from "@gatehouse/testing/tenant.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
-const nowhere = "0198c0de-0000-7000-8000-000000000000";
+const unknownId = "0198c0de-0000-7000-8000-000000000000";
 
-interface Team {
-  readonly organization: OrganizationOf;
-  readonly roles: Readonly<Record<string, string>>;
-  readonly admin: Person;
-  readonly member: Person;
-  readonly membershipOf: Readonly<Record<"owner" | "admin" | "member", string>>;
+interface Team extends Pick<Tenant, "organization" | "roles" | "admin" | "member"> {
+  readonly membershipOf: Tenant["membershipIds"];
 }
 
 async function team(): Promise<Team> {
-  const organization = await newOrganization(server);
-  const roles = await rolesOf(server, organization);
-  const [admin, member] = [await newPerson(server, "admin"), await newPerson(server, "member")];
-  const asAdmin = await joinAs(server, organization, admin, roles["Admin"] as string);
-  const asMember = await joinAs(server, organization, member, roles["Member"] as string);
-  const { body } = await list(organization, organization.owner.token);
-  const own = body.items.find((one: AnyBody) => one.userId === organization.owner.id);
-  return { organization, roles, admin, member, membershipOf: { owner: own.id, admin: asAdmin.id, member: asMember.id } };
+  const { organization, roles, admin, member, membershipIds } = await newTenant(server, ["admin", "member"]);
+  return { organization, roles, admin, member, membershipOf: membershipIds };
 }
 
 const list = (organization: { id: string }, token: string, query = ""): Promise<Answer<AnyBody>> =>
@@ -55,8 +34,8 @@ const may = async (person: Person, organization: { id: string }, actionType: str
     })
   ).body;
 
-describe("the event of changed roles", () => {
-  it("says which a person has now, which of them are new and which are gone", async () => {
+describe("the event assignment.changed.v1", () => {
+  it("has the current, the added and the removed roles", async () => {
     const { organization, roles, member, membershipOf } = await team();
     const [from, to] = [roles["Member"] as string, roles["Admin"] as string];
     expectWritten(await change(organization, membershipOf.member, organization.owner.token, { roleIds: [from, to] }), 200);
@@ -66,8 +45,8 @@ describe("the event of changed roles", () => {
       select data from events where type = 'assignment.changed.v1' and data->>'userId' = ${member.id} order by sequence`.execute(
       server.application.platform.database.owner,
     );
-    const told = rows.map(({ data }) => [data.roleIds.toSorted(), data.addedRoleIds, data.removedRoleIds]);
-    expect(told).toEqual([
+    const changes = rows.map(({ data }) => [data.roleIds.toSorted(), data.addedRoleIds, data.removedRoleIds]);
+    expect(changes).toEqual([
       [[from], [from], []],
       [[from, to].toSorted(), [to], []],
       [[to], [], [from]],
@@ -77,7 +56,7 @@ describe("the event of changed roles", () => {
 });
 
 describe("GET /api/v1/iam/organizations/{id}/memberships", () => {
-  it("lists the members with their roles, page by page, to every member; 404 to a non-member", async () => {
+  it("lists members with their roles in pages to every member, and answers 404 to a non-member", async () => {
     const { organization, member, admin } = await team();
     const pages: AnyBody[] = [];
     let cursor: string | null = "";
@@ -100,7 +79,7 @@ describe("GET /api/v1/iam/organizations/{id}/memberships", () => {
     expectError(await list(organization, (await newPerson(server)).token), 404, "tenancy.organization_not_found");
   });
 
-  it("refuses a forged cursor, and one of another organization", async () => {
+  it("refuses a forged cursor, and a cursor of another organization", async () => {
     const [one, other] = [await team(), await team()];
     const theirs = (await list(other.organization, other.organization.owner.token, "?limit=1")).body.nextCursor;
     expect(theirs).toEqual(expect.any(String));
@@ -118,7 +97,7 @@ describe("GET /api/v1/iam/organizations/{id}/memberships", () => {
 });
 
 describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
-  it("gives one role, or several, which are the only ones afterwards; checks follow at once", async () => {
+  it("replaces all roles by one or several, and checks change immediately", async () => {
     const { organization, roles, member, membershipOf } = await team();
     const { token } = organization.owner;
     expect((await may(member, organization, "Organization.Update")).isAuthorized).toBe(false);
@@ -146,7 +125,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     });
   });
 
-  it("refuses both forms, neither, an unknown role and one of another organization", async () => {
+  it("refuses roleId with roleIds, neither, an unknown role and a role of another organization", async () => {
     const { organization, roles, membershipOf } = await team();
     const other = await team();
     const attempt = (body: unknown) =>
@@ -155,7 +134,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectError(await attempt({}), 400, "common.validation_failed", "roleId");
     expectError(await attempt({ roleIds: [] }), 400, "common.validation_failed", "roleIds");
     expectError(await attempt({ roleIds: [roles["Admin"], roles["Admin"]] }), 400, "common.validation_failed", "roleIds");
-    expectError(await attempt({ roleId: nowhere }), 404, "tenancy.role_not_found");
+    expectError(await attempt({ roleId: unknownId }), 404, "tenancy.role_not_found");
     for (const name of ["Member", "Owner"]) {
       const refused = await attempt({ roleId: other.roles[name] });
       expectError(refused, 404, "tenancy.role_not_found");
@@ -163,7 +142,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectError(await attempt({ roleIds: [roles["Admin"], other.roles["Member"]] }), 404, "tenancy.role_not_found");
   });
 
-  it("keeps an owner: the last one cannot be given another role, also not by themselves", async () => {
+  it("refuses to replace the role of the last owner, also for themselves", async () => {
     const { organization, roles, admin, membershipOf } = await team();
     const { token } = organization.owner;
     const attempt = () => change(organization, membershipOf.owner, token, { roleId: roles["Admin"] });
@@ -175,7 +154,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectError(await change(organization, membershipOf.admin, token, { roleId: roles["Member"] }), 403, "access.permission_not_held");
   });
 
-  it("keeps an owner when two unmake each other at the same moment", async () => {
+  it("leaves one owner where two owners replace each other's role concurrently", async () => {
     for (let round = 0; round < 5; round += 1) {
       const { organization, roles, admin, membershipOf } = await team();
       await change(organization, membershipOf.admin, organization.owner.token, { roleId: roles["Owner"] });
@@ -189,7 +168,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     }
   });
 
-  it("lets nobody raise their own rights, or take those of someone above them", async () => {
+  it("refuses privilege escalation, and the removal of roles from a more privileged member", async () => {
     const { organization, roles, admin, member, membershipOf } = await team();
     const attempt = (token: string, membership: string, roleId: unknown) =>
       withoutTrace(server, () => change(organization, membership, token, { roleId }));
@@ -201,13 +180,13 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectWritten(await change(organization, membershipOf.member, admin.token, { roleId: roles["Admin"] }), 200);
   });
 
-  it("knows only the organization's own memberships, and honours If-Match", async () => {
+  it("finds only the organization's own memberships, and honours If-Match", async () => {
     const [one, other] = [await team(), await team()];
     const { organization, roles, membershipOf } = one;
     const attempt = (membership: string, headers = {}) =>
       withoutTrace(server, () => change(organization, membership, organization.owner.token, { roleId: roles["Admin"] }, headers));
     expectError(await attempt(other.membershipOf.member), 404, "tenancy.membership_not_found");
-    expectError(await attempt(nowhere), 404, "tenancy.membership_not_found");
+    expectError(await attempt(unknownId), 404, "tenancy.membership_not_found");
     expectError(await attempt(membershipOf.member, { "if-match": '"9"' }), 412, "common.version_conflict");
     const nonMember = await withoutTrace(server, () =>
       change(other.organization, other.membershipOf.member, organization.owner.token, { roleId: other.roles["Admin"] }),
@@ -217,7 +196,7 @@ describe("PUT /api/v1/iam/organizations/{id}/memberships/{id}", () => {
 });
 
 describe("DELETE /api/v1/iam/organizations/{id}/memberships/{id}", () => {
-  it("removes the member with 204; their checks are denied at once as for a non-member", async () => {
+  it("removes the member with 204, and their checks are immediately denied as for a non-member", async () => {
     const { organization, admin, member, membershipOf } = await team();
     expect((await may(member, organization, "Organization.Read")).isAuthorized).toBe(true);
     expectWritten(await remove(organization, membershipOf.member, admin.token), 204);
@@ -235,7 +214,7 @@ describe("DELETE /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expect((await list(organization, admin.token)).body.items).toHaveLength(2);
   });
 
-  it("is refused to a member, for another organization's membership, and with a stale If-Match", async () => {
+  it("is refused for a plain member, for another organization's membership, and with a stale If-Match", async () => {
     const [one, other] = [await team(), await team()];
     const { organization, member, membershipOf } = one;
     const attempt = (token: string, membership: string, headers = {}) =>
@@ -246,7 +225,7 @@ describe("DELETE /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectWritten(await remove(organization, membershipOf.member, organization.owner.token, { "if-match": '"1"' }), 204);
   });
 
-  it("is a member's own right, whatever roles they hold: they leave", async () => {
+  it("lets every member leave, whatever roles they have", async () => {
     const { organization, roles, admin, member, membershipOf } = await team();
     const empty = await server.call("POST /api/v1/iam/roles", {
       token: organization.owner.token,
@@ -269,11 +248,11 @@ describe("DELETE /api/v1/iam/organizations/{id}/memberships/{id}", () => {
       server.application.platform.database.owner,
     );
     expect(rows).toHaveLength(1);
-    // Who has left may be invited again.
+    // A former member may be invited again.
     await joinAs(server, organization, member, roles["Member"] as string);
   });
 
-  it("is refused to the last owner, who leaves as little as they are removed", async () => {
+  it("refuses to let the last owner leave", async () => {
     const { organization, roles, admin, membershipOf } = await team();
     const leave = () => remove(organization, membershipOf.owner, organization.owner.token);
     expectError(await withoutTrace(server, leave), 409, "tenancy.last_owner", "membershipId");
@@ -285,12 +264,12 @@ describe("DELETE /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectError(await withoutTrace(server, () => remove(organization, membershipOf.admin, admin.token)), 409, "tenancy.last_owner");
   });
 
-  it("is nobody's right at another's membership, from a session for another organization, or of an unknown id", async () => {
+  it("is refused for another member's membership, from a session for another organization, and for an unknown id", async () => {
     const [one, other] = [await team(), await team()];
     const { organization, member, membershipOf } = one;
     const attempt = (token: string, membership: string, at = organization) => withoutTrace(server, () => remove(at, membership, token));
     expectError(await attempt(member.token, membershipOf.owner), 403, "auth.permission_denied");
-    expectError(await attempt(member.token, nowhere), 403, "auth.permission_denied");
+    expectError(await attempt(member.token, unknownId), 403, "auth.permission_denied");
     expectError(await attempt(member.token, other.membershipOf.member), 403, "auth.permission_denied");
     expectError(await attempt(member.token, other.membershipOf.member, other.organization), 404, "tenancy.organization_not_found");
     expectError(await attempt(member.token, membershipOf.member, other.organization), 404, "tenancy.organization_not_found");
@@ -299,7 +278,7 @@ describe("DELETE /api/v1/iam/organizations/{id}/memberships/{id}", () => {
     expectError(await attempt(elsewhere, membershipOf.member), 404, "tenancy.organization_not_found");
   });
 
-  it("lets a removed member come back as another", async () => {
+  it("allows a removed member to join again with a new membership", async () => {
     const { organization, roles, member, membershipOf } = await team();
     await remove(organization, membershipOf.member, organization.owner.token);
     const again = await joinAs(server, organization, member, roles["Admin"] as string);
@@ -308,8 +287,8 @@ describe("DELETE /api/v1/iam/organizations/{id}/memberships/{id}", () => {
   });
 });
 
-describe("a role that holds a permission to change members", () => {
-  it("gives no more than its holder has", async () => {
+describe("a member with the permission to change roles", () => {
+  it("can assign only roles whose permissions they hold", async () => {
     const { organization, roles, member, membershipOf } = await team();
     const { token } = organization.owner;
     const role = await server.call("POST /api/v1/iam/roles", {

@@ -6,7 +6,7 @@ import { Email, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from
 export const OrganizationStatus = oneOf("Active", "Suspended");
 export type OrganizationStatus = Static<typeof OrganizationStatus>;
 
-/** What stands in addresses: lower-case letters, digits and single hyphens inside. */
+/** An identifier in addresses: lower-case letters, digits, and single hyphens between them. */
 export const Slug = Type.String({ pattern: "^[a-z0-9]+(-[a-z0-9]+)*$", minLength: 2, maxLength: 63 });
 
 /** ISO 3166-1 alpha-2. */
@@ -31,7 +31,7 @@ export const Membership = Type.Object({
   id: Uuid,
   userId: Uuid,
   organizationId: nullable(Uuid),
-  /** The first of the roles: S3's single one (decision 0003). */
+  /** The first of the roles, for clients that expect one role (decision 0003). */
   roleId: Uuid,
   roles: Type.Array(RoleOfMember),
   joinedAt: Timestamp,
@@ -39,14 +39,14 @@ export const Membership = Type.Object({
 });
 export type Membership = Static<typeof Membership>;
 
-/** A member as lists show them, with the person. */
+/** A member in lists, with their user data. */
 export const Member = Type.Object({
   ...Membership.properties,
   user: Type.Object({ email: Email, firstName: Name, lastName: Name, status: Type.String() }),
 });
 export type Member = Static<typeof Member>;
 
-/** `Expired` is a pending one whose time is over. */
+/** `Expired` is a pending invitation past its expiry time. */
 export const InvitationStatus = oneOf("Pending", "Accepted", "Revoked", "Expired");
 export type InvitationStatus = Static<typeof InvitationStatus>;
 
@@ -67,7 +67,7 @@ export const RoleChoice = {
   roleIds: Type.Optional(Type.Array(Uuid, { minItems: 1, maxItems: 20, uniqueItems: true })),
 };
 
-/** The ids that a request names, without repeats, in the form in which the database keeps them. */
+/** The requested role ids without duplicates, in lower case as in the database. */
 export function chosenRoles(input: { readonly roleId?: string; readonly roleIds?: readonly string[] }): readonly string[] {
   if ((input.roleId === undefined) === (input.roleIds === undefined)) {
     throw invalid({ field: "roleId", rule: "one_of", message: "name either roleId or roleIds" });
@@ -75,10 +75,10 @@ export function chosenRoles(input: { readonly roleId?: string; readonly roleIds?
   return [...new Set((input.roleIds ?? [input.roleId as string]).map((id) => id.toLowerCase()))];
 }
 
-/** In the library's list, and in use, but not assigned by ISO. */
+/** In the library's list and in use, but not assigned by ISO. */
 const notAssigned = new Set(["XK"]);
 
-/** The detail that says that a code is no country, or undefined. */
+/** The error detail for a code that is no country; undefined for a country. */
 export const countryIssue = (code: string): ErrorDetail | undefined =>
   countries.isValid(code) && !notAssigned.has(code)
     ? undefined

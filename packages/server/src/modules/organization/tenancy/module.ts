@@ -12,7 +12,7 @@ import { representMember } from "./represent.ts";
 import { restoreHolder } from "./restore-holder.ts";
 import { tenancyStore } from "./store.ts";
 
-/** Organizations, who belongs to them, and how one comes to belong. */
+/** Organizations, memberships and invitations. */
 export const tenancy = module("tenancy", {
   store: tenancyStore,
   uses: { access, decisions, identity, notifications },
@@ -23,20 +23,20 @@ export const tenancy = module("tenancy", {
     async organizationStatus(organizationId: string) {
       return (await store.organizationById(organizationId))?.status;
     },
-    /** A page of organizations in the order of their ids. */
+    /** A page of organizations, sorted by id. */
     async organizationsAfter(after: string | undefined, limit: number) {
       return (await store.organizationPage({ after, limit })).map(({ id, status }) => ({ id, status }));
     },
-    /** How many organizations there are, and how many were erased within the last hours. */
+    /** The number of existing organizations, and of those erased within the last hours. */
     organizationCounts: (erasedWithinHours: number) => store.organizationCounts(erasedWithinHours),
-    /** Whether anybody has the internal Administrator role. */
+    /** Whether any user has the internal Administrator role. */
     async hasAdministrator(): Promise<boolean> {
       return (await uses.access.holders((await uses.access.administratorRole()) as string)) > 0;
     },
     isErased: (organizationId: string): Promise<boolean> => store.isErased(organizationId),
   }),
   writeApi: ({ store, uses, emit, now }) => ({
-    /** Suspends an organization or makes it active, with everything that depends on it. */
+    /** Suspends or activates an organization, including its status for decisions. */
     async setStatus(organizationId: string, status: OrganizationStatus): Promise<void> {
       const row = await store.lockOrganization(organizationId);
       if (row === undefined || row.status === status) return;
@@ -45,7 +45,7 @@ export const tenancy = module("tenancy", {
       await uses.access.setTenantStatus(organizationId, status);
       emit(OrganizationStatusChanged, { organizationId, status });
     },
-    /** Makes a user an active internal administrator and nothing else there; fails with `UserUnknown` without a confirmed account. */
+    /** Makes a user an active internal administrator without other internal roles. Fails with `UserUnknown` without a confirmed account. */
     async restoreAdministrator(email: string): Promise<Membership> {
       const fail = (error: typeof UserUnknown, detail: ErrorDetail): never => {
         throw new OperationError(error, [detail]);

@@ -2,7 +2,7 @@ import type { ErrorDetail } from "#operation/declaration/errors.ts";
 import { nameKey } from "#platform/names/name-key.ts";
 import type { KeyColumn } from "#platform/names/stored-keys.ts";
 
-/** One name for all that look alike, over all organizations. */
+/** The uniqueness key of organization names: names that look alike have the same key. */
 export const organizationNames: KeyColumn<"name_key"> = {
   table: "organizations",
   of: "name",
@@ -10,7 +10,7 @@ export const organizationNames: KeyColumn<"name_key"> = {
   keyOf: nameKey,
 };
 
-/** A slug is read in addresses, where these pairs are taken for one letter, too. */
+/** In addresses these letter pairs look like one letter. */
 const slugKey = (slug: string): string => nameKey(slug).replaceAll("rn", "m").replaceAll("vv", "w");
 
 export const organizationSlugs: KeyColumn<"slug_key"> = {
@@ -21,8 +21,8 @@ export const organizationSlugs: KeyColumn<"slug_key"> = {
 };
 
 /**
- * What an address or a host name could be taken for the product's own by: first parts of our routes, names of hosts and mailboxes
- * (RFC 2142), and words that speak for whoever runs the product.
+ * Slugs that would make an address or host name look like the product's own: first segments of its routes, names of hosts and mailboxes
+ * (RFC 2142), and words that suggest the operator of the product.
  */
 export const reservedSlugs = [
   ..."api audit auth authzen access control dev docs errors events health iam internal invitations metrics openapi pages reset-password".split(
@@ -45,6 +45,6 @@ export const reservedSlugs = [
 ] as const;
 const reservedKeys: ReadonlySet<string> = new Set(reservedSlugs.map(slugKey));
 
-/** The detail that says that a slug is none to be had, or looks like one; undefined otherwise. */
+/** The error detail for a reserved slug, or one that looks like a reserved slug; undefined otherwise. */
 export const slugIssue = (slug: string): ErrorDetail | undefined =>
   reservedKeys.has(slugKey(slug)) ? { field: "slug", rule: "reserved", message: "is reserved" } : undefined;

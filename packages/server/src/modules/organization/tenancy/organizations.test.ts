@@ -1,30 +1,20 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
-import {
-  joinAs,
-  newAdministrator,
-  newOrganization,
-  newPerson,
-  type OrganizationOf,
-  type Person,
-  rolesOf,
-  signIn,
-  unique,
-} from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { newAdministrator, newOrganization, newPerson, type Person, signIn, unique } from "@gatehouse/testing/people.ts";
+import type { Answer, AnyBody } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
+import { newTenant } from "@gatehouse/testing/tenant.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
+const server = serverOfSuite();
 let administrator: Person;
 let person: Person;
 beforeAll(async () => {
-  server = await startTestServer();
   administrator = await newAdministrator(server);
   person = await newPerson(server);
 });
-afterAll(() => server.close());
 
-const nowhere = "0198c0de-0000-7000-8000-000000000000";
+const unknownId = "0198c0de-0000-7000-8000-000000000000";
 const draft = (overrides: Readonly<Record<string, unknown>> = {}) => {
   const name = `Studio ${unique()}`;
   return { name, slug: name.toLowerCase().replace(" ", "-"), country: "VN", ...overrides };
@@ -35,18 +25,11 @@ const update = (id: string, token: string, body: unknown, headers: Readonly<Reco
   server.call(`PUT /api/v1/iam/organizations/${id}`, { token, body, headers });
 const read = (id: string, token: string): Promise<Answer<AnyBody>> => server.call(`GET /api/v1/iam/organizations/${id}`, { token });
 
-/** An organization with somebody in each system role. */
-async function staffed(): Promise<{ organization: OrganizationOf; admin: Person; member: Person }> {
-  const organization = await newOrganization(server);
-  const roles = await rolesOf(server, organization);
-  const [admin, member] = [await newPerson(server, "admin"), await newPerson(server, "member")];
-  await joinAs(server, organization, admin, roles["Admin"] as string);
-  await joinAs(server, organization, member, roles["Member"] as string);
-  return { organization, admin, member };
-}
+/** An organization with an owner, an admin and a member. */
+const staffed = () => newTenant(server, ["admin", "member"]);
 
 describe("POST /api/v1/iam/organizations", () => {
-  it("answers 201 with the organization; the caller is its owner and the system roles are there", async () => {
+  it("creates the organization with its system roles, and the caller as its owner", async () => {
     const body = draft({ country: "DE" });
     const answer = await create(body);
     expectWritten(answer, 201);
@@ -70,7 +53,7 @@ describe("POST /api/v1/iam/organizations", () => {
     expect(members.items).toMatchObject([{ userId: person.id, roles: [{ name: "Owner" }], user: { email: person.email } }]);
   });
 
-  it("takes every name and slug once, each with its own code", async () => {
+  it("requires unique names and slugs, each with its own error code", async () => {
     const first = draft();
     await create(first);
     expectError(await withoutTrace(server, () => create(draft({ name: first.name }))), 409, "tenancy.name_taken", "name");
@@ -97,17 +80,17 @@ describe("POST /api/v1/iam/organizations", () => {
 
   it.each([
     [{ status: "Suspended" }, "status"],
-    [{ id: nowhere }, "id"],
-    [{ organizationId: nowhere }, "organizationId"],
+    [{ id: unknownId }, "id"],
+    [{ organizationId: unknownId }, "organizationId"],
     [{ name: " " }, "name"],
     [{ name: "n".repeat(256) }, "name"],
     [{ name: undefined }, "name"],
     [{ country: undefined }, "country"],
-  ])("refuses %j", async (overrides, field) => {
+  ])("refuses the body with %j", async (overrides, field) => {
     expectError(await withoutTrace(server, () => create(draft(overrides))), 400, "common.validation_failed", field);
   });
 
-  it("answers 401 to who is not signed in", async () => {
+  it("answers 401 to an anonymous caller", async () => {
     expectError(
       await withoutTrace(server, () => server.call("POST /api/v1/iam/organizations", { body: draft() })),
       401,
@@ -117,7 +100,7 @@ describe("POST /api/v1/iam/organizations", () => {
 });
 
 describe("PUT /api/v1/iam/organizations/{id}", () => {
-  it("changes what is given for owner, admin and internal administrator; the rest stays", async () => {
+  it("changes only the given fields, for owner, admin and internal administrator", async () => {
     const { organization, admin } = await staffed();
     const name = `Renamed ${unique()}`;
     const byOwner = await update(organization.id, organization.owner.token, { name });
@@ -125,27 +108,27 @@ describe("PUT /api/v1/iam/organizations/{id}", () => {
     expect(byOwner.body).toMatchObject({ ...organization.body, name, version: 2, updatedAt: expect.any(String) });
     expect(byOwner.headers["etag"]).toBe('"2"');
     expect((await update(organization.id, admin.token, { country: "FR" })).body).toMatchObject({ name, country: "FR", version: 3 });
-    expect((await update(organization.id, administrator.token, { logoAssetId: nowhere })).body).toMatchObject({
-      logoAssetId: nowhere,
+    expect((await update(organization.id, administrator.token, { logoAssetId: unknownId })).body).toMatchObject({
+      logoAssetId: unknownId,
       country: "FR",
     });
     expect((await update(organization.id, administrator.token, { logoAssetId: null })).body.logoAssetId).toBeNull();
     expect((await read(organization.id.toUpperCase(), admin.token)).body.version).toBe(5);
   });
 
-  it("is refused to a member with 403 and to a non-member as an unknown organization with 404", async () => {
+  it("answers 403 to a member, and 404 to a non-member as for an unknown organization", async () => {
     const { organization, member } = await staffed();
     const refused = await withoutTrace(server, () => update(organization.id, member.token, { name: "Mine now" }));
     expectError(refused, 403, "auth.permission_denied");
     expect(refused.body.error.details).toContainEqual(expect.objectContaining({ permission: "Organization.Update" }));
     const nonMember = await withoutTrace(server, () => update(organization.id, person.token, { name: "Mine now" }));
-    const unknown = await withoutTrace(server, () => update(nowhere, person.token, { name: "Mine now" }));
+    const unknown = await withoutTrace(server, () => update(unknownId, person.token, { name: "Mine now" }));
     expectError(nonMember, 404, "tenancy.organization_not_found");
     expect({ ...nonMember.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
-    expectError(await update(nowhere, administrator.token, { name: "Nobody's" }), 404, "tenancy.organization_not_found");
+    expectError(await update(unknownId, administrator.token, { name: "Nobody's" }), 404, "tenancy.organization_not_found");
   });
 
-  it("keeps names and slugs unique, refuses nonsense, and honours If-Match", async () => {
+  it("requires unique names and slugs, refuses invalid fields, and honours If-Match", async () => {
     const [one, other] = [await newOrganization(server), await newOrganization(server)];
     const change = (body: unknown, headers = {}) => withoutTrace(server, () => update(one.id, one.owner.token, body, headers));
     expectError(await change({ name: other.body.name }), 409, "tenancy.name_taken", "name");
@@ -158,7 +141,7 @@ describe("PUT /api/v1/iam/organizations/{id}", () => {
     expectWritten(await update(one.id, one.owner.token, { country: "FR" }, { "if-match": '"1"' }), 200);
   });
 
-  it("lets nobody but an internal administrator set the status", async () => {
+  it("allows only an internal administrator to set the status", async () => {
     const { organization, admin, member } = await staffed();
     for (const token of [organization.owner.token, admin.token, member.token, person.token]) {
       expectError(await withoutTrace(server, () => update(organization.id, token, { status: "Suspended" })), 403, "auth.permission_denied");
@@ -172,7 +155,7 @@ describe("PUT /api/v1/iam/organizations/{id}", () => {
     expectWritten(await update(organization.id, administrator.token, { status: "Suspended" }), 200);
   });
 
-  it("refuses status and settings together to who may only set the status", async () => {
+  it("refuses status and settings together to a caller who may only set the status", async () => {
     const organization = await newOrganization(server);
     const role = await server.call("POST /api/v1/iam/roles", {
       token: administrator.token,
@@ -194,7 +177,7 @@ describe("PUT /api/v1/iam/organizations/{id}", () => {
 });
 
 describe("a suspended organization", () => {
-  it("is closed to its members at once, in every session, denies every check, and opens again", async () => {
+  it("is closed to its members immediately, in every session, until it is activated again", async () => {
     const { organization, admin, member } = await staffed();
     const scoped = await signIn(server, member.email, organization.id);
     const check = () =>
@@ -224,7 +207,7 @@ describe("a suspended organization", () => {
 });
 
 describe("GET /api/v1/iam/organizations", () => {
-  it("lists the caller's, page by page; every one to internal administrators only", async () => {
+  it("lists the caller's organizations in pages, and all organizations to internal administrators only", async () => {
     const owner = await newPerson(server);
     const own = [];
     for (let count = 0; count < 3; count += 1) own.push((await newOrganization(server, owner)).id);
@@ -246,7 +229,7 @@ describe("GET /api/v1/iam/organizations", () => {
 });
 
 describe("GET /api/v1/iam/organizations/{id}", () => {
-  it("answers members and internal administrators; a non-member gets 404, as for an unknown one", async () => {
+  it("answers members and internal administrators, and 404 to a non-member as for an unknown id", async () => {
     const { organization, member } = await staffed();
     const answer = await read(organization.id, member.token);
     expectRead(answer);

@@ -11,17 +11,17 @@ export async function representMembers(
   organizationId: string | null,
   rows: readonly MembershipRow[],
 ): Promise<Membership[]> {
-  const held = await accessApi.rolesOf(
+  const roleIdsByUser = await accessApi.rolesOf(
     rows.map((row) => row.user_id),
     organizationId,
   );
-  const roles = new Map((await accessApi.rolesByIds([...new Set([...held.values()].flat())])).map((role) => [role.id, role]));
+  const roles = new Map((await accessApi.rolesByIds([...new Set([...roleIdsByUser.values()].flat())])).map((role) => [role.id, role]));
   return rows.map((row) => ({
     id: row.id,
     userId: row.user_id,
     organizationId: row.organization_id,
     roleId: row.role_id,
-    roles: (held.get(row.user_id) ?? []).flatMap((id) => {
+    roles: (roleIdsByUser.get(row.user_id) ?? []).flatMap((id) => {
       const role = roles.get(id);
       return role ? [{ id, name: role.name }] : [];
     }),
@@ -34,7 +34,7 @@ export async function representMember(accessApi: AccessApi, row: MembershipRow):
   return (await representMembers(accessApi, row.organization_id, [row]))[0] as Membership;
 }
 
-/** A pending invitation whose time is over is shown as expired, whether or not it was marked so. */
+/** Represents a pending invitation past its expiry time as expired, also before the job has updated its status. */
 export const representInvitation = (row: InvitationRow, roleIds: readonly string[], now: Date): Invitation => ({
   id: row.id,
   organizationId: row.organization_id,

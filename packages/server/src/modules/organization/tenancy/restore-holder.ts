@@ -7,8 +7,8 @@ import { UserUnknown } from "./errors.ts";
 import { MemberJoined, MemberRolesChanged } from "./events.ts";
 import type { MembershipRow, tenancyStore } from "./store.ts";
 
-/** Written out, because the module's own API calls it too: its type cannot depend on the module's. */
-interface Restoring {
+/** Declared separately from the module's context types, because the module's own API calls the function. */
+interface RestoreContext {
   readonly store: ReturnType<typeof tenancyStore.reads> & ReturnType<typeof tenancyStore.writes>;
   readonly uses: ApisOf<{ readonly access: typeof access; readonly identity: typeof identity }>;
   readonly emit: Emit;
@@ -17,11 +17,11 @@ interface Restoring {
 }
 
 /**
- * Makes a user an active holder of the highest role of a scope, and of no other role there: one of those may be what took rights away.
- * An address that nobody has confirmed is refused, as its account may be another person's.
+ * Makes a user active with the highest role of a scope, and with no other role there: another role could restrict their permissions. An
+ * unconfirmed address is refused: the account may belong to another person.
  */
 export async function restoreHolder(
-  { store, uses, emit, now, fail }: Restoring,
+  { store, uses, emit, now, fail }: RestoreContext,
   email: string,
   organizationId: string | null,
   roleId: string,

@@ -6,7 +6,7 @@ import { organizationNames, organizationSlugs } from "./names.ts";
 export const steps: readonly SchemaStep[] = [
   {
     name: "0020_tenancy_organizations",
-    why: "the tenants; everything that carries organization_id refers to them",
+    why: "the tenants; every organization_id references them",
     async up(db) {
       await sql`create table organizations (
         id uuid primary key,
@@ -26,7 +26,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0030_tenancy_memberships",
-    why: "who belongs where; the roles of a member are in role_assignments, role_id is the first of them",
+    why: "the members of organizations; a member's roles are in role_assignments, role_id is the first of them",
     async up(db) {
       await sql`create table memberships (
         id uuid primary key,
@@ -44,7 +44,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0031_tenancy_invitations",
-    why: "offers of a membership to an address",
+    why: "invitations of e-mail addresses",
     async up(db) {
       await sql`create table invitations (
         id uuid primary key,
@@ -75,7 +75,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0069_tenancy_erased_organizations",
-    why: "ids of organizations that were erased, so that what comes late for one is told from a mistake",
+    why: "ids of erased organizations, so that a late message for one is not a failure",
     async up(db) {
       await sql`create table erased_organizations (id uuid primary key, erased_at timestamptz not null)`.execute(db);
       await sharedTable(db, "erased_organizations");
@@ -83,7 +83,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0131_tenancy_erasures",
-    why: "an organization is erased in many transactions: how far that is; those of before are finished",
+    why: "the progress of erasures, which take many transactions; earlier ones are finished",
     async up(db) {
       await sql`alter table erased_organizations
         add column finished_at timestamptz,
@@ -98,7 +98,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0132_tenancy_references_have_an_index",
-    why: "a deleted role or user is looked for in every table that refers to it, and what has expired in all; without an index each is a scan",
+    why: "indexes for the deletion of referenced roles and users, and for expiry; without them each is a scan",
     async up(db) {
       await sql`create index idx_invitations_role on invitations (role_id)`.execute(db);
       await sql`create index idx_invitations_pending on invitations (expires_at) where status = 'Pending'`.execute(db);
@@ -108,7 +108,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0032_tenancy_set_up",
-    why: "the one-time link with which the first administrator is made; one row while it is open",
+    why: "the one-time link that creates the first administrator; one row while it is open",
     async up(db) {
       await sql`create table set_up (
         only_row boolean primary key default true check (only_row),
@@ -119,7 +119,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0195_tenancy_organization_name_keys",
-    why: "names and slugs of organizations that look alike are one (decision 0039)",
+    why: "organization names and slugs that look alike are not unique (decision 0039)",
     async up(db) {
       await addKeyColumn(db, organizationNames);
       await addKeyColumn(db, organizationSlugs);
@@ -127,14 +127,14 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0143_tenancy_internal_memberships",
-    why: "members of the internal scope page by page: to an index over all tenants NULL is no constant, so each page sorted all of them",
+    why: "pages of internal members: an index over all tenants cannot use NULL as a constant, so each page sorted all of them",
     async up(db) {
       await sql`create index idx_memberships_internal on memberships (id) where organization_id is null`.execute(db);
     },
   },
   {
     name: "0190_tenancy_organization_makers",
-    why: "who made an organization, so that one account makes a bounded number of them; of older ones it is not known",
+    why: "the creator of an organization, for the quota of an account; unknown for older ones",
     async up(db) {
       await sql`alter table organizations add column made_by uuid references users (id) on delete set null`.execute(db);
       await sql`create index idx_organizations_made_by on organizations (made_by)`.execute(db);
@@ -142,7 +142,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0224_tenancy_set_up_is_a_one_time_token",
-    why: "the set-up link is a one-time token (0221): its hash does not stay behind",
+    why: "the set-up link is a one-time token (0221): the old table with its hash is dropped",
     breaking: true,
     async up(db) {
       await sql`drop table set_up`.execute(db);

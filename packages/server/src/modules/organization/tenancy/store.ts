@@ -1,9 +1,10 @@
 import { sql } from "kysely";
-import type { Store } from "#operation/declaration/module.ts";
-import { countAbout } from "#platform/database/count-about.ts";
+import type { access } from "#modules/authorization/access/index.ts";
+import type { ReadApisOf, Store } from "#operation/declaration/module.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { estimateCount } from "#platform/database/estimate-count.ts";
 import { lockForQuota } from "#platform/database/quota-lock.ts";
-import { rowsOf } from "#platform/database/rows.ts";
+import { firstRow, rowsOf } from "#platform/database/rows.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
 import { changedKey, newKey } from "#platform/names/stored-keys.ts";
 import type { Organization, OrganizationStatus } from "./model.ts";
@@ -26,27 +27,23 @@ export const toOrganization = (row: OrganizationRow): Organization => ({
   version: row.version,
 });
 
-interface RolesOf {
-  rolesOf(userIds: readonly string[], organizationId: string | null): Promise<ReadonlyMap<string, readonly string[]>>;
-}
+type AccessApi = ReadApisOf<{ readonly access: typeof access }>["access"];
 
-/** Hides an organization that is being erased from every query but those of its erasure. */
+/** Excludes organizations that are being erased; only the queries of the erasure see them. */
 const notBeingErased = sql<boolean>`not exists (select from erased_organizations e where e.id = organizations.id)`;
 
-async function organizationsMadeBy(db: ReadHandle<Tables> | WriteHandle<Tables>, userId: string): Promise<number> {
-  const { rows } = await sql<{ count: number }>`select count(*)::int as count from organizations where made_by = ${userId}`.execute(
-    db as never,
-  );
-  return rows[0]?.count ?? 0;
+async function organizationsCreatedBy(db: ReadHandle<Tables> | WriteHandle<Tables>, userId: string): Promise<number> {
+  const row = await firstRow(db, sql<{ count: number }>`select count(*)::int as count from organizations where made_by = ${userId}`);
+  return row?.count ?? 0;
 }
 
 function reads(db: ReadHandle<Tables>) {
   return {
     ...invitationReads(db),
     ...erasureReads(db),
-    organizationsMadeBy: (userId: string): Promise<number> => organizationsMadeBy(db, userId),
+    organizationsCreatedBy: (userId: string): Promise<number> => organizationsCreatedBy(db, userId),
     async countByStatus(): Promise<readonly { readonly label: string; readonly value: number }[]> {
-      const counted = await countAbout(db as unknown as ReadHandle, { table: "organizations", by: sql`status` });
+      const counted = await estimateCount(db as unknown as ReadHandle, { table: "organizations", by: sql`status` });
       const rows = await rowsOf(
         db,
         sql<{ count: number }>`
@@ -61,7 +58,7 @@ function reads(db: ReadHandle<Tables>) {
       if (after !== undefined) query = query.where("id", ">", after);
       return query.execute();
     },
-    /** The organizations of a user, or the one of them that their session is for. */
+    /** The organizations of a user; only the one with the id `only` where the session is limited to it. */
     organizationsOf(userId: string, only: string | null, { after, limit }: PageOf): Promise<OrganizationRow[]> {
       let query = db
         .selectFrom("organizations")
@@ -82,28 +79,29 @@ function reads(db: ReadHandle<Tables>) {
       if (after !== undefined) query = query.where("id", ">", after);
       return query.execute();
     },
-    /** The roles of a membership, none where it is not of this scope. */
-    async rolesOfMembership(access: RolesOf, organizationId: string | null, id: string): Promise<readonly string[]> {
+    /** The roles of a membership; empty where it is not in this scope. */
+    async rolesOfMembership(accessApi: AccessApi, organizationId: string | null, id: string): Promise<readonly string[]> {
       const row = await db
         .selectFrom("memberships")
         .select("user_id")
         .where(ofTenant(organizationId))
         .where("id", "=", id)
         .executeTakeFirst();
-      return row ? ((await access.rolesOf([row.user_id], organizationId)).get(row.user_id) ?? []) : [];
+      return row ? ((await accessApi.rolesOf([row.user_id], organizationId)).get(row.user_id) ?? []) : [];
     },
-    /** The user of a membership; undefined where it is not of this scope. */
+    /** The user of a membership; undefined where it is not in this scope. */
     async userOfMembership(organizationId: string | null, id: string): Promise<string | undefined> {
       const query = db.selectFrom("memberships").select("user_id").where(ofTenant(organizationId)).where("id", "=", id);
       return (await query.executeTakeFirst())?.user_id;
     },
     async organizationCounts(erasedWithinHours: number): Promise<{ readonly present: number; readonly erased: number }> {
-      const { rows } = await sql<{ present: string; erased: string }>`
-        select (select count(*) from organizations where ${notBeingErased}) as present,
-          (select count(*) from erased_organizations where erased_at > now() - make_interval(hours => ${erasedWithinHours})) as erased`.execute(
-        db as never,
+      const counts = await firstRow(
+        db,
+        sql<{ present: string; erased: string }>`
+      select (select count(*) from organizations where ${notBeingErased}) as present,
+      (select count(*) from erased_organizations where erased_at > now() - make_interval(hours => ${erasedWithinHours})) as erased`,
       );
-      return { present: Number(rows[0]?.present), erased: Number(rows[0]?.erased) };
+      return { present: Number(counts?.present), erased: Number(counts?.erased) };
     },
   };
 }
@@ -118,15 +116,15 @@ function writes(tx: WriteHandle<Tables>) {
         .values({ ...row, ...newKey(organizationNames, row.name), ...newKey(organizationSlugs, row.slug) })
         .returningAll()
         .executeTakeFirstOrThrow(),
-    /** Organizations that the account has made and that are still there, counted one at a time. */
+    /** The number of existing organizations that the account created. Serialized by a lock, for the quota. */
     async organizationsForQuota(userId: string): Promise<number> {
       await lockForQuota(tx, "organizations", userId);
-      return organizationsMadeBy(tx, userId);
+      return organizationsCreatedBy(tx, userId);
     },
-    /** The lock that everything about an organization's owners is done under. */
+    /** Locks an organization. Every change of its owners takes this lock. Undefined where it does not exist or is being erased. */
     async lockOrganization(id: string): Promise<OrganizationRow | undefined> {
       const row = await tx.selectFrom("organizations").selectAll().where("id", "=", id).forUpdate().executeTakeFirst();
-      // Asked under the lock: an erasure that had it before has begun.
+      // Checked under the lock: a concurrent erasure may have started before.
       return row && (await tx.selectFrom("erased_organizations").select("id").where("id", "=", id).executeTakeFirst()) ? undefined : row;
     },
     updateOrganization: (
@@ -166,7 +164,7 @@ function writes(tx: WriteHandle<Tables>) {
     async removeMembership(id: string): Promise<void> {
       await tx.deleteFrom("memberships").where("id", "=", id).execute();
     },
-    /** The lock that everything about internal administrators is done under; there is no row to lock. */
+    /** The lock of every change of internal administrators. An advisory lock, because the internal scope has no row. */
     async lockInternalScope(): Promise<void> {
       await sql`select pg_advisory_xact_lock(hashtext('tenancy.internal_scope'))`.execute(tx);
     },

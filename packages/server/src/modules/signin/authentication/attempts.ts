@@ -1,26 +1,26 @@
 import type { Limit, Limits } from "#platform/limits/limits.ts";
 import { pseudonym } from "#platform/secrets.ts";
 
-/** Wrong passwords for one account from one address; above the limit, that address waits. */
+/** Limit of wrong passwords for one account from one address. Above it, that address must wait. */
 const perAccountAndAddress: Limit = { points: 10, seconds: 15 * 60 };
-/** Wrong passwords for one account from anywhere; above the limit, addresses that the user has not signed in from wait. */
+/** Limit of wrong passwords for one account from all addresses. Above it, addresses unknown for the account must wait. */
 const perAccount: Limit = { points: 100, seconds: 60 * 60 };
 
 const pairName = "sign-in account and address";
 const accountName = "sign-in account";
 
 /**
- * Counts attempts before the password is verified, so that parallel ones are counted too. Known and unknown accounts are counted alike
- * (docs/security/attacks.md, 28, 29). Attempts from unknown addresses lock the account for unknown addresses only: an address that the user
- * signed in from before has a count of its own. A reset password is a way in at any time: attempts against the password before do not
- * count against the new one.
+ * Counts attempts before the password is verified, so that concurrent ones are counted too. Known and unknown accounts are counted alike
+ * (docs/security/attacks.md, 28, 29). Attempts from unknown addresses lock the account for unknown addresses only: an address with an
+ * earlier sign-in has a count of its own. A password reset always restores access: attempts against the old password do not count
+ * against the new one.
  */
 export class Attempts {
   readonly #limits: Limits;
   readonly #account: string;
   readonly #pair: string;
 
-  /** `passwordHash` is the account's; undefined where there is no account, or no password. */
+  /** `passwordHash` is undefined where there is no account, or no password. */
   constructor(limits: Limits, email: string, address: string, passwordHash: string | undefined) {
     this.#limits = limits;
     this.#account = pseudonym(`${email.toLowerCase()} ${passwordHash ?? ""}`);

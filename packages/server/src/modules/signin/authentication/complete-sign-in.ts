@@ -8,7 +8,7 @@ import type { authentication } from "./module.ts";
 import type { Proof } from "./proof.ts";
 import { refuseSignIn } from "./refusals.ts";
 
-/** What every sign-in answers, whatever its method. */
+/** The answer of a sign-in, for every method. */
 export const SignedIn = Type.Object({
   sessionToken: Type.String(),
   expiresAt: Timestamp,
@@ -16,26 +16,30 @@ export const SignedIn = Type.Object({
   organizationId: nullable(Uuid),
 });
 
-type Completing = CommandContextOf<
+type SignInContext = CommandContextOf<
   typeof authentication,
   typeof InvalidCredentials | typeof UserSuspended | typeof NotAMember | typeof OrganizationInactive
 >;
 
 /**
- * Signs in a person whom a method has proven, in an organization or in none: checks that they may, remembers the address that they came
- * from, and begins the session. Everything that the proof depends on is checked again here, in the transaction that begins the session.
+ * Signs in an authenticated user, in an organization or in none: checks their status and membership, records their address and starts the
+ * session. Checks everything that the proof depends on again, in the transaction that starts the session.
  */
-export async function completeSignIn(context: Completing, proof: Proof, organizationId: string | null): Promise<Static<typeof SignedIn>> {
+export async function completeSignIn(
+  context: SignInContext,
+  proof: Proof,
+  organizationId: string | null,
+): Promise<Static<typeof SignedIn>> {
   const { store, uses, principal, origin, services, now, audit } = context;
   const { userId, methods } = proof;
-  const facts = await uses.identity.holdSessionFacts(userId);
+  const facts = await uses.identity.lockSessionFacts(userId);
   if (facts?.status === "Suspended") return refuseSignIn(context, UserSuspended);
-  if (organizationId !== null) await requireStanding(context, userId, organizationId);
-  // Before here the password may have been changed.
+  if (organizationId !== null) await requireActiveMembership(context, userId, organizationId);
+  // The password may have changed since it was verified.
   if (facts?.status !== "Active" || !(await proof.use(store, now))) return refuseSignIn(context, InvalidCredentials);
-  await store.remember(userId, addressOf(origin), now);
+  await store.recordAddress(userId, addressOf(origin), now);
   audit({ after: { methods } });
-  // A new sign-in, as the same user or another, ends the session that the request came with (ASVS 7.2.4).
+  // A new sign-in, as the same or another user, ends the session of the request (ASVS 7.2.4).
   if (principal.kind === "user" && principal.credential.kind === "session") await uses.sessions.end(principal.id, principal.credential.id);
   const { token, expiresAt } = await uses.sessions.begin({
     userId,
@@ -52,8 +56,8 @@ export async function completeSignIn(context: Completing, proof: Proof, organiza
   return { sessionToken: token, expiresAt: expiresAt.toISOString(), user, organizationId };
 }
 
-/** Refuses a person who is no member of the organization, and anybody while it is not active. */
-async function requireStanding(context: Completing, userId: string, organizationId: string): Promise<void> {
+/** Refuses non-members of the organization, and every user while it is not active. */
+async function requireActiveMembership(context: SignInContext, userId: string, organizationId: string): Promise<void> {
   const { uses, audit } = context;
   if (!(await uses.tenancy.isMember(userId, organizationId))) refuseSignIn(context, NotAMember);
   audit({ organizationId });

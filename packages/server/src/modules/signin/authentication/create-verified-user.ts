@@ -5,7 +5,7 @@ import { EmailTaken } from "./errors.ts";
 import type { NewUser } from "./model.ts";
 import type { authentication } from "./module.ts";
 
-/** Creates an active user with a password, whose address somebody vouches for; refuses an address that has a user. */
+/** Creates an active user with a password, for an address that an operator or the set-up link has verified. Refuses a known address. */
 export async function createVerifiedUser(
   { store, uses, fail, now }: CommandContextOf<typeof authentication, typeof EmailTaken>,
   input: Omit<NewUser, "password">,

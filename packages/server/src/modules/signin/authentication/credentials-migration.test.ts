@@ -24,15 +24,15 @@ const recorded = JSON.parse(readFileSync(new URL("./fixtures/rows-of-step-0213.j
 const { tokens, lastStep, recordedAt } = recorded;
 const second = "another quiet harbour";
 
-/** The recorded rows as if they had been written just now: links and sessions have not expired. */
+/** The recorded rows with their times moved to now, so that links and sessions have not expired. */
 function rowsOfNow(): Recorded["rows"] {
   const passedMs = Date.now() - Date.parse(recordedAt);
   const moved = (text: string) => new Date(Date.parse(text) + passedMs).toISOString();
   return JSON.parse(JSON.stringify(recorded.rows).replace(/\d{4}-\d\d-\d\dT[\d:.]+\+00:00/g, moved));
 }
 
-/** Brings a database to the schema of the build that wrote the rows, and writes them. */
-async function lay(database: Database): Promise<void> {
+/** Migrates a database to the schema of the release that wrote the rows, and inserts them. */
+async function seed(database: Database): Promise<void> {
   await migrate(
     database.owner,
     schemaSteps.filter(({ name }) => name <= lastStep),
@@ -51,12 +51,12 @@ beforeAll(async () => {
   if (backend === "postgresql") {
     const { url, directUrl, drop } = await makeDatabase();
     remove = drop;
-    await lay(openPostgresql({ url: directUrl ?? url }));
+    await seed(openPostgresql({ url: directUrl ?? url }));
     server = await openTestServer({ DATABASE_URL: url, GATEHOUSE_MASTER_KEY: Buffer.alloc(32, 7).toString("base64") });
   } else {
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-migration-"));
     remove = () => rmSync(folder, { recursive: true, force: true });
-    await lay(await openPglite(folder));
+    await seed(await openPglite(folder));
     server = await openTestServer({ GATEHOUSE_DATA_DIR: folder });
   }
 });
@@ -73,8 +73,8 @@ const reset = async (token: string, next: string) => (await post("auth/reset-pas
 const me = (token: string) => server.call("GET /api/v1/iam/users/me", { token });
 const used = { body: { error: { code: "identity.token_invalid" } } };
 
-describe("a database of the schema before credentials had a table of their own", () => {
-  it("keeps passwords and sessions: a live session goes on, an ended one stays ended", async () => {
+describe("the migration to the table credentials", () => {
+  it("preserves passwords and sessions, and ended sessions remain ended", async () => {
     expect(await login("verified")).toBe(200);
     expect(await login("verified", "not this harbour")).toBe(401);
     expect(await login("made")).toBe(200);
@@ -88,14 +88,14 @@ describe("a database of the schema before credentials had a table of their own",
     expect(rows).toEqual([{ methods: ["pwd"], same: true }]);
   });
 
-  it("keeps a link that confirms an address, for one use", async () => {
+  it("preserves a confirmation link, for one use", async () => {
     expect(await login("unverified")).toBe(403);
     expect(await verify(tokens.confirmation)).toBe(200);
     expect(await post("auth/verify-email", { token: tokens.confirmation })).toMatchObject({ status: 400, ...used });
     expect(await login("unverified")).toBe(200);
   });
 
-  it("keeps each registration of an address that was registered twice with its own link and password", async () => {
+  it("preserves both registrations of an address, each with its own link and password", async () => {
     expect([await login("twice"), await login("twice", second), await login("twice", "a third quiet one")]).toEqual([403, 403, 401]);
     expect(await verify(tokens.secondOfTwo, { password })).toBe(403);
     expect(await verify(tokens.secondOfTwo, { password: second })).toBe(200);
@@ -105,7 +105,7 @@ describe("a database of the schema before credentials had a table of their own",
     expect(await login("twice")).toBe(401);
   });
 
-  it("keeps a link to reset a password, for one use", async () => {
+  it("preserves a link to reset a password, for one use", async () => {
     expect(await login("forgetful")).toBe(200);
     expect(await reset(tokens.reset, "a harbour of their own")).toBe(204);
     expect(await post("auth/reset-password", { token: tokens.reset, password: "a harbour once more" })).toMatchObject({
@@ -115,13 +115,13 @@ describe("a database of the schema before credentials had a table of their own",
     expect([await login("forgetful"), await login("forgetful", "a harbour of their own")]).toEqual([401, 200]);
   });
 
-  it("has no password for an account that had none, until its link chooses one", async () => {
+  it("creates no password for an account without one, whose link still sets one", async () => {
     expect([await login("contested"), await login("contested", second), await login("contested", "!")]).toEqual([401, 401, 401]);
     expect(await reset(tokens.choice, "a harbour chosen late")).toBe(204);
     expect(await login("contested", "a harbour chosen late")).toBe(200);
   });
 
-  it("keeps the set-up link, for one use, and an unconfirmed user unconfirmed when they are let in again", async () => {
+  it("preserves the set-up link for one use, and a suspended unconfirmed user remains unconfirmed", async () => {
     const body = { token: tokens.setUp, email: "first@example.com", password, firstName: "The", lastName: "First" };
     const { status, body: user } = await post("setup", body);
     expect([status, user.status]).toEqual([201, "Active"]);
@@ -135,7 +135,7 @@ describe("a database of the schema before credentials had a table of their own",
     expect(again).toMatchObject({ status: 200, body: { status: "PendingConfirmation" } });
   });
 
-  it("has no secret left in users, nor in a table that the new ones replace", async () => {
+  it("removes all secrets from users and from the replaced tables", async () => {
     const { rows } = await sql<{ name: string }>`select table_name || '.' || column_name as name from information_schema.columns
       where table_schema = 'public' and (table_name in ('earlier_registrations', 'password_reset_links', 'set_up')
         or table_name = 'users' and column_name ~ 'password|token')`.execute(server.application.platform.database.owner);

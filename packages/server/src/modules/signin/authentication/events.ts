@@ -5,14 +5,14 @@ const user = ["user", "userId"] as const;
 
 export const RegistrationRepeated = defineEvent({
   type: "user.registration_repeated.v1",
-  says: "Somebody has registered an address that has a user already; nothing of the user was changed.",
+  summary: "An address that already has a user was registered again; the user was not changed.",
   subject: user,
   data: Type.Object({ userId: Uuid }),
 });
 
 export const PasswordResetRequested = defineEvent({
   type: "user.password_reset_requested.v1",
-  says: "A link to choose a new password was asked for.",
+  summary: "A link to reset the password was requested.",
   subject: user,
   data: Type.Object({ userId: Uuid }),
 });

@@ -1,13 +1,13 @@
-/** How long a read is trusted: kinds appear with a changed setting or an import, and disappear with sign-ins. */
-const keptMs = 60_000;
+/** The time to live: kinds appear with a changed setting or an import, and disappear with sign-ins. */
+const ttlMs = 60_000;
 
-/** In-process cache of the kinds of password hashes that exist: a wrong password takes the time of each of them. */
+/** In-process cache of the existing kinds of password hashes: a wrong password takes the time of each kind. */
 export class HashKinds {
   #kinds: readonly string[] = [];
   #readAt: number | undefined;
 
   async kinds(read: () => Promise<readonly string[]>): Promise<readonly string[]> {
-    if (this.#readAt === undefined || performance.now() - this.#readAt > keptMs) {
+    if (this.#readAt === undefined || performance.now() - this.#readAt > ttlMs) {
       this.#kinds = await read();
       this.#readAt = performance.now();
     }

@@ -1,32 +1,31 @@
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { backgroundOrigin } from "#operation/kernel/scheduled.ts";
-import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
+import { scheduledJob } from "#operation/kernel/scheduled-job.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { pruneTokens } from "./commands/prune-tokens.ts";
 import { startConfirmation } from "./commands/start-confirmation.ts";
 import { startPasswordReset } from "./commands/start-password-reset.ts";
 
-export interface AddressedMail {
+export interface MailRequest {
   readonly email: string;
   readonly requestId: string;
   readonly traceId: string;
 }
 
-/** The queues keep the names of the module that had them: jobs of the build before wait in them. */
-export const startConfirmationJob: JobName<AddressedMail> = { name: "identity.start-confirmation" };
+export const startConfirmationJob: JobName<MailRequest> = { name: "authentication.start-confirmation" };
 
-/** Mails the confirmation link again away from the request, so that the time does not tell a known address from an unknown one. */
-export const startConfirmationWork = (dispatch: InternalDispatch): Job<AddressedMail> => ({
+/** Mails a confirmation link outside of the request, so that the response time does not disclose whether the address is known. */
+export const startConfirmationWork = (dispatch: InternalDispatch): Job<MailRequest> => ({
   ...startConfirmationJob,
   async handle({ email, requestId, traceId }) {
     await dispatch(startConfirmation, { email }, { origin: backgroundOrigin({ requestId, traceId }) });
   },
 });
 
-export const startPasswordResetJob: JobName<AddressedMail> = { name: "identity.start-password-reset" };
+export const startPasswordResetJob: JobName<MailRequest> = { name: "authentication.start-password-reset" };
 
-/** Mails the reset link away from the request, so that the time does not tell a known address from an unknown one. */
-export const startPasswordResetWork = (dispatch: InternalDispatch): Job<AddressedMail> => ({
+/** Mails a reset link outside of the request, so that the response time does not disclose whether the address is known. */
+export const startPasswordResetWork = (dispatch: InternalDispatch): Job<MailRequest> => ({
   ...startPasswordResetJob,
   async handle({ email, requestId, traceId }) {
     await dispatch(startPasswordReset, { email }, { origin: backgroundOrigin({ requestId, traceId }) });
@@ -36,4 +35,4 @@ export const startPasswordResetWork = (dispatch: InternalDispatch): Job<Addresse
 export const pruneTokensJob: JobName<object> = { name: "authentication.prune-tokens" };
 
 export const pruneTokensWork = (dispatch: InternalDispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...pruneTokensJob, operation: pruneTokens, schedule: "41 * * * *" });
+  scheduledJob(dispatch, { ...pruneTokensJob, operation: pruneTokens, schedule: "41 * * * *" });

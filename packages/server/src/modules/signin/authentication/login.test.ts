@@ -11,23 +11,20 @@ import {
   signIn,
   tokenIn,
 } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, startTestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const login = (body: Readonly<Record<string, unknown>>, from = anAddress(), on = server): Promise<Answer<AnyBody>> =>
   on.call("POST /api/v1/iam/auth/login", { body: { password, ...body }, from });
 const wrong = "not the password";
 
 describe("POST /api/v1/iam/auth/login", () => {
-  it("answers 200 with the session token, its end, the user and the scope, and nothing else", async () => {
+  it("answers 200 with session token, expiry, user and organization, and nothing else", async () => {
     const person = await newPerson(server);
     const answer = await login({ email: person.email.toUpperCase() });
     expectWritten(answer, 200);
@@ -38,7 +35,7 @@ describe("POST /api/v1/iam/auth/login", () => {
     expect((await server.call("GET /api/v1/iam/users/me", { token: answer.body.sessionToken })).body.id).toBe(person.id);
   });
 
-  it("keeps the session token as its hash only", async () => {
+  it("stores only the hash of the session token", async () => {
     const { sessionToken } = (await login({ email: (await newPerson(server)).email })).body;
     const { rows } = await sql<{ text: string }>`select sessions::text as text from sessions`.execute(
       server.application.platform.database.owner,
@@ -47,7 +44,7 @@ describe("POST /api/v1/iam/auth/login", () => {
     expect(JSON.stringify(rows)).not.toContain(sessionToken.slice("ghs_".length));
   });
 
-  it("answers an unknown address as a wrong password: status, body and headers", async () => {
+  it("gives the same status, body and headers for an unknown address and a wrong password", async () => {
     const person = await newPerson(server);
     const known = await withoutTrace(server, () => login({ email: person.email, password: wrong }));
     const unknown = await withoutTrace(server, () => login({ email: "nobody-here@example.com" }));
@@ -57,7 +54,7 @@ describe("POST /api/v1/iam/auth/login", () => {
     expect(Object.keys(known.headers)).toEqual(Object.keys(unknown.headers));
   });
 
-  it("tells an unconfirmed and a suspended account apart only to who knows the password", async () => {
+  it("discloses an unconfirmed or suspended account only with the correct password", async () => {
     const body = registration();
     await server.call("POST /api/v1/iam/auth/register", { body, from: anAddress() });
     expectError(await login({ email: body.email }), 403, "auth.email_not_verified");
@@ -69,7 +66,7 @@ describe("POST /api/v1/iam/auth/login", () => {
     expectError(await login({ email: person.email, password: wrong }), 401, "auth.invalid_credentials");
   });
 
-  it("signs in to an organization for its members only; a non-member is not told whether there is one", async () => {
+  it("signs in members to an organization, and does not disclose to a non-member whether it exists", async () => {
     const organization = await newOrganization(server);
     const { email } = organization.owner;
     const answer = await login({ email, organizationId: organization.id });
@@ -84,7 +81,7 @@ describe("POST /api/v1/iam/auth/login", () => {
     expect({ ...refused.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
   });
 
-  it("a session for one organization acts nowhere else", async () => {
+  it("limits a session for one organization to that organization", async () => {
     const [one, other] = [await newOrganization(server), await newOrganization(server)];
     const roles = await rolesOf(server, other);
     await joinAs(server, other, one.owner, roles["Admin"] as string);
@@ -100,7 +97,7 @@ describe("POST /api/v1/iam/auth/login", () => {
     expect((await server.call("GET /api/v1/iam/organizations?limit=1", { token: theirs })).body.items).toMatchObject([{ id: other.id }]);
   });
 
-  it("refuses to sign in to a suspended organization, and leaves the internal scope open", async () => {
+  it("refuses a sign-in to a suspended organization, but not one without an organization", async () => {
     const organization = await newOrganization(server);
     const { token } = await newAdministrator(server);
     await server.call(`PUT /api/v1/iam/organizations/${organization.id}`, { token, body: { status: "Suspended" } });
@@ -136,7 +133,7 @@ describe("the session cookie", () => {
     try {
       const there = await login({ email: (await newPerson(secure)).email }, anAddress(), secure);
       const [named, ...flags] = cookieOf(there).split("; ");
-      // The prefix is taken from the host itself only: Secure, Path=/ and no Domain.
+      // Browsers accept the prefix only with Secure, Path=/ and without Domain.
       expect(named).toBe(`__Host-gh_session=${there.body.sessionToken}`);
       expect(flags).toEqual(expect.arrayContaining(["Secure", "Path=/"]));
       expect(cookieOf(there)).not.toMatch(/domain/i);
@@ -148,7 +145,7 @@ describe("the session cookie", () => {
     }
   });
 
-  it("signs in, is taken back at sign-out, and is then dead", async () => {
+  it("authenticates, is cleared at sign-out, and is refused afterwards", async () => {
     const cookie = tokenOf(await login({ email: (await newPerson(server)).email }));
     const headers = { cookie: `other=1; ${cookie}` };
     expect((await server.call("GET /api/v1/iam/users/me", { headers })).status).toBe(200);
@@ -164,7 +161,7 @@ describe("the session cookie", () => {
     [{ origin: "https://evil.example" }],
     [{ origin: "null" }],
     [{ origin: "http://127.0.0.1:8081" }],
-  ])("is not taken for a change from another site: %j", async (foreign) => {
+  ])("is refused for a write from another site: %j", async (foreign) => {
     const person = await newPerson(server);
     const cookie = tokenOf(await login({ email: person.email }));
     const put = (headers: Readonly<Record<string, string>>) =>
@@ -175,7 +172,7 @@ describe("the session cookie", () => {
     expect((await put({})).status).toBe(200);
   });
 
-  it("twice with two values is none, whichever comes first; a browser signs in all the same", async () => {
+  it("with two different values is refused in either order, but does not prevent a sign-in", async () => {
     const [own, other] = [await newPerson(server), await newPerson(server)];
     for (const [first, second] of [
       [own.token, other.token],
@@ -193,7 +190,7 @@ describe("the session cookie", () => {
     expect((await server.call("GET /api/v1/iam/users/me", { headers })).status).toBe(200);
   });
 
-  it("that is stale does not keep a browser from signing in again", async () => {
+  it("that is stale does not prevent a browser from signing in again", async () => {
     const { email } = await newPerson(server);
     const headers = { cookie: `gh_session=ghs_${"x".repeat(43)}`, "sec-fetch-site": "same-origin" };
     const answer = await server.call("POST /api/v1/iam/auth/login", { headers, from: anAddress(), body: { email, password } });
@@ -206,7 +203,7 @@ describe("signing in with a session", () => {
     server.call("POST /api/v1/iam/auth/login", { ...options, from: anAddress(), body: { email, password: given } });
   const me = (token: string) => server.call("GET /api/v1/iam/users/me", { token });
 
-  it("ends that session and begins another, of the cookie and of the header, of the same user and of another", async () => {
+  it("ends that session and starts another, for cookie and header, and for the same and another user", async () => {
     for (const how of ["cookie", "header"] as const) {
       for (const sameUser of [true, false]) {
         const person = await newPerson(server);
@@ -225,13 +222,13 @@ describe("signing in with a session", () => {
     }
   });
 
-  it("leaves it alone where the password is wrong", async () => {
+  it("does not end it where the password is wrong", async () => {
     const person = await newPerson(server);
     expectError(await again({ token: person.token }, person.email, wrong), 401, "auth.invalid_credentials");
     expect((await me(person.token)).status).toBe(200);
   });
 
-  it("ends the oldest of more sessions than a user may have", async () => {
+  it("ends the oldest session above SESSIONS_PER_USER", async () => {
     const few = await startTestServer({ SESSIONS_PER_USER: "3" });
     try {
       const person = await newPerson(few);
@@ -245,7 +242,7 @@ describe("signing in with a session", () => {
   });
 });
 
-describe("a credential that is none", () => {
+describe("an invalid credential", () => {
   it.each([
     "Bearer",
     "Bearer ",
@@ -260,7 +257,7 @@ describe("a credential that is none", () => {
     expect(answer.headers["www-authenticate"]).toMatch(/^Bearer/);
   });
 
-  it("is not helped by a good cookie beside it", async () => {
+  it("is refused also with a valid cookie", async () => {
     const { token } = await newPerson(server);
     const headers = { authorization: "Bearer nonsense", cookie: `gh_session=${token}` };
     expectError(await server.call("GET /api/v1/iam/users/me", { headers }), 401, "auth.credential_invalid");
@@ -272,12 +269,12 @@ describe("wrong passwords", () => {
     for (let attempt = 0; attempt < times; attempt += 1) expect((await login({ email, password: wrong }, from)).status).toBe(401);
   };
 
-  it("ten from one address lock it out there, also for the right password, and nowhere else", async () => {
+  it("lock the account out for one address after ten attempts, also with the correct password", async () => {
     const person = await newPerson(server);
     const from = anAddress();
     await exhaust(person.email, from);
-    for (const tried of [wrong, password]) {
-      const answer = await withoutTrace(server, () => login({ email: person.email.toUpperCase(), password: tried }, from));
+    for (const attempted of [wrong, password]) {
+      const answer = await withoutTrace(server, () => login({ email: person.email.toUpperCase(), password: attempted }, from));
       expectError(answer, 429, "auth.too_many_attempts");
       expect(Number(answer.headers["retry-after"])).toBeGreaterThan(0);
       expect(Number(answer.headers["retry-after"])).toBeLessThanOrEqual(15 * 60);
@@ -285,13 +282,13 @@ describe("wrong passwords", () => {
     expect((await login({ email: person.email })).status).toBe(200);
   });
 
-  it("lock an unknown address out alike", async () => {
+  it("lock an unknown account out in the same way", async () => {
     const from = anAddress();
     await exhaust("nobody-is-here@example.com", from);
     expectError(await login({ email: "nobody-is-here@example.com" }, from), 429, "auth.too_many_attempts");
   });
 
-  it("at the same moment are counted too", async () => {
+  it("sent concurrently are all counted", async () => {
     const { email } = await newPerson(server);
     const from = anAddress();
     const answers = await Promise.all(Array.from({ length: 16 }, () => login({ email, password: wrong }, from)));
@@ -299,7 +296,7 @@ describe("wrong passwords", () => {
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(6);
   });
 
-  it("are forgotten by a right one", async () => {
+  it("are reset by a correct password", async () => {
     const { email } = await newPerson(server);
     const from = anAddress();
     for (let round = 0; round < 3; round += 1) {
@@ -308,7 +305,7 @@ describe("wrong passwords", () => {
     }
   });
 
-  it("from many addresses never lock the owner out where they signed in before, and a reset is a way in", async () => {
+  it("from many addresses do not lock out a known address, and a password reset restores access", async () => {
     const person = await newPerson(server);
     const home = anAddress();
     expect((await login({ email: person.email }, home)).status).toBe(200);

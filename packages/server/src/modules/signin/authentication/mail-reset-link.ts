@@ -4,7 +4,7 @@ import { hashSecret, newSecret } from "#platform/secrets.ts";
 import { PasswordResetRequested } from "./events.ts";
 import type { authentication } from "./module.ts";
 
-/** Mails a link to choose a new password, beside those that work already; where there are enough of them, none. */
+/** Mails a link to reset the password; earlier links remain valid. Mails nothing where there are too many valid links. */
 export async function mailResetLink(
   { store, uses, emit, now, services }: CommandContextOf<typeof authentication>,
   user: User,

@@ -3,7 +3,7 @@ import { Email, PersonName, type Static, Type } from "#operation/declaration/sch
 
 export const NewPassword = Type.String({ minLength: 8, maxLength: 128, "x-secret": true });
 
-/** A user whose address is vouched for: by whoever has the machine, or the set-up link. */
+/** A user whose address needs no confirmation: created by the operator or with the set-up link. */
 export const newUserFields = {
   email: Email,
   password: NewPassword,

@@ -6,7 +6,7 @@ import { module } from "#operation/declaration/module.ts";
 import { HashKinds } from "./hash-kinds.ts";
 import { authenticationStore } from "./store.ts";
 
-/** How people come to have an account and prove who they are: registration, credentials, one-time links and sign-in. */
+/** Registration, credentials, one-time links and sign-in. */
 export const authentication = module("authentication", {
   store: authenticationStore,
   state: () => new HashKinds(),

@@ -1,17 +1,14 @@
 import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
 import { anAddress, newPerson, type Person, password, registration, signIn, tokenIn, unique } from "@gatehouse/testing/people.ts";
 import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { hash as argon2Hash } from "@node-rs/argon2";
 import { hash as bcryptHash } from "@node-rs/bcrypt";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const chosen = "another quiet harbour";
 const forgot = (email: string, on = server): Promise<Answer<AnyBody>> =>
@@ -27,7 +24,7 @@ async function resetToken(person: Person): Promise<string> {
   return tokenIn(await server.mail(person.email, "reset-password"));
 }
 
-/** The hash of a user, through the database itself. */
+/** Reads and writes the password hash of a user in the database. */
 const hashes = {
   async of(email: string, on = server): Promise<string> {
     const { rows } = await sql<{ secret: string }>`select secret from credentials
@@ -42,7 +39,7 @@ const hashes = {
 };
 
 describe("POST /api/v1/iam/auth/forgot-password", () => {
-  it("answers a known and an unknown address alike with 202, and mails only the known one", async () => {
+  it("answers 202 for a known and an unknown address, and mails only the known one", async () => {
     const person = await newPerson(server);
     const known = await forgot(person.email.toUpperCase());
     const unknown = await forgot("nobody-at-all@example.com");
@@ -52,13 +49,13 @@ describe("POST /api/v1/iam/auth/forgot-password", () => {
     expect(Object.keys(known.headers)).toEqual(Object.keys(unknown.headers));
     const mail = await server.mail(person.email, "reset-password");
     expect(mail.links).toEqual([expect.stringMatching(/^http:\/\/127\.0\.0\.1:8080\/reset-password\?token=[\w-]{43}$/)]);
-    // The jobs of both have run: mails are worked on in the order in which they were asked for.
+    // The jobs of both have run.
     await jobsAreDone();
     const inbox = (await server.application.inbox?.list()) ?? [];
     expect(inbox.filter(({ to }) => to === "nobody-at-all@example.com")).toEqual([]);
   });
 
-  it("mails nothing to an address that is not confirmed: a reset would confirm it for whoever registered it", async () => {
+  it("mails nothing to an unconfirmed address, which a reset would confirm for the person who registered it", async () => {
     const body = registration();
     await server.call("POST /api/v1/iam/auth/register", { body, from: anAddress() });
     await server.mail(body.email, "verify-email");
@@ -73,7 +70,7 @@ async function jobsAreDone(): Promise<void> {
   const { owner } = server.application.platform.database;
   const open = async () => {
     const { rows } = await sql<{ open: string }>`select count(*)::text as open from jobs.job
-      where name in ('notifications.send-mail', 'identity.start-password-reset') and state in ('created', 'active', 'retry')`.execute(
+      where name in ('notifications.send-mail', 'authentication.start-password-reset') and state in ('created', 'active', 'retry')`.execute(
       owner,
     );
     return rows[0]?.open;
@@ -82,7 +79,7 @@ async function jobsAreDone(): Promise<void> {
 }
 
 describe("POST /api/v1/iam/auth/reset-password", () => {
-  it("sets the new password, ends every session at once, and tells the owner", async () => {
+  it("sets the new password, ends every session immediately, and notifies the owner", async () => {
     const person = await newPerson(server);
     const second = await signIn(server, person.email);
     expect((await me(person.token)).status).toBe(200);
@@ -94,7 +91,7 @@ describe("POST /api/v1/iam/auth/reset-password", () => {
     expect((await server.mail(person.email, "password-changed")).text).not.toContain("token=");
   });
 
-  it("takes a token once, also among sixteen at the same moment", async () => {
+  it("accepts a token once, also of sixteen concurrent uses", async () => {
     const person = await newPerson(server);
     const token = await resetToken(person);
     const answers = await Promise.all(Array.from({ length: 16 }, (_, index) => reset(token, `a new password ${index}`)));
@@ -104,7 +101,7 @@ describe("POST /api/v1/iam/auth/reset-password", () => {
     expect((await login(person.email, `a new password ${accepted}`)).status).toBe(200);
   });
 
-  it("refuses an unknown token and an expired one, each by its own code, and leaves no trace", async () => {
+  it("refuses an unknown and an expired token with separate codes, and writes nothing", async () => {
     const person = await newPerson(server);
     const token = await resetToken(person);
     expectError(await withoutTrace(server, () => reset("x".repeat(43))), 400, "identity.token_invalid", "token");
@@ -113,17 +110,17 @@ describe("POST /api/v1/iam/auth/reset-password", () => {
     expect((await login(person.email, password)).status).toBe(200);
   });
 
-  it("takes an older link when a newer one was asked for, and then no other", async () => {
+  it("accepts an older link after a newer one was requested, and then no other", async () => {
     const person = await newPerson(server);
     const older = await resetToken(person);
     await forgot(person.email);
     await expect.poll(async () => tokenIn(await server.mail(person.email, "reset-password")), { timeout: 10_000 }).not.toBe(older);
     const newer = tokenIn(await server.mail(person.email, "reset-password"));
     expectWritten(await reset(older), 204);
-    for (const spent of [older, newer]) expectError(await reset(spent), 400, "identity.token_invalid");
+    for (const invalid of [older, newer]) expectError(await reset(invalid), 400, "identity.token_invalid");
   });
 
-  it("takes one of several links at the same moment", async () => {
+  it("accepts one of several links that are used concurrently", async () => {
     const person = await newPerson(server);
     const tokens = [await resetToken(person)];
     for (let link = 0; link < 2; link += 1) {
@@ -136,7 +133,7 @@ describe("POST /api/v1/iam/auth/reset-password", () => {
     expect(answers.filter(({ status }) => status === 204)).toHaveLength(1);
   });
 
-  it("refuses a password against the rules and leaves the token good", async () => {
+  it("refuses a password that violates the rules, and the token remains valid", async () => {
     const person = await newPerson(server);
     const token = await resetToken(person);
     for (const bad of ["password1", "short", person.email, person.email.split("@")[0] as string]) {
@@ -146,20 +143,20 @@ describe("POST /api/v1/iam/auth/reset-password", () => {
   });
 });
 
-describe("the form of a password", () => {
+describe("password normalization", () => {
   const composed = "mật khẩu café dài".normalize("NFC");
   it.each([
     ["composed, typed decomposed", composed, composed.normalize("NFD")],
     ["decomposed, typed composed", composed.normalize("NFD"), composed],
     ["with compatibility characters", "\uFB01ne \uFF57ords and \u2460\u2461\u2462", "fine words and 123"],
-  ])("does not matter: %s", async (_what, set, typed) => {
+  ])("accepts an equivalent form: %s", async (_what, set, typed) => {
     const person = await newPerson(server);
     expectWritten(await reset(await resetToken(person), set), 204);
     expect((await login(person.email, typed)).status).toBe(200);
     expectError(await login(person.email, typed.toUpperCase()), 401, "auth.invalid_credentials");
   });
 
-  it("of a hash from before passwords were normalized is tried as it was typed, and the hash is made anew", async () => {
+  it("accepts the raw form for an older hash, and replaces the hash", async () => {
     const person = await newPerson(server);
     const typed = composed.normalize("NFD");
     const old = await argon2Hash(typed, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
@@ -181,7 +178,7 @@ describe("the form of a password", () => {
     ["of a word of the operator's list", "projectx2026!", "not_context"],
     ["of the person's names", "Nguyen-Tuyet 1", "not_context"],
     ["of the domain of the address", "acmeworks123", "not_context"],
-  ])("does not hide one that is tried first: %s", async (_what, chosenHere, rule) => {
+  ])("does not bypass the rules for a password %s", async (_what, chosenHere, rule) => {
     const other = await installation();
     const body = registration({ password: chosenHere, firstName: "Tuyet", lastName: "Nguyen", email: `p-${unique()}@acmeworks.example` });
     const answer = await other.call("POST /api/v1/iam/auth/register", { body, from: anAddress() });
@@ -189,7 +186,7 @@ describe("the form of a password", () => {
     expect(answer.body.error.details).toContainEqual(expect.objectContaining({ field: "password", rule }));
   });
 
-  it("that has a name in it and 8 characters beside it is one", async () => {
+  it("accepts a password with a known word and 8 further characters", async () => {
     const other = await installation();
     const body = registration({ password: "gatehouse and a quiet harbour", firstName: "Tuyet", lastName: "Nguyen" });
     expectWritten(await other.call("POST /api/v1/iam/auth/register", { body, from: anAddress() }), 201);
@@ -209,7 +206,7 @@ describe("hashes of passwords", () => {
     expect(await hashes.of(person.email)).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   });
 
-  it.each(["2a", "2b", "2y"] as const)("of bcrypt ($%s$) are verified, and upgraded at sign-in", async (variant) => {
+  it.each(["2a", "2b", "2y"] as const)("of bcrypt ($%s$) are verified and replaced at sign-in", async (variant) => {
     const person = await newPerson(server);
     const old = "a password from elsewhere";
     const hashed = (await bcryptHash(old, 4)).replace(/^\$2\w\$/, `$${variant}$`);
@@ -222,7 +219,7 @@ describe("hashes of passwords", () => {
     expectError(await login(person.email, "a wrong password"), 401, "auth.invalid_credentials");
   });
 
-  it("of bcrypt never match a password that is longer than what bcrypt reads", async () => {
+  it("of bcrypt never match a password that is longer than bcrypt's limit", async () => {
     const person = await newPerson(server);
     const read = "x1".repeat(36);
     await hashes.put(person.email, await bcryptHash(read, 4));
@@ -230,7 +227,7 @@ describe("hashes of passwords", () => {
     expect((await login(person.email, read)).status).toBe(200);
   });
 
-  it("that cannot be read match nothing", async () => {
+  it("that are malformed match nothing", async () => {
     const person = await newPerson(server);
     for (const broken of ["", "plain text", "$argon2id$broken", "$2b$10$short"]) {
       await hashes.put(person.email, broken);
@@ -239,7 +236,7 @@ describe("hashes of passwords", () => {
     }
   });
 
-  it("are bcrypt with PASSWORD_HASH=bcrypt, which refuses what bcrypt would cut and upgrades argon2id the other way", async () => {
+  it("are bcrypt with PASSWORD_HASH=bcrypt, which refuses long passwords and replaces argon2id hashes", async () => {
     const other = await startTestServer({ PASSWORD_HASH: "bcrypt" });
     try {
       const person = await newPerson(other);

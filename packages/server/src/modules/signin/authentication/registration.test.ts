@@ -1,15 +1,12 @@
 import { expectError, expectWritten } from "@gatehouse/testing/answers.ts";
 import { anAddress, newPerson, password, registration, tokenIn, unique } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, startTestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const register = (body: unknown, from = anAddress()): Promise<Answer<AnyBody>> =>
   server.call("POST /api/v1/iam/auth/register", { body, from });
@@ -22,7 +19,7 @@ const headerNames = (answer: Answer<AnyBody>): string[] =>
     .filter((name) => name !== "content-length")
     .sort();
 
-/** Registers and waits for the token of this registration, which is not the one of `before`. */
+/** Registers and returns the mailed token. `before` is the token of an earlier registration of the address. */
 async function registeredToken(body: ReturnType<typeof registration>, before?: string): Promise<string> {
   expectWritten(await register(body), 201);
   await expect.poll(async () => tokenIn(await server.mail(body.email, "verify-email")), { timeout: 10_000 }).not.toBe(before);
@@ -30,7 +27,7 @@ async function registeredToken(body: ReturnType<typeof registration>, before?: s
 }
 
 describe("POST /api/v1/iam/auth/register", () => {
-  it("answers 201 with the user, without password or token, and mails the link to confirm the address", async () => {
+  it("answers 201 with the user, without password or token, and mails a confirmation link", async () => {
     const body = registration({ email: `Lan.${unique()}@Example.com`, locale: "vi-vn" });
     const answer = await register(body);
     expectWritten(answer, 201);
@@ -50,7 +47,7 @@ describe("POST /api/v1/iam/auth/register", () => {
     expect(mail.links).toEqual([expect.stringMatching(/^http:\/\/127\.0\.0\.1:8080\/verify-email\?token=[\w-]{43}$/)]);
   });
 
-  it("answers for a known address as for a new one, changes nothing of it, and writes to its owner", async () => {
+  it("answers for a known address as for a new one, does not change its user, and mails its owner", async () => {
     const owner = await newPerson(server);
     const fresh = await register(registration());
     const known = await register(
@@ -64,12 +61,12 @@ describe("POST /api/v1/iam/auth/register", () => {
     const mail = await server.mail(owner.email, "address-known");
     expect(mail.text).not.toContain("token=");
     expect((await login(owner.email)).status).toBe(200);
-    // As at a free address: the caller knows that they have registered it, and no more.
+    // The same answer as for a new address: it does not disclose the existing account.
     expectError(await login(owner.email, "another long password"), 403, "auth.email_not_verified");
     expectError(await login(owner.email, "a third long password"), 401, "auth.invalid_credentials");
   });
 
-  it("lets whoever holds a link and its password confirm the registration that it was mailed for, and ends the other one", async () => {
+  it("confirms the registration of a link with its password, and invalidates the other registration", async () => {
     for (const confirmed of [0, 1] as const) {
       const email = `twice-${unique()}@example.com`;
       const both = [
@@ -92,7 +89,7 @@ describe("POST /api/v1/iam/auth/register", () => {
     }
   });
 
-  it("makes one account of registrations of one address at the same moment, and refuses none of them", async () => {
+  it("creates one user for concurrent registrations of one address, and refuses none of them", async () => {
     const email = `at-once-${unique()}@example.com`;
     const answers = await Promise.all(
       Array.from({ length: 6 }, (_, index) => register(registration({ email, firstName: `Number ${index}` }))),
@@ -109,8 +106,8 @@ describe("POST /api/v1/iam/auth/register", () => {
     ["EN", "en"],
     ["zh-hant-tw", "zh-Hant-TW"],
     ["iw", "he"],
-  ])("keeps the locale %s as %s, the canonical form of BCP 47", async (given, kept) => {
-    expect((await register(registration({ locale: given }))).body.locale).toBe(kept);
+  ])("stores the locale %s as %s, the canonical form of BCP 47", async (given, stored) => {
+    expect((await register(registration({ locale: given }))).body.locale).toBe(stored);
   });
 
   it.each(["vi_VN", "x", "", "english-language", "en--US", "de-123456789", "sh-001"])("refuses the locale %j", async (locale) => {
@@ -128,12 +125,12 @@ describe("POST /api/v1/iam/auth/register", () => {
     ["a name with NUL", { firstName: "Lan\u0000" }, "firstName"],
     ["a status", { status: "Active" }, "status"],
     ["an id", { id: "0198c0de-0000-7000-8000-000000000000" }, "id"],
-  ])("refuses %s and leaves no trace", async (_what, overrides, field) => {
+  ])("refuses %s and writes nothing", async (_what, overrides, field) => {
     const answer = await withoutTrace(server, () => register(registration(overrides)));
     expectError(answer, 400, "common.validation_failed", field);
   });
 
-  it("keeps a name of any script byte by byte", async () => {
+  it("stores a name of any script without changes", async () => {
     const firstName = "Nguyễn 漢字 \u{1F469}\u200D\u{1F680} e\u0301";
     const body = registration({ firstName });
     expect((await register(body)).body.firstName).toBe(firstName);
@@ -143,7 +140,7 @@ describe("POST /api/v1/iam/auth/register", () => {
     expect(rows[0]?.first_name).toBe(firstName);
   });
 
-  it("limits registrations from one address with 429 and Retry-After, and not those from another", async () => {
+  it("limits registrations by address with 429 and Retry-After", async () => {
     const from = anAddress();
     const body = registration({ password: "password1" });
     for (let call = 0; call < 30; call += 1) expect((await register(body, from)).status).toBe(400);
@@ -162,7 +159,7 @@ describe("the rules for a password", () => {
     ["spaces at both ends", "  a quiet harbour "],
     ["another script", "mật khẩu của tôi rất dài"],
     ["emoji", "\u{1F40B}\u{1F30A}\u{26F5}\u{1F305}\u{1F41F}\u{1F990}\u{1F9C2}\u{1F6F6}"],
-  ])("accept %s, and the user signs in with exactly that", async (_what, chosen) => {
+  ])("accept %s, and only exactly that password signs in", async (_what, chosen) => {
     const body = registration({ password: chosen });
     expectWritten(await register(body), 201);
     expect((await login(body.email, chosen)).body.error.code).toBe("auth.email_not_verified");
@@ -176,12 +173,12 @@ describe("the rules for a password", () => {
     ["129 characters", `${"q7".repeat(64)}x`, "maxLength"],
     ["a common one", "password1", "not_common"],
     ["a common one in capitals", "QWERTYUIOP", "not_common"],
-    ["one of a breach", "trustno1", "not_common"],
-    ["one character again and again", "aaaaaaaaaaaaaa", "not_common"],
+    ["a breached one", "trustno1", "not_common"],
+    ["one repeated character", "aaaaaaaaaaaaaa", "not_common"],
     ["the own address", email, "not_own_address"],
     ["the own address in capitals", email.toUpperCase(), "not_own_address"],
-    ["what stands before the @", email.split("@")[0] as string, "not_own_address"],
-  ])("refuse %s and leave no trace", async (_what, chosen, rule) => {
+    ["the local part of the address", email.split("@")[0] as string, "not_own_address"],
+  ])("refuse %s and write nothing", async (_what, chosen, rule) => {
     const answer = await withoutTrace(server, () => register(registration({ email, password: chosen })));
     expectError(answer, 400, "common.validation_failed", "password");
     expect(answer.body.error.details).toContainEqual(expect.objectContaining({ field: "password", rule }));
@@ -207,7 +204,7 @@ describe("the language of a mail", () => {
 });
 
 describe("POST /api/v1/iam/auth/verify-email", () => {
-  it("makes the user active, once: the used link and an unknown one get the same refusal", async () => {
+  it("activates the user once, and refuses a used link like an unknown one", async () => {
     const token = await registeredToken(registration());
     const answer = await verify(token);
     expectWritten(answer, 200);
@@ -219,14 +216,14 @@ describe("POST /api/v1/iam/auth/verify-email", () => {
     expect({ ...used.body.error, traceId: "" }).toEqual({ ...unknown.body.error, traceId: "" });
   });
 
-  it("works once among sixteen at the same moment", async () => {
+  it("accepts a token once of sixteen concurrent uses", async () => {
     const token = await registeredToken(registration());
     const answers = await Promise.all(Array.from({ length: 16 }, () => verify(token)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
     for (const refused of answers.filter(({ status }) => status !== 200)) expectError(refused, 400, "identity.token_invalid", "token");
   });
 
-  it("tells an expired link by its own code, of this registration and of one before it", async () => {
+  it("has a separate code for an expired link, also of an earlier registration", async () => {
     const email = `late-${unique()}@example.com`;
     const first = await registeredToken(registration({ email }));
     const second = await registeredToken(registration({ email }), first);
@@ -246,7 +243,7 @@ describe("POST /api/v1/iam/auth/verify-email", () => {
   );
 });
 
-describe("a link without the password of its registration", () => {
+describe("a confirmation link without the password of its registration", () => {
   const names = { firstName: "Vera", lastName: "Victim" };
   const twice = async (): Promise<{ email: string; tokens: readonly string[] }> => {
     const email = `contested-${unique()}@example.com`;
@@ -255,7 +252,7 @@ describe("a link without the password of its registration", () => {
     return { email, tokens: [first, second] };
   };
 
-  it.each([0, 1])("confirms a contested address and lets nobody in, whichever link was opened: %i", async (opened) => {
+  it.each([0, 1])("confirms a contested address and accepts no password until a reset (link %i)", async (opened) => {
     const { email, tokens } = await twice();
     expect((await verify(tokens[opened] as string)).body).toMatchObject({ status: "Active" });
     for (const chosen of ["the first one's password", "the second one's password", "!"]) {
@@ -267,7 +264,7 @@ describe("a link without the password of its registration", () => {
     expect((await login(email, "a harbour of my own")).status).toBe(200);
   });
 
-  it("gives the address to whoever has the mailbox and chooses a new password", async () => {
+  it("sets a new password for the owner of the mailbox", async () => {
     const { email, tokens } = await twice();
     const weak = await withoutTrace(server, () => verify(tokens[1] as string, { newPassword: "password1" }));
     expectError(weak, 400, "common.validation_failed", "password");
@@ -276,13 +273,13 @@ describe("a link without the password of its registration", () => {
     expectError(await login(email, "the second one's password"), 401, "auth.invalid_credentials");
   });
 
-  it("is not two answers: a password and a new one together are refused", async () => {
+  it("is refused with both password and newPassword", async () => {
     const token = await registeredToken(registration());
     const both = await withoutTrace(server, () => verify(token, { password, newPassword: "a harbour of my own" }));
     expectError(both, 400, "common.validation_failed", "newPassword");
   });
 
-  it("works beside a later one that was asked for again, and of one registration that is no contest", async () => {
+  it("remains valid after a second link of the same registration is requested", async () => {
     const body = registration();
     const first = await registeredToken(body);
     const again = () => server.call("POST /api/v1/iam/auth/resend-confirmation", { body: { email: body.email }, from: anAddress() });
@@ -292,7 +289,7 @@ describe("a link without the password of its registration", () => {
     expect((await login(body.email)).status).toBe(200);
   });
 
-  it("of the first registrations stays good however often others register", async () => {
+  it("of an early registration remains valid, however often the address is registered again", async () => {
     const email = `crowded-${unique()}@example.com`;
     const first = await registeredToken(registration({ email }));
     for (let other = 0; other < 12; other += 1)
@@ -303,7 +300,7 @@ describe("a link without the password of its registration", () => {
 });
 
 describe("with KNOWN_ADDRESS=explicit", () => {
-  it("registering a known address is refused with 409, and its owner gets no mail", async () => {
+  it("a registration of a known address is refused with 409 without a mail to its owner", async () => {
     const closed = await startTestServer({ KNOWN_ADDRESS: "explicit" });
     try {
       const owner = await newPerson(closed);

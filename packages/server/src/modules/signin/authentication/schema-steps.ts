@@ -2,14 +2,14 @@ import { type Kysely, sql } from "kysely";
 import type { AnyTables } from "#platform/database/database.ts";
 import { type SchemaStep, sharedTable } from "#platform/database/migrations.ts";
 
-/** The algorithm and parameters that a hash begins with (passwords/decoys.ts); the index and its query need the same expression. */
+/** The prefix of a hash with algorithm and parameters (passwords/decoys.ts). The index and its query need the same expression. */
 export const hashKind = sql.raw(
   "(substring(secret from '^([$](?:2[abxy][$][0-9][0-9]|argon2[id]*[$]v=[0-9]+[$]m=[0-9]+,t=[0-9]+,p=[0-9]+)[$])'))",
 );
 
 /**
- * A table of no tenant whose rows only statements outside every tenant see: a statement that acts for an organization, or for the internal
- * scope, finds no secret whatever its predicate says.
+ * Makes a table without tenants whose rows are visible only outside of every tenant. A statement in the scope of an organization, or of the
+ * internal scope, reads no secret, whatever its predicate.
  */
 async function secretTable(db: Kysely<AnyTables>, table: string): Promise<void> {
   const on = sql.table(table);
@@ -22,7 +22,7 @@ async function secretTable(db: Kysely<AnyTables>, table: string): Promise<void> 
 export const steps: readonly SchemaStep[] = [
   {
     name: "0050_authentication_known_addresses",
-    why: "where each user has signed in from before: a lock-out that attackers bring about does not apply to these",
+    why: "the networks of each user's earlier sign-ins: a lock-out caused by attackers does not apply to them",
     async up(db) {
       await sql`create table known_addresses (
         user_id uuid not null references users (id) on delete cascade,
@@ -35,7 +35,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0220_authentication_credentials",
-    why: "what a user proves themselves with, one row each: a user may have none, or several of different kinds (decision 0046)",
+    why: "the credentials of users, one row each: a user may have none, or several of different kinds (decision 0046)",
     async up(db) {
       await sql`create table credentials (
         id uuid primary key,
@@ -52,7 +52,7 @@ export const steps: readonly SchemaStep[] = [
         where identifier is not null`.execute(db);
       await sql`create index idx_credentials_user on credentials (user_id, kind)`.execute(db);
       await sql`create index idx_credentials_hash_kind on credentials (${hashKind}) where kind = 'password'`.execute(db);
-      // `!` stood for an account without a password.
+      // `!` was the hash of an account without a password.
       await sql`insert into credentials (id, user_id, kind, secret, created_at)
         select gen_random_uuid(), id, 'password', password_hash, created_at from users where password_hash <> '!'`.execute(db);
       await secretTable(db, "credentials");
@@ -60,7 +60,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0221_authentication_one_time_tokens",
-    why: "what mails and the set-up link carry: one table, one rule of single use (decision 0046)",
+    why: "the single-use tokens of mails and of the set-up link in one table (decision 0046)",
     async up(db) {
       await sql`create table one_time_tokens (
         hash text primary key,
@@ -85,7 +85,7 @@ export const steps: readonly SchemaStep[] = [
         from earlier_registrations r join users u on u.id = r.user_id`.execute(db);
       await sql`insert into one_time_tokens (hash, purpose, user_id, created_at, expires_at)
         select token, 'reset-password', user_id, now(), expires_at from password_reset_links`.execute(db);
-      // A link that was mailed before 0211 stands in its user's row alone.
+      // A link that was mailed before 0211 is only in its user's row.
       await sql`insert into one_time_tokens (hash, purpose, user_id, created_at, expires_at)
         select password_reset_token, 'reset-password', id, now(), password_reset_token_expires_at
         from users where password_reset_token is not null on conflict (hash) do nothing`.execute(db);

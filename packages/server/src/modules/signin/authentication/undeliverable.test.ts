@@ -25,7 +25,7 @@ const post = (path: string, token?: string, body?: object) =>
   });
 const mailsTo = (email: string) => receiver.received.filter(({ to }) => to.includes(email)).length;
 
-it("a mailbox that does not exist shows on the user, to an operator and to the user, until a mail is taken", async () => {
+it("a user with an unknown mailbox is shown as undeliverable until a mail is accepted", async () => {
   const { token: administrator } = await newAdministrator(server);
   const person = await newPerson(server, "gone");
   const session = async () => (await server.call("GET /api/v1/iam/auth/session", { token: person.token })).body.user.emailUndeliverableAt;
@@ -38,7 +38,7 @@ it("a mailbox that does not exist shows on the user, to an operator and to the u
   expect((await me(person.token)).emailUndeliverableAt).toBe(await seen());
   await expect.poll(session, { timeout: 5_000 }).toBe(await seen());
 
-  // Sent again while the mailbox is still away: the mark comes back.
+  // Sent again while the mailbox still refuses: the flag is set again.
   const before = await seen();
   expectWritten(await post(`users/${person.id}/resend-mail`, administrator), 202);
   await expect.poll(async () => ![null, before].includes(await seen()), { timeout: 10_000 }).toBe(true);
@@ -49,7 +49,7 @@ it("a mailbox that does not exist shows on the user, to an operator and to the u
   expect(await seen()).toBeNull();
 });
 
-it("a newcomer's undeliverable link is mailed again by an operator, and by themselves", async () => {
+it("an undeliverable confirmation link is sent again by an administrator and by the user", async () => {
   const { token: administrator } = await newAdministrator(server);
   const body = registration({ email: `late-${unique()}@example.com` });
   receiver.refuse(`RCPT TO:<${body.email.toUpperCase()}`, "550 5.1.1 no such user");
@@ -66,22 +66,22 @@ it("a newcomer's undeliverable link is mailed again by an operator, and by thems
   expect(confirmed.body).toMatchObject({ status: "Active", emailUndeliverableAt: null });
 });
 
-it("a refusal of ours by policy, or for a while, is not the mailbox's", async () => {
+it("a policy refusal or a temporary refusal does not make a mailbox undeliverable", async () => {
   for (const reply of ["550 5.7.1 relaying denied", "451 4.7.1 try again later"]) {
     const person = await newPerson(server, "policy");
     receiver.refuse(`RCPT TO:<${person.email.toUpperCase()}`, reply);
     await post("iam/auth/forgot-password", undefined, { email: person.email });
-    const tried = async () => {
+    const failedJobs = async () => {
       const { rows } = await sql<{ count: number }>`select count(*)::int as count from jobs.job
         where name = 'notifications.send-mail' and state in ('failed', 'retry')`.execute(server.application.platform.database.owner);
       return rows[0]?.count;
     };
-    await expect.poll(tried, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(failedJobs, { timeout: 10_000 }).toBeGreaterThan(0);
     expect((await me(person.token)).emailUndeliverableAt).toBeNull();
   }
 });
 
-it("sending again is limited, an administrator's right, and of a user that exists", async () => {
+it("sending a mail again is rate-limited, requires an administrator, and refuses an unknown user", async () => {
   const { token: administrator } = await newAdministrator(server);
   const person = await newPerson(server, "often");
   expectError(await post(`users/${person.id}/resend-mail`, person.token), 403, "auth.permission_denied");

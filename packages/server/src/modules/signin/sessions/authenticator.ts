@@ -4,7 +4,7 @@ import { after } from "#operation/kernel/maybe-promise.ts";
 import { isSessionToken } from "./model.ts";
 import type { SessionCache } from "./session-cache.ts";
 
-/** Authenticates session tokens: `ghs_` and the secret of a live session. */
+/** Authenticates session tokens: `ghs_` followed by the secret of the session. */
 export const sessionAuthenticator = ({ state, uses }: ModuleProcess): Authenticator => {
   const sessions: SessionCache = state;
   return {

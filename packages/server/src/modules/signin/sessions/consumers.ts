@@ -1,31 +1,30 @@
-import { PasswordChanged, UserStatusChanged } from "#modules/foundation/identity/index.ts";
+import { type identity, PasswordChanged, UserStatusChanged } from "#modules/foundation/identity/index.ts";
 import { MemberRemoved } from "#modules/organization/tenancy/index.ts";
+import type { ReadApisOf } from "#operation/declaration/module.ts";
 import type { WriteHandle } from "#platform/database/database.ts";
 import type { Consumer } from "#platform/log/consumers/consumer.ts";
 import { sessionStore } from "./store.ts";
 
-/** An erased organization has a thousand members removed at once; a batch of them is two statements. */
-const eventsAtOnce = 500;
+/** The erasure of an organization removes many members; a batch of events is handled with two statements. */
+const batchSize = 500;
 
 /**
- * Deletes sessions that another module's change has ended. They are refused from the change on: by the user's epoch, or
- * by the membership that is gone.
+ * Deletes sessions that a change in another module has ended. They are refused from the change on: by the user's epoch, or because the
+ * membership is gone.
  */
-export const endSessionsOfChangedUsers = (
-  peopleOf: (tx: WriteHandle) => { readonly identity: { sessionEpochs(userIds: readonly string[]): Promise<ReadonlyMap<string, number>> } },
-): Consumer => ({
+export const endSessionsOfChangedUsers = (apis: (tx: WriteHandle) => ReadApisOf<{ readonly identity: typeof identity }>): Consumer => ({
   name: "sessions.end-with-user",
   types: [PasswordChanged.type, UserStatusChanged.type, MemberRemoved.type],
-  batch: eventsAtOnce,
+  batch: batchSize,
   async handle(events, tx) {
     const store = sessionStore.writes(tx);
     const changed = events.map(({ type, data }) => ({ type, ...(data as { userId: string; organizationId?: string | null }) }));
-    const left = changed.flatMap(({ type, userId, organizationId }) =>
+    const removedMembers = changed.flatMap(({ type, userId, organizationId }) =>
       type === MemberRemoved.type && organizationId ? [{ user_id: userId, organization_id: organizationId }] : [],
     );
-    await store.endInOrganizations(left);
-    // An event that comes late finds the newest epoch: sessions that began since are left alone.
-    const epochs = await peopleOf(tx).identity.sessionEpochs([...new Set(changed.map(({ userId }) => userId))]);
+    await store.endInOrganizations(removedMembers);
+    // A late event reads the newest epoch: it does not end sessions that started since.
+    const epochs = await apis(tx).identity.sessionEpochs([...new Set(changed.map(({ userId }) => userId))]);
     await store.endEarlierEpochs([...epochs].map(([user_id, epoch]) => ({ user_id, epoch })));
   },
 });

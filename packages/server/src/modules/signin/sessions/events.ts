@@ -6,14 +6,14 @@ const about = { subject: ["session", "sessionId"], tenant: "organizationId" } as
 
 export const SessionStarted = defineEvent({
   type: "session.started.v1",
-  says: "A user signed in.",
+  summary: "A user signed in.",
   ...about,
   data: Type.Object(session),
 });
 
 export const SessionEnded = defineEvent({
   type: "session.ended.v1",
-  says: "A session was ended before its time.",
+  summary: "A session was ended before it expired.",
   ...about,
   data: Type.Object({ ...session, reason: oneOf("signed_out", "ended_by_user", "signed_in_again", "too_many", "ended_by_administrator") }),
 });
@@ -34,7 +34,7 @@ export const ended = ({ id, user_id, organization_id }: EndedRow, reason: EndedR
 
 export const SessionExpired = defineEvent({
   type: "session.expired.v1",
-  says: "A session's time was over: it was refused since, and its row is removed within the hour.",
+  summary: "A session has expired. It is refused since then; its row is deleted within the hour.",
   ...about,
   data: Type.Object({ ...session, reason: oneOf("not_used", "too_old") }),
 });

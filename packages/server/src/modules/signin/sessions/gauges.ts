@@ -1,9 +1,9 @@
 import type { TableGauge } from "#operation/declaration/module.ts";
 import { sessionStore } from "./store.ts";
 
-/** Sessions whose time is not over (business metrics). */
+/** Sessions that have not expired (business metrics). */
 export const sessionGauge: TableGauge = {
   name: "gatehouse_sessions",
-  help: "Sessions that have not expired (session count, estimated beyond 40,000)",
+  help: "Sessions that have not expired (session count, estimated above 40,000)",
   read: async (db) => [{ value: await sessionStore.reads(db).countLive(new Date()) }],
 };

@@ -15,8 +15,8 @@ import { getSession } from "./queries/get-session.ts";
 import { listSessions } from "./queries/list-sessions.ts";
 import { steps } from "./schema-steps.ts";
 
+export type { UserReads } from "./active-user.ts";
 export { SessionEnded, SessionStarted } from "./events.ts";
-export type { People } from "./live-person.ts";
 export { SessionCache } from "./session-cache.ts";
 export { sessions };
 

@@ -1,9 +1,9 @@
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
-import { untilNoneIsLeft } from "#operation/kernel/scheduled-job.ts";
+import { scheduledJob } from "#operation/kernel/scheduled-job.ts";
 import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { deleteExpiredSessions } from "./commands/delete-expired-sessions.ts";
 
-export const deleteExpiredSessionsJob: JobName<object> = { name: "sessions.remove-over" };
+export const deleteExpiredSessionsJob: JobName<object> = { name: "sessions.delete-expired" };
 
 export const deleteExpiredSessionsWork = (dispatch: InternalDispatch): Job<object> =>
-  untilNoneIsLeft(dispatch, { ...deleteExpiredSessionsJob, operation: deleteExpiredSessions, schedule: "23 * * * *" });
+  scheduledJob(dispatch, { ...deleteExpiredSessionsJob, operation: deleteExpiredSessions, schedule: "23 * * * *" });

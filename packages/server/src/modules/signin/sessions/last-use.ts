@@ -5,16 +5,16 @@ import { sessionStore } from "./store.ts";
 /** A session whose uses are recorded. */
 export interface UsedSession {
   readonly id: string;
-  /** Last use that this process knows of, and the last that it has recorded; milliseconds. */
+  /** The last use in this process, and the last use that it has recorded in the database; milliseconds. */
   lastActiveAt: number;
   recordedAt: number;
 }
 
-/** Uses within this time are one use to the database: idle limits are counted in minutes. */
-const recordEveryMs = 60_000;
-const flushEveryMs = 5_000;
+/** At most one use is recorded in this interval: idle limits are counted in minutes. */
+const recordIntervalMs = 60_000;
+const flushIntervalMs = 5_000;
 
-/** Records in the database when sessions were last used, some at a time. One a process. */
+/** Records the last use of sessions in the database, in batches. One per process. */
 export class LastUse {
   readonly #platform: Platform;
   readonly #unrecorded = new Map<string, UsedSession>();
@@ -26,7 +26,7 @@ export class LastUse {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.flush(), flushEveryMs);
+    this.#timer = setInterval(() => void this.flush(), flushIntervalMs);
     this.#timer.unref();
   }
 
@@ -35,27 +35,27 @@ export class LastUse {
     await this.flush();
   }
 
-  /** The session is used now. */
-  note(session: UsedSession): void {
+  /** Records a use of the session at the current time. */
+  record(session: UsedSession): void {
     const now = this.#platform.clock.now();
     session.lastActiveAt = now;
-    if (now - session.recordedAt < recordEveryMs) return;
+    if (now - session.recordedAt < recordIntervalMs) return;
     session.recordedAt = now;
     this.#unrecorded.set(session.id, session);
   }
 
-  /** Forgets what is not recorded yet. */
+  /** Discards uses that are not in the database yet. */
   clear(): void {
     this.#unrecorded.clear();
   }
 
-  /** Resolves when everything used before the call is recorded, also by a flush under way. */
+  /** Resolves when all uses before the call are in the database, also by a pending flush. */
   flush(): Promise<void> {
-    this.#flushing = this.#flushing.then(() => this.#record());
+    this.#flushing = this.#flushing.then(() => this.#write());
     return this.#flushing;
   }
 
-  async #record(): Promise<void> {
+  async #write(): Promise<void> {
     if (this.#unrecorded.size === 0) return;
     const used = [...this.#unrecorded.values()];
     this.#unrecorded.clear();

@@ -5,17 +5,17 @@ export const Session = Type.Object({
   organizationId: nullable(Uuid),
   createdAt: Timestamp,
   lastActiveAt: Timestamp,
-  /** The absolute limit; a session that is not used ends earlier. */
+  /** The absolute limit; an unused session expires earlier. */
   expiresAt: Timestamp,
   ipAddress: nullable(Type.String()),
   userAgent: nullable(Type.String()),
-  /** True for the session that asks. */
+  /** Whether it is the session of the call. */
   current: Type.Boolean(),
 });
 export type Session = Static<typeof Session>;
 
-/** First-party credentials begin with this (docs/contract.md, "Credentials"). */
+/** The prefix of session tokens (docs/contract.md, "Credentials"). */
 export const tokenPrefix = "ghs_";
 
-/** `ghs_` and 43 base64url characters: what is anything else is not looked up. */
+/** `ghs_` and 43 base64url characters. A token of another form is not looked up. */
 export const isSessionToken = (text: string): boolean => /^ghs_[\w-]{43}$/.test(text);

@@ -15,38 +15,38 @@ import { startStopwatch } from "@gatehouse/testing/stopwatch.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { revocationBoundMs } from "#platform/log/follower.ts";
 
-/** PGlite has one holder, so there is no second process on it. */
-describe.runIf(backend === "postgresql")("a second process on the same database (PostgreSQL only: PGlite has one holder)", () => {
+/** PGlite is used by one process, so there is no second one. */
+describe.runIf(backend === "postgresql")("a second process on the same database (PostgreSQL only: PGlite has one process)", () => {
   let first: TestServer;
   let second: TestServer;
   beforeAll(async () => {
     first = await startTestServer();
-    second = await first.beside();
+    second = await first.startAnother();
   });
   afterAll(async () => {
     await second.close();
     await first.close();
   });
 
-  const there = (token: string): Promise<Answer<AnyBody>> => second.call("GET /api/v1/iam/users/me", { token });
+  const callSecond = (token: string): Promise<Answer<AnyBody>> => second.call("GET /api/v1/iam/users/me", { token });
 
-  /** Does `change` on the first process and waits until the second refuses; answers how long that took. */
+  /** Makes a change on the first process, waits until the second one refuses the token, and returns the time in between. */
   async function refusedWithin(token: string, change: () => Promise<Answer<AnyBody>>): Promise<number> {
-    expect((await there(token)).status).toBe(200);
+    expect((await callSecond(token)).status).toBe(200);
     const answer = await change();
     expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300);
     const sinceChange = startStopwatch();
-    await expect.poll(async () => (await there(token)).status, { interval: 5, timeout: 60_000 }).toBe(401);
+    await expect.poll(async () => (await callSecond(token)).status, { interval: 5, timeout: 60_000 }).toBe(401);
     return sinceChange.idleMs();
   }
 
-  it("refuses within the revocation bound what a sign-out has ended", async () => {
+  it("refuses a session after a sign-out within the revocation bound", async () => {
     const person = await newPerson(first);
     const took = await refusedWithin(person.token, () => first.call("POST /api/v1/iam/auth/logout", { token: person.token }));
     expect(took).toBeLessThan(revocationBoundMs);
   });
 
-  it("refuses within the bound what a new password has ended", async () => {
+  it("refuses a session after a password reset within the revocation bound", async () => {
     const person = await newPerson(first);
     await first.call("POST /api/v1/iam/auth/forgot-password", { body: { email: person.email }, from: anAddress() });
     const token = tokenIn(await first.mail(person.email, "reset-password"));
@@ -56,7 +56,7 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
     expect(took).toBeLessThan(revocationBoundMs);
   });
 
-  it("refuses a suspended user within the bound, and denies their checks", async () => {
+  it("refuses a suspended user within the revocation bound, and denies their checks", async () => {
     const [person, administrator] = [await newPerson(first), await newAdministrator(first)];
     const organization = await newOrganization(first, person);
     const check = () =>
@@ -64,7 +64,7 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
         token: administrator.token,
         body: { userId: person.id, tenantId: organization.id, actionType: "Organization.Update" },
       });
-    // Without a revision to reach, it is heard of within the bound.
+    // Without a minimal revision, the change is observed within the revocation bound.
     await expect.poll(async () => (await check()).body.isAuthorized, { interval: 5, timeout: 60_000 }).toBe(true);
     const took = await refusedWithin(person.token, () =>
       first.call(`PATCH /api/v1/users/${person.id}`, { token: administrator.token, body: { status: "Suspended" } }),
@@ -73,7 +73,7 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
     expect((await check()).body).toMatchObject({ isAuthorized: false, reasonCode: "user_inactive" });
   });
 
-  it("ends a session there that was listed here", async () => {
+  it("ends a session of the first process", async () => {
     const person = await newPerson(first);
     const other = await signIn(second, person.email);
     const { body } = await second.call("GET /api/v1/iam/auth/sessions", { token: person.token });
@@ -88,7 +88,7 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
       .toBe(401);
   });
 
-  it("decides there, with the revision of a write from here, never from before it", async () => {
+  it("never decides from before a revision that the first process has written", async () => {
     const organization = await newOrganization(first);
     const roles = await rolesOf(first, organization);
     const member: Person = await newPerson(first);
@@ -111,7 +111,7 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
     }
   });
 
-  it("takes an Idempotency-Key that another process has answered", async () => {
+  it("returns the answer of an Idempotency-Key from the first process", async () => {
     const { token } = await newPerson(first);
     const name = `Across ${crypto.randomUUID()}`;
     const create = (on: TestServer) =>
@@ -125,7 +125,7 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
     expect(other.body).toEqual(one.body);
   });
 
-  it("makes one of two at the same moment that would each be the last step past a rule", async () => {
+  it("leaves one owner where both processes remove an owner concurrently", async () => {
     const organization = await newOrganization(first);
     const roles = await rolesOf(first, organization);
     const partner = await newPerson(first);
@@ -145,5 +145,5 @@ describe.runIf(backend === "postgresql")("a second process on the same database 
 });
 
 describe.runIf(backend === "pglite")("a second process on the embedded database", () => {
-  it.skip("is not possible: PGlite has one holder (run with TEST_BACKEND=postgresql)", () => {});
+  it.skip("is not possible: PGlite has one process (run with TEST_BACKEND=postgresql)", () => {});
 });

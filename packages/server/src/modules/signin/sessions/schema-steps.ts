@@ -4,7 +4,7 @@ import { type SchemaStep, tenantTable } from "#platform/database/migrations.ts";
 export const steps: readonly SchemaStep[] = [
   {
     name: "0040_sessions_sessions",
-    why: "who is signed in; the token is kept as its hash (decision 0004)",
+    why: "the sessions of users; of the token only the hash is stored (decision 0004)",
     async up(db) {
       await sql`create table sessions (
         id uuid primary key,
@@ -26,23 +26,23 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0134_sessions_references_have_an_index",
-    why: "an erased organization is looked for among the sessions of all",
+    why: "the erasure of an organization looks up its sessions",
     async up(db) {
       await sql`create index idx_sessions_organization on sessions (organization_id)`.execute(db);
     },
   },
   {
     name: "0213_sessions_by_their_start",
-    why: "sessions of everybody are ended in batches by when they started",
+    why: "the sessions of all users are ended in batches by their start",
     async up(db) {
       await sql`create index idx_sessions_created_at on sessions (created_at)`.execute(db);
     },
   },
   {
     name: "0225_sessions_how_and_when_authenticated",
-    why: "how the user of a session was proven, and when, is of the session: passwords are not the only method for long",
+    why: "a session has its authentication methods and time, for further methods than passwords",
     async up(db) {
-      // Every session up to here began with a password, at its start.
+      // Every session so far started with a password, at its creation.
       await sql`alter table sessions
         add column authentication_methods text[] not null default '{pwd}',
         add column authenticated_at timestamptz`.execute(db);

@@ -13,17 +13,22 @@ import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import { byField, type Invalidation, LeasedCache } from "#platform/log/leased-cache.ts";
 import type { Platform } from "#platform/platform.ts";
 import { hashSecret } from "#platform/secrets.ts";
+import { activeUserOf, type UserReads } from "./active-user.ts";
 import { SessionEnded } from "./events.ts";
 import { LastUse, type UsedSession } from "./last-use.ts";
-import { livePerson, type People } from "./live-person.ts";
 import { isSessionToken } from "./model.ts";
 import { sessionStore } from "./store.ts";
 
-/** A live session in this process, with the person whose it is. */
+/** A live session in the in-process cache, with its user. */
 export interface LiveSession extends UsedSession {
   readonly principal: UserPrincipal;
-  /** As the API shows it. */
-  readonly shown: { readonly id: string; readonly organizationId: string | null; readonly createdAt: string; readonly expiresAt: string };
+  /** The representation in the API. */
+  readonly representation: {
+    readonly id: string;
+    readonly organizationId: string | null;
+    readonly createdAt: string;
+    readonly expiresAt: string;
+  };
   readonly user: User;
   readonly expiresAt: number;
 }
@@ -31,16 +36,16 @@ export interface LiveSession extends UsedSession {
 const sessionsMax = 200_000;
 
 const ofUser = byField("userId");
-/** The user's other sessions are not affected. The user is told all the same: a process of the release before finds the session by them. */
+/** Invalidates one session only. The user id is included, because a process of the previous release finds the session by it. */
 const ofSession: Invalidation = { fields: ["userId", "sessionId"], tags: ({ data }) => [data["sessionId"] as string] };
 
-/** Tells whose session a token belongs to. A session that was ended anywhere is refused here within the revocation bound. One a process. */
+/** Finds the session of a token. A session that was ended in any process is refused within the revocation bound. One per process. */
 export class SessionCache {
   readonly #platform: Platform;
   readonly #sessions: LeasedCache<string, LiveSession>;
   readonly #lastUse: LastUse;
   readonly #byPrincipal = new WeakMap<UserPrincipal, LiveSession>();
-  #people: ((db: ReadHandle) => People) | undefined;
+  #userReads: ((db: ReadHandle) => UserReads) | undefined;
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -49,7 +54,7 @@ export class SessionCache {
       name: "sessions",
       entriesMax: sessionsMax,
       load: (tokenHash) => this.#readLive(tokenHash),
-      isUsable: (session) => !this.#isOver(session),
+      isUsable: (session) => !this.#isExpired(session),
       tagsOf: ({ id, principal }) => [id, principal.id],
       revokedBy: {
         [SessionEnded.type]: ofSession,
@@ -57,15 +62,15 @@ export class SessionCache {
         [UserStatusChanged.type]: ofUser,
         [MemberRemoved.type]: ofUser,
       },
-      // The session goes on, and shows another user.
+      // The session remains valid, with changed user data.
       changedBy: { [ProfileUpdated.type]: ofUser, [MailUndeliverable.type]: ofUser, [MailRetried.type]: ofUser },
     });
     platform.log.onRestart(() => this.#lastUse.clear());
   }
 
-  /** `people` binds the other modules' answers to a read. */
-  start(people: (db: ReadHandle) => People): void {
-    this.#people = people;
+  /** `userReads` binds the other modules' reads to a transaction. */
+  start(userReads: (db: ReadHandle) => UserReads): void {
+    this.#userReads = userReads;
     this.#lastUse.start();
   }
 
@@ -82,29 +87,29 @@ export class SessionCache {
     return this.#byPrincipal.get(principal);
   }
 
-  /** The session of a token; null when there is none, or it is over. Throws Unavailable when that cannot be known. */
+  /** The session of a token; null where there is none, or it has expired. Throws Unavailable where it cannot decide. */
   find(token: string): MaybePromise<LiveSession | null> {
     return isSessionToken(token) ? after(this.#sessions.find(hashSecret(token)), this.#use) : null;
   }
 
-  /** Records when sessions were last used. Resolves when everything used before the call is recorded, also by a flush under way. */
+  /** Resolves when all uses of sessions before the call are in the database, also by a pending flush. */
   flush(): Promise<void> {
     return this.#lastUse.flush();
   }
 
   readonly #use = (session: LiveSession | null): LiveSession | null => {
-    if (session !== null) this.#lastUse.note(session);
+    if (session !== null) this.#lastUse.record(session);
     return session;
   };
 
-  #isOver(session: LiveSession): boolean {
+  #isExpired(session: LiveSession): boolean {
     const now = this.#platform.clock.now();
     return now >= session.expiresAt || now - session.lastActiveAt >= this.#platform.settings.sessionIdleSeconds * 1_000;
   }
 
   async #readLive(tokenHash: string): Promise<LiveSession | null> {
     const session = await this.#readSession(tokenHash);
-    if (session === null || this.#isOver(session)) return null;
+    if (session === null || this.#isExpired(session)) return null;
     this.#byPrincipal.set(session.principal, session);
     return session;
   }
@@ -112,8 +117,8 @@ export class SessionCache {
   #readSession(tokenHash: string): Promise<LiveSession | null> {
     return this.#platform.database.read(everyTenant, async (db) => {
       const row = await sessionStore.reads(db).byTokenHash(tokenHash);
-      if (!row || !this.#people) return null;
-      const user = await livePerson(row, this.#people(db));
+      if (!row || !this.#userReads) return null;
+      const user = await activeUserOf(row, this.#userReads(db));
       if (user === undefined) return null;
       const lastActiveAt = row.last_active_at.getTime();
       return {
@@ -124,7 +129,7 @@ export class SessionCache {
           credential: { kind: "session", id: row.id, authenticatedAt: row.authenticated_at.getTime(), methods: row.authentication_methods },
         },
         id: row.id,
-        shown: {
+        representation: {
           id: row.id,
           organizationId: row.organization_id,
           createdAt: row.created_at.toISOString(),

@@ -1,23 +1,20 @@
 import { expectError, expectRead, expectWritten } from "@gatehouse/testing/answers.ts";
 import { anAddress, joinAs, newAdministrator, newOrganization, newPerson, password, rolesOf, signIn } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, asOperator, startTestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type SessionCache, sessions } from "./index.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 const me = (token: string): Promise<Answer<AnyBody>> => server.call("GET /api/v1/iam/users/me", { token });
 const list = (token: string, query = ""): Promise<Answer<AnyBody>> => server.call(`GET /api/v1/iam/auth/sessions${query}`, { token });
 const end = (token: string, id: string): Promise<Answer<AnyBody>> => server.call(`DELETE /api/v1/iam/auth/sessions/${id}`, { token });
 
 describe("GET /api/v1/iam/auth/sessions", () => {
-  it("lists the own live sessions, newest first, and marks the one that asks; never a token", async () => {
+  it("lists the caller's live sessions, newest first, with the current one flagged and without tokens", async () => {
     const organization = await newOrganization(server);
     const person = organization.owner;
     const from = anAddress();
@@ -38,7 +35,7 @@ describe("GET /api/v1/iam/auth/sessions", () => {
     );
   });
 
-  it("pages, and refuses another's cursor", async () => {
+  it("has pages, and refuses another user's cursor", async () => {
     const [person, other] = [await newPerson(server), await newPerson(server)];
     for (let count = 0; count < 4; count += 1) await signIn(server, person.email);
     await signIn(server, other.email);
@@ -60,7 +57,7 @@ describe("GET /api/v1/iam/auth/sessions", () => {
 });
 
 describe("DELETE /api/v1/iam/auth/sessions/{id}", () => {
-  it("ends one of the own sessions at once; the others go on", async () => {
+  it("ends one of the caller's sessions immediately, and no other", async () => {
     const person = await newPerson(server);
     const other = await signIn(server, person.email);
     expect((await me(other)).status).toBe(200);
@@ -71,7 +68,7 @@ describe("DELETE /api/v1/iam/auth/sessions/{id}", () => {
     expect((await list(person.token)).body.items).toHaveLength(1);
   });
 
-  it("answers another's session as an unknown one, and leaves it alone", async () => {
+  it("answers 404 for another user's session as for an unknown one, and does not end it", async () => {
     const [person, other] = [await newPerson(server), await newPerson(server)];
     const theirs = (await list(other.token)).body.items[0].id;
     const refused = await withoutTrace(server, () => end(person.token, theirs));
@@ -84,7 +81,7 @@ describe("DELETE /api/v1/iam/auth/sessions/{id}", () => {
 });
 
 describe("ending other sessions", () => {
-  it("needs a sign-in of the last 15 minutes; the own session can be ended at any time", async () => {
+  it("requires a sign-in of the last 15 minutes, except for the current session", async () => {
     const person = await newPerson(server);
     const other = await signIn(server, person.email);
     const items: AnyBody[] = (await list(person.token)).body.items;
@@ -99,7 +96,7 @@ describe("ending other sessions", () => {
     expectWritten(await end(person.token, mine.id), 204);
   });
 
-  it("ends all of them at once but the one that asks, and nobody else's", async () => {
+  it("ends all of them immediately except the current one, and no session of another user", async () => {
     const [person, nonMember] = [await newPerson(server), await newPerson(server)];
     const others = [await signIn(server, person.email), await signIn(server, person.email)];
     const answer = await server.call("DELETE /api/v1/iam/auth/sessions", { token: person.token });
@@ -110,9 +107,9 @@ describe("ending other sessions", () => {
     expect((await me(nonMember.token)).status).toBe(200);
   });
 
-  it("is an administrator's right for a user and for everybody, and nobody else's", async () => {
+  it("of one user or of all users requires an administrator", async () => {
     const own = await startTestServer();
-    const ask = async (token: string) => (await own.call("GET /api/v1/iam/users/me", { token })).status;
+    const statusOf = async (token: string) => (await own.call("GET /api/v1/iam/users/me", { token })).status;
     try {
       const [person, other, administrator] = [await newPerson(own), await newPerson(own), await newAdministrator(own)];
       const further = await signIn(own, person.email);
@@ -122,14 +119,14 @@ describe("ending other sessions", () => {
       expectError(await endOf(other.token), 403, "auth.permission_denied");
       expectError(await endAll(other.token), 403, "auth.permission_denied");
       expect((await endAll(administrator.token, "2020-01-01T00:00:00Z")).body).toEqual({ ended: 0 });
-      expect(await ask(person.token)).toBe(200);
+      expect(await statusOf(person.token)).toBe(200);
       const ended = await endOf(administrator.token);
       expect(ended.body).toEqual({ ended: 2 });
-      expect([await ask(person.token), await ask(further), await ask(other.token)]).toEqual([401, 401, 200]);
+      expect([await statusOf(person.token), await statusOf(further), await statusOf(other.token)]).toEqual([401, 401, 200]);
       const again = await signIn(own, person.email);
       const all = await endAll(administrator.token);
       expect(all.body).toEqual({ ended: 2 });
-      expect([await ask(again), await ask(other.token), await ask(administrator.token)]).toEqual([401, 401, 200]);
+      expect([await statusOf(again), await statusOf(other.token), await statusOf(administrator.token)]).toEqual([401, 401, 200]);
       const unknown = await own.call("DELETE /api/v1/users/0198c0de-0000-7000-8000-000000000000/sessions", { token: administrator.token });
       expectError(unknown, 404, "identity.user_not_found");
     } finally {
@@ -139,7 +136,7 @@ describe("ending other sessions", () => {
 });
 
 describe("POST /api/v1/iam/auth/logout", () => {
-  it("ends the session that asks, and only that", async () => {
+  it("ends the current session only", async () => {
     const person = await newPerson(server);
     const other = await signIn(server, person.email);
     expectWritten(await server.call("POST /api/v1/iam/auth/logout", { token: person.token }), 204);
@@ -150,7 +147,7 @@ describe("POST /api/v1/iam/auth/logout", () => {
 });
 
 describe("a session", () => {
-  it("answers an application that validates it, with its user", async () => {
+  it("can be validated by an application, with its user", async () => {
     const organization = await newOrganization(server);
     const token = await signIn(server, organization.owner.email, organization.id);
     const answer = await server.call("GET /api/v1/iam/auth/session", { token });
@@ -158,18 +155,18 @@ describe("a session", () => {
     expect(answer.body).toMatchObject({ session: { organizationId: organization.id }, user: { id: organization.owner.id } });
   });
 
-  it("that is used in time lives on; unused for the idle limit it is over", async () => {
+  it("expires after the idle limit without use, and not while it is used", async () => {
     const own = await startTestServer({ SESSION_IDLE_SECONDS: "600", SESSION_ABSOLUTE_SECONDS: "3600" });
-    const ask = (token: string) => own.call("GET /api/v1/iam/users/me", { token });
+    const meOf = (token: string) => own.call("GET /api/v1/iam/users/me", { token });
     try {
       const used = await newPerson(own);
       const unused = await signIn(own, used.email);
-      expect((await ask(unused)).status).toBe(200);
+      expect((await meOf(unused)).status).toBe(200);
       for (let step = 0; step < 2; step += 1) {
         own.clock.advance(400);
-        expect((await ask(used.token)).status).toBe(200);
+        expect((await meOf(used.token)).status).toBe(200);
       }
-      expectError(await ask(unused), 401, "auth.credential_invalid");
+      expectError(await meOf(unused), 401, "auth.credential_invalid");
       await own.application.kernel.stateOf<SessionCache>(sessions).flush();
       const listed = await own.call("GET /api/v1/iam/auth/sessions", { token: used.token });
       expect(listed.body.items).toHaveLength(1);
@@ -178,23 +175,23 @@ describe("a session", () => {
     }
   });
 
-  it("is over at the absolute limit, however it is used", async () => {
+  it("expires at the absolute limit, also while it is used", async () => {
     const own = await startTestServer({ SESSION_IDLE_SECONDS: "600", SESSION_ABSOLUTE_SECONDS: "1500" });
-    const ask = (token: string) => own.call("GET /api/v1/iam/users/me", { token });
+    const meOf = (token: string) => own.call("GET /api/v1/iam/users/me", { token });
     try {
       const person = await newPerson(own);
       for (let step = 0; step < 3; step += 1) {
         own.clock.advance(450);
-        expect((await ask(person.token)).status).toBe(200);
+        expect((await meOf(person.token)).status).toBe(200);
       }
       own.clock.advance(160);
-      expectError(await ask(person.token), 401, "auth.credential_invalid");
+      expectError(await meOf(person.token), 401, "auth.credential_invalid");
     } finally {
       await own.close();
     }
   });
 
-  it("has the time of its last use written down", async () => {
+  it("has the time of its last use recorded", async () => {
     const person = await newPerson(server);
     const before = (await list(person.token)).body.items[0].lastActiveAt;
     server.clock.advance(120);
@@ -204,7 +201,7 @@ describe("a session", () => {
     expect(new Date(lastActiveAt).getTime() - new Date(before).getTime()).toBeGreaterThanOrEqual(120_000);
   });
 
-  it("that is over is deleted by the clean-up, and a live one is not", async () => {
+  it("that has expired is deleted by the job, and a live one is not", async () => {
     const person = await newPerson(server);
     server.clock.advance(23 * 3_600);
     const fresh = await signIn(server, person.email);
@@ -215,11 +212,11 @@ describe("a session", () => {
       server.application.platform.database.owner,
     );
     expect(rows[0]?.count).toBe("1");
-    const { rows: told } = await sql<{ data: object; organization_id: string | null }>`
+    const { rows: events } = await sql<{ data: object; organization_id: string | null }>`
       select data, organization_id from events where type = 'session.expired.v1' and data->>'userId' = ${person.id}`.execute(
       server.application.platform.database.owner,
     );
-    expect(told).toEqual([
+    expect(events).toEqual([
       {
         data: { sessionId: expect.any(String), userId: person.id, organizationId: null, reason: "not_used" },
         organization_id: null,
@@ -236,10 +233,10 @@ describe("a session", () => {
     const scoped = await signIn(server, person.email, organization.id);
     expect((await me(scoped)).status).toBe(200);
     const { owner } = server.application.platform.database;
-    const { rows } = await sql<{ kept: unknown }>`
-      select to_jsonb(sessions) as kept from sessions where user_id = ${person.id} and organization_id is not null`.execute(owner);
-    const kept = rows[0]?.kept;
-    expect(kept).toMatchObject({ organization_id: organization.id });
+    const { rows } = await sql<{ row: unknown }>`
+    select to_jsonb(sessions) as row from sessions where user_id = ${person.id} and organization_id is not null`.execute(owner);
+    const sessionRow = rows[0]?.row;
+    expect(sessionRow).toMatchObject({ organization_id: organization.id });
     const removed = await server.call(`DELETE /api/v1/iam/organizations/${organization.id}/memberships/${member.id}`, {
       token: organization.owner.token,
     });
@@ -247,8 +244,10 @@ describe("a session", () => {
     expectError(await me(scoped), 401, "auth.credential_invalid");
     await expect.poll(async () => (await list(person.token)).body.items.length, { timeout: 5_000 }).toBe(1);
     expectError(await me(scoped), 401, "auth.credential_invalid");
-    // The row goes a moment after the membership; until then it does not count.
-    await sql`insert into sessions select * from jsonb_populate_record(null::sessions, ${JSON.stringify(kept)}::jsonb)`.execute(owner);
+    // The row is deleted shortly after the membership; until then the session is refused.
+    await sql`insert into sessions select * from jsonb_populate_record(null::sessions, ${JSON.stringify(sessionRow)}::jsonb)`.execute(
+      owner,
+    );
     expectError(await me(scoped), 401, "auth.credential_invalid");
     expect((await me(person.token)).status).toBe(200);
   });

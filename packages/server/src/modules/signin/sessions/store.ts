@@ -1,7 +1,7 @@
 import { type RawBuilder, type Selectable, sql } from "kysely";
 import type { Store } from "#operation/declaration/module.ts";
-import { countAbout } from "#platform/database/count-about.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { estimateCount } from "#platform/database/estimate-count.ts";
 import { asRows } from "#platform/database/many-rows.ts";
 
 interface Sessions {
@@ -10,7 +10,7 @@ interface Sessions {
   readonly organization_id: string | null;
   readonly token: string;
   readonly user_epoch: number;
-  /** How the user was proven when the session began, and when (RFC 8176). */
+  /** The authentication methods (RFC 8176) and time of the sign-in. */
   readonly authentication_methods: readonly string[];
   readonly authenticated_at: Date;
   readonly ip_address: string | null;
@@ -27,10 +27,10 @@ interface Tables {
 export type SessionRow = Selectable<Sessions>;
 export type ExpiredSession = Pick<SessionRow, "id" | "user_id" | "organization_id" | "expires_at">;
 
-/** One transaction must not hold the log's horizon back for long. */
-export const endedAtOnce = 1_000;
+/** Limits the transaction, which delays the log's horizon. */
+export const endBatchSize = 1_000;
 
-interface EndSome {
+interface EndFilter {
   readonly userId?: string;
   readonly except?: string;
   readonly until: Date;
@@ -39,13 +39,13 @@ interface EndSome {
 function reads(db: ReadHandle<Tables>) {
   return {
     async countLive(now: Date): Promise<number> {
-      const counts = await countAbout(db as unknown as ReadHandle, { table: "sessions", where: sql`expires_at > ${now}` });
+      const counts = await estimateCount(db as unknown as ReadHandle, { table: "sessions", where: sql`expires_at > ${now}` });
       return counts[0]?.value ?? 0;
     },
     byTokenHash: (tokenHash: string): Promise<SessionRow | undefined> =>
       db.selectFrom("sessions").selectAll().where("token", "=", tokenHash).executeTakeFirst(),
     /** Live sessions of a user, newest first. */
-    live(userId: string, now: Date, idleSince: Date, place: { after: string | undefined; limit: number }): Promise<SessionRow[]> {
+    live(userId: string, now: Date, idleSince: Date, range: { after: string | undefined; limit: number }): Promise<SessionRow[]> {
       let query = db
         .selectFrom("sessions")
         .selectAll()
@@ -53,8 +53,8 @@ function reads(db: ReadHandle<Tables>) {
         .where("expires_at", ">", now)
         .where("last_active_at", ">", idleSince)
         .orderBy("id", "desc")
-        .limit(place.limit);
-      if (place.after !== undefined) query = query.where("id", "<", place.after);
+        .limit(range.limit);
+      if (range.after !== undefined) query = query.where("id", "<", range.after);
       return query.execute();
     },
   };
@@ -63,26 +63,26 @@ function reads(db: ReadHandle<Tables>) {
 function writes(tx: WriteHandle<Tables>) {
   return {
     insert: (row: Sessions): Promise<SessionRow> => tx.insertInto("sessions").values(row).returningAll().executeTakeFirstOrThrow(),
-    /** Ends a session of the user; undefined when they have no such session. */
+    /** Ends a session of the user; undefined where they have no such session. */
     end: (userId: string, id: string): Promise<SessionRow | undefined> =>
       tx.deleteFrom("sessions").where("user_id", "=", userId).where("id", "=", id).returningAll().executeTakeFirst(),
-    /** Ends the oldest sessions of a user beyond the newest `max`. */
-    endBeyond: (userId: string, max: number): Promise<SessionRow[]> =>
+    /** Ends the sessions of a user except the newest `max`. */
+    endOldest: (userId: string, max: number): Promise<SessionRow[]> =>
       tx
         .deleteFrom("sessions")
         .where("id", "in", (db) =>
-          db.selectFrom("sessions").select("id").where("user_id", "=", userId).orderBy("id", "desc").offset(max).limit(endedAtOnce),
+          db.selectFrom("sessions").select("id").where("user_id", "=", userId).orderBy("id", "desc").offset(max).limit(endBatchSize),
         )
         .returningAll()
         .execute(),
-    /** Ends at most {@link endedAtOnce} sessions that began until then, of a user or of everybody, but one. */
-    endSome({ userId, except, until }: EndSome): Promise<SessionRow[]> {
+    /** Ends at most {@link endBatchSize} sessions created until a time, of one user or of all, except one session. */
+    endBatch({ userId, except, until }: EndFilter): Promise<SessionRow[]> {
       return tx
         .deleteFrom("sessions")
         .where("id", "in", (db) => {
-          let some = db.selectFrom("sessions").select("id").where("created_at", "<=", until).limit(endedAtOnce);
-          if (userId !== undefined) some = some.where("user_id", "=", userId);
-          return except === undefined ? some : some.where("id", "!=", except);
+          let batch = db.selectFrom("sessions").select("id").where("created_at", "<=", until).limit(endBatchSize);
+          if (userId !== undefined) batch = batch.where("user_id", "=", userId);
+          return except === undefined ? batch : batch.where("id", "!=", except);
         })
         .returningAll()
         .execute();
@@ -98,15 +98,15 @@ function writes(tx: WriteHandle<Tables>) {
       await sql`update sessions set last_active_at = greatest(last_active_at, given.at)
         from ${asRows({ id: "uuid", at: "timestamptz" }, active)} where sessions.id = given.id`.execute(tx);
     },
-    /** Some of the sessions whose time is over, or who were not used since. */
+    /** Deletes at most `limit` sessions past their absolute limit, or not used since `idleSince`. */
     deleteExpired(now: Date, idleSince: Date, limit: number): Promise<readonly ExpiredSession[]> {
-      const isOver = sql<boolean>`(expires_at <= ${now} or last_active_at <= ${idleSince})`;
+      const isExpired = sql<boolean>`(expires_at <= ${now} or last_active_at <= ${idleSince})`;
       return (
         tx
           .deleteFrom("sessions")
-          .where("id", "in", (db) => db.selectFrom("sessions").select("id").where(isOver).limit(limit))
-          // Asked again: one that is being used in this moment is looked at once more, and goes on.
-          .where(isOver)
+          .where("id", "in", (db) => db.selectFrom("sessions").select("id").where(isExpired).limit(limit))
+          // Repeated, so that a session that is used concurrently is checked again and not deleted.
+          .where(isExpired)
           .returning(["id", "user_id", "organization_id", "expires_at"])
           .execute()
       );
@@ -115,8 +115,8 @@ function writes(tx: WriteHandle<Tables>) {
 }
 
 /**
- * Deletes sessions of the users in `given`, looked up user by user: joined with the rows that a parameter holds, of which PostgreSQL knows
- * no number, every session is read.
+ * Deletes sessions of the users in `given`, with a lateral look-up for each user. PostgreSQL does not know the number of rows in a
+ * parameter, and would read every session for a plain join.
  */
 async function deleteOfEach(tx: WriteHandle<Tables>, given: RawBuilder<unknown>, condition: RawBuilder<unknown>): Promise<void> {
   await sql`delete from sessions where id = any(array(

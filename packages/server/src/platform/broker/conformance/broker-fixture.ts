@@ -4,16 +4,17 @@ import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { type Database, everyTenant, type WriteHandle } from "../../database/database.ts";
 import { type SchemaStep, sharedTable } from "../../database/migrations.ts";
+import { rowsOf } from "../../database/rows.ts";
 import type { Broker, BrokerConsumer, BrokerMessage, Received } from "../broker.ts";
 import type { Envelope } from "../cloud-event.ts";
 import { once } from "../inbox.ts";
 import type { RetryPolicy } from "../keyed-work.ts";
 import { brokerSteps } from "../schema-steps.ts";
 
-/** Pauses shorter than the product's, so that what takes several tries takes no time. */
+/** Shorter pauses than the product's, so that several attempts are fast. */
 export const impatient: RetryPolicy = { attemptsMax: 3, firstPauseMs: 20, longestPauseMs: 60 };
 
-/** The broker's own tables, and one that handlers write into. */
+/** The broker's own tables, and a table that handlers write into. */
 export const brokerContractSteps: readonly SchemaStep[] = [
   ...brokerSteps,
   {
@@ -28,34 +29,34 @@ export const brokerContractSteps: readonly SchemaStep[] = [
   },
 ];
 
-/** A service, or the database that stands for one. */
+/** A broker service, or the database as a broker. */
 export interface BrokerUnderTest {
-  /** Starts the adapter as another process would; closed by the contract. */
+  /** Starts the adapter as another process would; the contract closes it. */
   start(): Broker;
-  /** Where handlers write, where it is not to be one of the fixture's own. */
+  /** The database that handlers write to; by default one of the fixture's own. */
   readonly database?: Database;
-  /** Makes the broker unreachable, and reachable again; absent where that cannot be done to it. */
+  /** Makes the broker unreachable, and reachable again; absent if that is not possible. */
   readonly line?: { cut(): Promise<void>; mend(): Promise<void>; hold(): void; release(): void };
-  /** Has another producer than ours write a message; absent where there is none. */
+  /** Publishes a message by another producer than ours; absent if there is none. */
   readonly foreign?: (message: ForeignMessage) => Promise<void>;
-  /** Whether the broker itself keeps from a consumer what it has not asked for. */
+  /** Whether the broker itself filters events by a consumer's topics. */
   readonly bindsByTopic?: boolean;
-  /** Removes what the tests have made in the service. */
+  /** Deletes what the tests have created in the service. */
   close(exchanges: readonly string[], consumers: readonly string[]): Promise<void>;
 }
 
-/** A message as another producer writes it. */
+/** A message of another producer. */
 export interface ForeignMessage {
   readonly exchange: string;
-  /** As `thing.happened`. */
+  /** For example `thing.happened`. */
   readonly address: string;
   readonly body: string | Buffer;
   readonly contentType?: string;
-  /** CloudEvents attributes that stand beside the body. */
+  /** CloudEvents attributes outside of the body. */
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** Everything that the contract's tests work with; also for tests of what only one adapter can show. */
+/** The fixture of the contract's tests; also for tests of a single adapter. */
 export function brokerFixture(make: () => Promise<BrokerUnderTest>) {
   let made: BrokerUnderTest;
   let own: Fresh | undefined;
@@ -128,7 +129,7 @@ export function brokerFixture(make: () => Promise<BrokerUnderTest>) {
       ...given,
     }),
     messages: (...events: readonly Envelope[]): BrokerMessage[] => events.map((event) => ({ exchange: exchange(), event })),
-    /** A consumer that remembers what it was handed, once `handle` did not reject. */
+    /** A consumer that records received messages once `handle` did not reject. */
     consumer: (given: Partial<BrokerConsumer> = {}): BrokerConsumer & { readonly handled: Envelope[] } => {
       const handled: Envelope[] = [];
       const { handle, ...more } = given;
@@ -144,12 +145,12 @@ export function brokerFixture(make: () => Promise<BrokerUnderTest>) {
         },
       };
     },
-    /** Writes the effect of a message once, however often it comes. */
+    /** Writes the effect of a message once, however often it is delivered. */
     effectOnce: (received: Received, consumer = name()): Promise<void> =>
       once(database(), { consumer, id: received.event.id, now: new Date() }, write(consumer, received)),
     effects: async (consumer = name()): Promise<string[]> => {
-      const { rows } = await database().read(everyTenant, (db) =>
-        sql<{ event_id: string }>`select event_id from effects where consumer = ${consumer} order by number`.execute(db as never),
+      const rows = await database().read(everyTenant, (db) =>
+        rowsOf(db, sql<{ event_id: string }>`select event_id from effects where consumer = ${consumer} order by number`),
       );
       return rows.map((row) => row.event_id);
     },

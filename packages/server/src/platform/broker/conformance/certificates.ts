@@ -5,11 +5,11 @@ import { join } from "node:path";
 
 export interface Certificate {
   readonly key: string;
-  /** PEM, signed by itself: its own authority. */
+  /** PEM, self-signed. */
   readonly cert: string;
 }
 
-/** A certificate of a day for a name or an address (`DNS:broker.example`, `IP:127.0.0.1`), made by `openssl`; undefined where there is none. */
+/** Creates a certificate for a name or an address (`DNS:broker.example`, `IP:127.0.0.1`), valid for a day, by `openssl`; undefined if that is missing. */
 export function selfSigned(subject: string): Certificate | undefined {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-certificate-"));
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];

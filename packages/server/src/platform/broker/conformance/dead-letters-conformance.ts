@@ -4,9 +4,9 @@ import type { Broker } from "../broker.ts";
 import type { Envelope } from "../cloud-event.ts";
 import { type brokerFixture, idsOf } from "./broker-fixture.ts";
 
-/** What every adapter's dead letters promise. */
+/** The contract of dead letters, for every adapter. */
 export function deadLettersConformance(on: ReturnType<typeof brokerFixture>): void {
-  /** A consumer that fails until it is told not to, with `count` dead letters. */
+  /** A consumer that fails until the test ends that, with `count` dead letters. */
   const withDead = async (count: number) => {
     const broker = on.start();
     let failing = true;
@@ -35,7 +35,7 @@ export function deadLettersConformance(on: ReturnType<typeof brokerFixture>): vo
     (await broker.deadLetters(consumer).list({ limit: 100 })).items.map(({ id }) => id).toSorted();
   const sorted = (events: readonly Envelope[]): readonly string[] => idsOf(events).toSorted();
 
-  it("lists dead letters in pages, as often as it is asked, from any process", async () => {
+  it("lists dead letters in pages, repeatedly and from any process", async () => {
     const { events, consumer } = await withDead(5);
     const broker = on.start();
     for (let round = 0; round < 3; round += 1) {
@@ -52,7 +52,7 @@ export function deadLettersConformance(on: ReturnType<typeof brokerFixture>): vo
     expect(await broker.deadLetters(consumer).count()).toBe(events.length);
   });
 
-  it("hands one to its consumer again, and to no other; the rest stay", async () => {
+  it("redelivers one dead letter to its own consumer only; the others stay", async () => {
     const { broker, consumer, events, letters, recover } = await withDead(3);
     const other = on.consumer({ name: on.name("other"), topics: ["#"] });
     await broker.consume(other).ready();
@@ -69,7 +69,7 @@ export function deadLettersConformance(on: ReturnType<typeof brokerFixture>): vo
     expect(other.handled.slice(before).filter(({ id }) => id === again.id).length).toBeLessThanOrEqual(1);
   });
 
-  it("hands all to their consumer again", async () => {
+  it("redelivers all dead letters to their consumer", async () => {
     const { broker, consumer, events, letters, recover } = await withDead(3);
     recover();
     expect(await letters.redriveAll()).toBe(3);
@@ -78,7 +78,7 @@ export function deadLettersConformance(on: ReturnType<typeof brokerFixture>): vo
     expect(await letters.redriveAll()).toBe(0);
   });
 
-  it("dead-letters one again that fails again", async () => {
+  it("stores a redriven dead letter again if it fails again", async () => {
     const { broker, consumer, events, letters } = await withDead(1);
     const [first] = (await letters.list({ limit: 1 })).items;
     expect(await letters.redrive((events[0] as Envelope).id)).toBe(true);
@@ -90,7 +90,7 @@ export function deadLettersConformance(on: ReturnType<typeof brokerFixture>): vo
     expect(await on.effects(consumer.name)).toEqual([]);
   });
 
-  it("forgets one that is dropped, and handles it no more", async () => {
+  it("deletes a dropped dead letter, which is not handled again", async () => {
     const { broker, consumer, events, letters, recover } = await withDead(2);
     const [gone, kept] = events as [Envelope, Envelope];
     expect(await letters.drop(gone.id)).toBe(true);
@@ -100,7 +100,7 @@ export function deadLettersConformance(on: ReturnType<typeof brokerFixture>): vo
     await eventually(() => on.effects(consumer.name)).toEqual([kept.id]);
   });
 
-  it("says of an id that it does not have that there is none, and touches nothing", async () => {
+  it("returns false for an unknown id, and changes nothing", async () => {
     const { broker, consumer, events, letters } = await withDead(1);
     for (const act of [letters.redrive, letters.drop]) expect(await act("0198a000-0000-7000-8000-0000000000ff")).toBe(false);
     const foreign = broker.deadLetters({ ...consumer, name: on.name("never") });

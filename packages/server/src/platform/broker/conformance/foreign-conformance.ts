@@ -3,23 +3,23 @@ import { expect, it } from "vitest";
 import type { Envelope } from "../cloud-event.ts";
 import { type brokerFixture, type ForeignMessage, idsOf } from "./broker-fixture.ts";
 
-/** Deeper than the engine's stack bears where a value is written as JSON again. */
+/** Too deep for JSON.stringify's stack. */
 const depth = 20_000;
 
-/** What every adapter promises of messages that another producer has written, with tools of the broker and none of ours. */
+/** The contract for messages of other producers, which are written with the broker's own tools. */
 export function foreignConformance(on: ReturnType<typeof brokerFixture>): void {
   const address = "thing.happened";
   const listening = async (topics: readonly string[] = [address]) => {
     const broker = on.start();
-    let passedOver = 0;
+    let onSkipped = 0;
     const counted = () => {
-      passedOver += 1;
+      onSkipped += 1;
     };
-    const consumer = { ...on.consumer({ topics }), passedOver: counted };
+    const consumer = { ...on.consumer({ topics }), onSkipped: counted };
     await broker.consume(consumer).ready();
     return {
       consumer,
-      passed: () => passedOver,
+      passed: () => onSkipped,
       letters: async () => (await broker.deadLetters(consumer).list({ limit: 100 })).items,
     };
   };
@@ -27,8 +27,8 @@ export function foreignConformance(on: ReturnType<typeof brokerFixture>): void {
     on.foreign({ exchange: on.exchange(), address, ...message });
   const structured = "application/cloudevents+json; charset=UTF-8";
 
-  it("reads an event that stands in the body, with its content type and without", async ({ skip }) => {
-    if (!on.hasForeign) skip("nobody else writes into the product's own tables");
+  it("reads a structured event with and without its content type", async ({ skip }) => {
+    if (!on.hasForeign) skip("there are no other producers in the product's own tables");
     const { consumer, letters } = await listening();
     const [named, bare] = [on.event({ subject: "thing/a" }), on.event({ subject: "thing/b" })];
     await produce({ body: JSON.stringify(named), contentType: structured });
@@ -38,8 +38,8 @@ export function foreignConformance(on: ReturnType<typeof brokerFixture>): void {
     expect(await letters()).toEqual([]);
   });
 
-  it("reads an event whose attributes stand beside its data, and hands it over again whole", async ({ skip }) => {
-    if (!on.hasForeign) skip("nobody else writes into the product's own tables");
+  it("reads an event in binary mode, and redrives it as a whole", async ({ skip }) => {
+    if (!on.hasForeign) skip("there are no other producers in the product's own tables");
     let failing = true;
     const broker = on.start();
     const consumer = on.consumer({
@@ -57,8 +57,8 @@ export function foreignConformance(on: ReturnType<typeof brokerFixture>): void {
     await eventually(() => consumer.handled).toEqual([expect.objectContaining({ ...attributes, data })]);
   });
 
-  it("dead-letters what it does not understand, each with its reason, and goes on", async ({ skip }) => {
-    if (!on.hasForeign) skip("nobody else writes into the product's own tables");
+  it("dead-letters invalid messages, each with its reason, and continues", async ({ skip }) => {
+    if (!on.hasForeign) skip("there are no other producers in the product's own tables");
     const { consumer, letters } = await listening();
     const event = on.event();
     const { data: _, ...attributes } = event as unknown as Record<string, string>;
@@ -72,7 +72,7 @@ export function foreignConformance(on: ReturnType<typeof brokerFixture>): void {
       [{ body: Buffer.from([0x7b, 0xff, 0xfe, 0x7d]) }, /not UTF-8/],
       [{ body: JSON.stringify([event]), contentType: "application/cloudevents-batch+json" }, /cloudevents-batch/],
       [{ body: "[".repeat(depth) + "]".repeat(depth), contentType: "application/json" }, /nested deeper than/],
-      // Nearly as large as is read, and larger than Kafka and NATS take once it is a text in a dead letter.
+      // Just below the size limit, and too large for Kafka and NATS as a string in a dead letter.
       [{ body: `"${'\\"'.repeat(250_000)}` }, /\(of 500001 characters/],
       [{ body: JSON.stringify({ ...event, id: "" }) }, /id is missing/],
       [{ body: JSON.stringify({ ...event, id: "i".repeat(300) }) }, /id is longer than 255 bytes/],
@@ -99,8 +99,8 @@ export function foreignConformance(on: ReturnType<typeof brokerFixture>): void {
     }
   });
 
-  it("keeps the dead letters of two sources apart whose events have one id", async ({ skip }) => {
-    if (!on.hasForeign) skip("nobody else writes into the product's own tables");
+  it("distinguishes the dead letters of two sources whose events have the same id", async ({ skip }) => {
+    if (!on.hasForeign) skip("there are no other producers in the product's own tables");
     const broker = on.start();
     const consumer = on.consumer({
       handle: async () => {
@@ -114,15 +114,15 @@ export function foreignConformance(on: ReturnType<typeof brokerFixture>): void {
     await eventually(async () => (await bodies()).toSorted()).toEqual(sources);
   });
 
-  it("leaves alone an event that it did not ask for, and tells that it was there where the broker hands it over", async ({ skip }) => {
-    if (!on.hasForeign) skip("nobody else writes into the product's own tables");
+  it("skips an event that matches no topic, and reports it if the broker delivers it", async ({ skip }) => {
+    if (!on.hasForeign) skip("there are no other producers in the product's own tables");
     const { consumer, letters, passed } = await listening();
     await produce({ address: "thing.ended", body: JSON.stringify(on.event({ type: "thing.ended.v1" })) });
     const good = on.event();
     await produce({ body: JSON.stringify(good) });
     await eventually(() => idsOf(consumer.handled)).toEqual([good.id]);
     expect(await letters()).toEqual([]);
-    // RabbitMQ's bindings keep it away.
+    // RabbitMQ's bindings filter it.
     await eventually(passed).toBe(on.bindsByTopic ? 0 : 1);
   });
 }

@@ -1,17 +1,17 @@
 import type { SaslMechanism } from "../../kafka/address.ts";
 import { type Account, ScramServer } from "./scram-server.ts";
 
-/** Kafka's numbers of its calls and errors (the protocol's guide, "API Keys", "Error Codes"). */
+/** Kafka's API keys and error codes (protocol guide, "API Keys", "Error Codes"). */
 const [apiVersions, saslHandshake, saslAuthenticate] = [18, 17, 36];
 const [none, unsupportedMechanism, authenticationFailed] = [0, 33, 58];
 
-/** What a listener with SASL takes. */
+/** The accounts and mechanisms of a SASL listener. */
 export interface ListenerRules {
   readonly mechanism: SaslMechanism;
   readonly account: Account;
 }
 
-/** What is done with what a client has sent: a part goes to the cluster, answers go to the client, or the connection ends. */
+/** The result of a client's bytes: requests for the cluster, answers for the client, or the end of the connection. */
 export interface Admitted {
   readonly forward: readonly Buffer[];
   readonly answers: readonly Buffer[];
@@ -19,8 +19,8 @@ export interface Admitted {
 }
 
 /**
- * A listener with SASL (KIP-43, KIP-152) in front of a cluster that has none. One a connection: until the client has named itself by
- * a proof that holds, nothing that it sends reaches the cluster but the question for the versions, which Kafka answers everybody.
+ * A SASL listener (KIP-43, KIP-152) in front of a cluster without SASL, one per connection. Until the client is authenticated by
+ * a valid proof, only its version request is forwarded to the cluster, which Kafka answers for any client.
  */
 export class KafkaListener {
   readonly #rules: ListenerRules;
@@ -32,7 +32,7 @@ export class KafkaListener {
     this.#rules = rules;
   }
 
-  /** Takes bytes as they come off the wire. */
+  /** Takes bytes as received. */
   take(bytes: Buffer): Admitted {
     if (this.#stage === "open") return { forward: [bytes], answers: [], refused: false };
     this.#waiting = Buffer.concat([this.#waiting, bytes]);
@@ -47,7 +47,7 @@ export class KafkaListener {
         if (answer !== undefined) answers.push(answer.bytes);
         if (answer === undefined || answer.refused) return { forward, answers, refused: true };
       }
-      // What comes behind the proof in the same bytes is the cluster's.
+      // Bytes after the proof are for the cluster.
       if (this.#isOpen()) {
         forward.push(this.#waiting);
         this.#waiting = Buffer.alloc(0);
@@ -60,7 +60,7 @@ export class KafkaListener {
     return this.#stage === "open";
   }
 
-  /** Undefined where the client may not ask this now. */
+  /** Undefined if the client may not send this request now. */
   #answer(request: Request): { readonly bytes: Buffer; readonly refused: boolean } | undefined {
     if (request.api === saslHandshake && this.#stage === "handshake") {
       const fits = textOf(request.body) === this.#rules.mechanism;
@@ -73,7 +73,7 @@ export class KafkaListener {
     return { bytes: authenticated(request, reply), refused: reply === undefined };
   }
 
-  /** The answer to a step of the mechanism; undefined where it does not hold. */
+  /** The answer to a step of the mechanism; undefined if the step is invalid. */
   #prove(message: string): string | undefined {
     const { account, mechanism } = this.#rules;
     if (mechanism === "PLAIN") {
@@ -100,7 +100,7 @@ interface Request {
   readonly body: Buffer;
 }
 
-/** Size, call, version, number, the client's name, and where the version is "flexible" (KIP-482) tagged fields, of which there are none. */
+/** A request's header: size, API key, version, correlation id, client id, and for flexible versions (KIP-482) empty tagged fields. */
 function requestOf(frame: Buffer): Request {
   const [api, version, correlation] = [frame.readInt16BE(4), frame.readInt16BE(6), frame.readInt32BE(8)];
   const name = Math.max(0, frame.readInt16BE(12));
@@ -126,7 +126,7 @@ const framed = ({ correlation }: Request, parts: readonly Buffer[]): Buffer => {
   return Buffer.concat([int32(body.length), body]);
 };
 
-/** SaslAuthenticate, version 2: error, why, bytes, how long the session counts (0: for ever), with tagged fields behind header and body. */
+/** SaslAuthenticate, version 2: error, message, bytes, session lifetime (0: unlimited), with tagged fields after header and body. */
 function authenticated(request: Request, reply: string | undefined): Buffer {
   const why = reply === undefined ? compact(Buffer.from("Authentication failed")) : varint(0);
   const parts = [int16(reply === undefined ? authenticationFailed : none), why, compact(Buffer.from(reply ?? "")), Buffer.alloc(8)];

@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from "node:tls";
 import type { Certificate } from "./certificates.ts";
 import { KafkaListener, type ListenerRules } from "./kafka-listener.ts";
 
-/** A Kafka cluster of one broker behind a wire that can be cut and held. */
+/** A Kafka cluster of one broker behind a proxy that can cut and freeze connections. */
 export interface KafkaUnderTest {
   readonly url: string;
   readonly line: { cut(): Promise<void>; mend(): Promise<void>; hold(): void; release(): void };
@@ -13,15 +13,15 @@ export interface KafkaUnderTest {
 }
 
 /**
- * librdkafka's own mock cluster, which `kcat` starts with `test.mock.num.brokers` and names on its log. Undefined, where
- * there is no kcat. It speaks the protocol and keeps everything in memory.
+ * librdkafka's own mock cluster, which `kcat` starts with `test.mock.num.brokers`, and whose address it logs. Undefined if
+ * there is no kcat. It implements the protocol in memory.
  */
 export async function kafkaMock(): Promise<KafkaUnderTest | undefined> {
   const cluster = await mockCluster();
   return cluster && { ...(await wireToMock(cluster.port)), close: cluster.close };
 }
 
-/** The mock alone, on a port of its own. */
+/** The mock alone, on its own port. */
 export async function mockCluster(): Promise<{ readonly port: number; close(): Promise<void> } | undefined> {
   const args = ["-P", "-b", "none:1", "-t", "contract-mock", "-X", "test.mock.num.brokers=1", "-d", "mock"];
   const child = spawn("kcat", args, { stdio: ["pipe", "ignore", "pipe"] });
@@ -44,11 +44,11 @@ async function portOf(child: ChildProcess): Promise<number | undefined> {
 }
 
 /**
- * Clients of Kafka connect to the address that the cluster tells them, so the wire puts its own port in place of the mock's.
- * And the mock of librdkafka 2.0 says that it speaks ListOffsets up to version 5, but leaves out the epoch that version 4
- * added: the wire says 3.
+ * Clients of Kafka connect to the advertised address, so the proxy replaces the mock's port by its own.
+ * The mock of librdkafka 2.0 advertises ListOffsets up to version 5, but omits the epoch that version 4
+ * added, so the proxy advertises 3.
  *
- * The mock knows neither TLS nor SASL. The wire has them where it is told to: it ends TLS, and lets pass only clients that authenticate.
+ * The mock has neither TLS nor SASL. The proxy optionally terminates TLS, and forwards only authenticated clients.
  */
 export async function wireToMock(
   port: number,
@@ -66,11 +66,11 @@ export async function wireToMock(
     const upstream = openSocket({ host: "127.0.0.1", port });
     const pair = [client, upstream] as const;
     pairs.add(pair);
-    const door = rules && new KafkaListener(rules);
+    const listener = rules && new KafkaListener(rules);
     client.on("data", (bytes: Buffer) => {
-      const admitted = door?.take(bytes) ?? { forward: [bytes], answers: [], refused: false };
-      for (const part of admitted.answers) client.write(part);
-      for (const part of admitted.forward) upstream.write(part);
+      const admitted = listener?.take(bytes) ?? { forward: [bytes], answers: [], refused: false };
+      for (const bytes of admitted.answers) client.write(bytes);
+      for (const bytes of admitted.forward) upstream.write(bytes);
       if (admitted.refused) client.end();
     });
     upstream.on("data", (bytes: Buffer) => client.write(replaced(bytes)));
@@ -111,7 +111,7 @@ export async function wireToMock(
   };
 }
 
-/** The host as a text of nine bytes and the port in four, as the protocol writes them. */
+/** The protocol's encoding of the host, a string of nine bytes, and the port in four bytes. */
 function address(port: number): Buffer {
   const bytes = Buffer.alloc(15);
   bytes.writeInt16BE(9, 0);

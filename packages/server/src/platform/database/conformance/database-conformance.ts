@@ -6,8 +6,9 @@ import { type Database, everyTenant, internalScope, type Scope, tenantScope, use
 import { isUnavailable, violatedReference, violatedUnique } from "../driver-errors.ts";
 import { allOf, anyOf, insertMany } from "../many-rows.ts";
 import { type SchemaStep, sharedTable, tenantTable } from "../migrations.ts";
+import { rowsOf } from "../rows.ts";
 
-/** Tables as modules have them: of a tenant, of a tenant and a person, of nobody. */
+/** Tables like those of modules: of a tenant, of a tenant and a person, and without an owner. */
 export const databaseContractSteps: readonly SchemaStep[] = [
   {
     name: "0001_contract_tables",
@@ -27,9 +28,9 @@ const red = "0198a000-0000-7000-8000-0000000000aa";
 const blue = "0198a000-0000-7000-8000-0000000000bb";
 const ada = "0198a000-0000-7000-8000-00000000ada0";
 const bob = "0198a000-0000-7000-8000-00000000b0b0";
-const nobody = { tenant: "none" };
+const noTenant = { tenant: "none" };
 
-/** What every database adapter promises. */
+/** The contract of the database port, for every adapter. */
 export function databaseConformance(name: string, make: () => Promise<Fresh>): void {
   describe(`database: ${name}`, () => {
     let fresh: Fresh;
@@ -53,24 +54,24 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
         await sql`insert into seats values
           (${seatIds.adaInRed}, ${red}, ${ada}, 'ada in red'), (${seatIds.adaInBlue}, ${blue}, ${ada}, 'ada in blue'),
           (${seatIds.bobInRed}, ${red}, ${bob}, 'bob in red'), (${seatIds.bobInBlue}, ${blue}, ${bob}, 'bob in blue'),
-          (${seatIds.adaNowhere}, null, ${ada}, 'ada nowhere')`.execute(tx);
+          (${seatIds.adaNowhere}, null, ${ada}, 'ada without tenant')`.execute(tx);
       });
     }, 60_000);
     afterAll(() => fresh?.close());
 
     const bodies = (scope: Scope): Promise<string[]> =>
       database.read(scope, async (db) =>
-        (await sql<{ body: string }>`select body from notes order by body`.execute(db as never)).rows.map((row) => row.body),
+        (await rowsOf(db, sql<{ body: string }>`select body from notes order by body`)).map((row) => row.body),
       );
     const labels = (scope: Scope): Promise<string[]> =>
       database.read(scope, async (db) =>
-        (await sql<{ label: string }>`select label from seats order by label`.execute(db as never)).rows.map((row) => row.label),
+        (await rowsOf(db, sql<{ label: string }>`select label from seats order by label`)).map((row) => row.label),
       );
     const changed = (scope: Scope, statement: ReturnType<typeof sql>): Promise<bigint> =>
       database.transact(scope, async (tx) => (await statement.execute(tx)).numAffectedRows ?? 0n);
     const addNote = (scope: Scope, organizationId: string | null) =>
       changed(scope, sql`insert into notes values (${randomUUID()}, ${organizationId}, 'added')`);
-    const undone = async (scope: Scope, statement: ReturnType<typeof sql>): Promise<bigint> => {
+    const rolledBack = async (scope: Scope, statement: ReturnType<typeof sql>): Promise<bigint> => {
       let rows = 0n;
       const stop = new Error("undo");
       await database
@@ -85,10 +86,10 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
     };
 
     describe("transactions", () => {
-      it("inserts and finds more rows in one call than a statement has parameters for, in their order", async () => {
+      it("insert and find more rows per call than a statement has parameters, in their order", async () => {
         const places = Array.from({ length: 33_000 }, (_, index) => ({ name: `many ${index}`, part_of: null }));
         const names = Array.from({ length: 66_000 }, (_, index) => `many ${index}`);
-        const undone = new Error("the other tests have few places");
+        const rolledBack = new Error("rolled back: the other tests need few places");
         const seen: unknown[] = [];
         const work = database.transact(everyTenant, async (tx) => {
           const inserted = await insertMany(tx, "places", { name: "text", part_of: "text" }, places, sql<{ name: string }>`returning name`);
@@ -98,13 +99,13 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
             inserted.map(({ name }) => name),
             ...rows,
           );
-          throw undone;
+          throw rolledBack;
         });
-        await expect(work).rejects.toBe(undone);
+        await expect(work).rejects.toBe(rolledBack);
         expect(seen).toEqual([places.map(({ name }) => name), { those: places.length, others: 1 }]);
       });
 
-      it("calls a statement with more parameters than the protocol counts a mistake of the program, not an outage", async () => {
+      it("report a statement with too many parameters as a bug, not as an outage", async () => {
         const names = Array.from({ length: 66_000 }, (_, index) => `name ${index}`);
         const failed = await database
           .read(everyTenant, (db) => db.selectFrom("places").selectAll().where("name", "in", names).execute())
@@ -114,18 +115,18 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
         await expect(database.ping()).resolves.toBeUndefined();
       });
 
-      it("keeps what a transaction wrote once it has resolved, and hands out what the work returned", async () => {
+      it("are committed when they resolve, and return the result of the work", async () => {
         const place = randomUUID();
         const answer = await database.transact(everyTenant, async (tx) => {
           await sql`insert into places (name) values (${place})`.execute(tx);
           return "done";
         });
         expect(answer).toBe("done");
-        const { rows } = await database.read(everyTenant, (db) => sql`select name from places where name = ${place}`.execute(db as never));
+        const rows = await database.read(everyTenant, (db) => rowsOf(db, sql`select name from places where name = ${place}`));
         expect(rows).toEqual([{ name: place }]);
       });
 
-      it("keeps nothing of a transaction that rejected, and rejects with the work's own error", async () => {
+      it("are rolled back when the work rejects, and reject with its error", async () => {
         const place = randomUUID();
         const failure = new Error("the work's own");
         await expect(
@@ -134,11 +135,11 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
             throw failure;
           }),
         ).rejects.toBe(failure);
-        const { rows } = await database.read(everyTenant, (db) => sql`select name from places where name = ${place}`.execute(db as never));
+        const rows = await database.read(everyTenant, (db) => rowsOf(db, sql`select name from places where name = ${place}`));
         expect(rows).toEqual([]);
       });
 
-      it("keeps nothing when a statement failed and the work went on as if it had not", async () => {
+      it("are rolled back when the work ignores a failed statement", async () => {
         const place = randomUUID();
         await expect(
           database.transact(everyTenant, async (tx) => {
@@ -146,34 +147,34 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
             await sql`select 1/0`.execute(tx).catch(() => {});
           }),
         ).rejects.toThrow();
-        const { rows } = await database.read(everyTenant, (db) => sql`select name from places where name = ${place}`.execute(db as never));
+        const rows = await database.read(everyTenant, (db) => rowsOf(db, sql`select name from places where name = ${place}`));
         expect(rows).toEqual([]);
       });
 
-      it("refuses to write in a read", async () => {
+      it("reject a write in a read", async () => {
         await expect(
-          database.read(everyTenant, (db) => sql`insert into places (name) values ('written in a read')`.execute(db as never)),
+          database.read(everyTenant, (db) => rowsOf(db, sql`insert into places (name) values ('written in a read')`)),
         ).rejects.toMatchObject({ code: "25006" });
       });
 
-      it("answers after a transaction that failed", async () => {
+      it("work after a failed transaction", async () => {
         await expect(database.transact(everyTenant, (tx) => sql`select 1/0`.execute(tx))).rejects.toThrow();
         await expect(database.ping()).resolves.toBeUndefined();
         await expect(bodies(tenantScope(red))).resolves.toEqual(["of red"]);
       });
 
-      it("runs many transactions that are begun at once", async () => {
+      it("run concurrently when many begin at once", async () => {
         const names = Array.from({ length: 24 }, () => randomUUID());
         await Promise.all(
           names.map((place) => database.transact(everyTenant, (tx) => sql`insert into places (name) values (${place})`.execute(tx))),
         );
-        const { rows } = await database.read(everyTenant, (db) =>
-          sql`select count(*)::int as found from places where name in (${sql.join(names)})`.execute(db as never),
+        const rows = await database.read(everyTenant, (db) =>
+          rowsOf(db, sql`select count(*)::int as found from places where name in (${sql.join(names)})`),
         );
         expect(rows).toEqual([{ found: names.length }]);
       });
 
-      it("names the unique constraint that a write ran into", async () => {
+      it("report the unique constraint that a write violated", async () => {
         await database.transact(everyTenant, (tx) => sql`insert into places (name) values ('once')`.execute(tx));
         const error = await database
           .transact(everyTenant, (tx) => sql`insert into places (name) values ('once')`.execute(tx))
@@ -182,7 +183,7 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
         expect(violatedReference(error)).toBeUndefined();
       });
 
-      it("names the foreign key that a write ran into", async () => {
+      it("report the foreign key that a write violated", async () => {
         const error = await database
           .transact(everyTenant, (tx) => sql`insert into places (name, part_of) values ('part', 'of nothing')`.execute(tx))
           .catch((e) => e);
@@ -192,58 +193,58 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
     });
 
     describe("rows of a tenant", () => {
-      it("shows a tenant its own rows only", async () => {
+      it("are visible to their own tenant only", async () => {
         expect(await bodies(tenantScope(red))).toEqual(["of red"]);
         expect(await bodies(tenantScope(blue))).toEqual(["of blue"]);
       });
 
-      it("shows the internal scope the rows of no organization only", async () => {
+      it("are invisible to the internal scope unless they have no organization", async () => {
         expect(await bodies(internalScope)).toEqual(["internal"]);
       });
 
-      it("shows nothing to the scope of nobody, nor to a user without a tenant", async () => {
-        expect(await bodies(nobody)).toEqual([]);
+      it("are invisible without a tenant in the scope, also to a user", async () => {
+        expect(await bodies(noTenant)).toEqual([]);
         expect(await bodies(userScope(ada))).toEqual([]);
       });
 
-      it("shows nothing for an organization that has no rows", async () => {
+      it("are invisible to an organization without rows", async () => {
         expect(await bodies(tenantScope(randomUUID()))).toEqual([]);
       });
 
-      it("shows every tenant's rows to the scope that asks for them", async () => {
+      it("are all visible to the scope of every tenant", async () => {
         expect(await bodies(everyTenant)).toEqual(["internal", "of blue", "of red"]);
       });
 
       it.each(["", "%", "null", "NULL", "'", "' or true --", "**", " * ", "Internal", `${red} `, `{${red}}`])(
-        "shows nothing to the malformed tenant %j",
+        "are invisible to the malformed tenant %j",
         async (tenant) => {
           expect(await bodies({ tenant })).toEqual([]);
         },
       );
 
-      it("takes an organization's id in capitals for the same", async () => {
+      it("are visible by an organization's id in upper case", async () => {
         expect(await bodies(tenantScope(red.toUpperCase()))).toEqual(["of red"]);
       });
 
-      it("does not change another tenant's rows, nor those of no organization, nor any for nobody", async () => {
+      it("cannot be updated by another tenant, or without a tenant", async () => {
         const all = sql`update notes set body = 'taken over'`;
-        expect(await undone(tenantScope(red), all)).toBe(1n);
-        expect(await undone(internalScope, all)).toBe(1n);
-        expect(await undone(nobody, all)).toBe(0n);
+        expect(await rolledBack(tenantScope(red), all)).toBe(1n);
+        expect(await rolledBack(internalScope, all)).toBe(1n);
+        expect(await rolledBack(noTenant, all)).toBe(0n);
         expect(await changed(tenantScope(red), sql`update notes set body = 'taken over' where id = ${ids.blue}`)).toBe(0n);
         expect(await bodies(everyTenant)).toEqual(["internal", "of blue", "of red"]);
       });
 
-      it("does not delete another tenant's rows, nor those of no organization, nor any for nobody", async () => {
+      it("cannot be deleted by another tenant, or without a tenant", async () => {
         const all = sql`delete from notes`;
-        expect(await undone(tenantScope(red), all)).toBe(1n);
-        expect(await undone(internalScope, all)).toBe(1n);
-        expect(await undone(nobody, all)).toBe(0n);
+        expect(await rolledBack(tenantScope(red), all)).toBe(1n);
+        expect(await rolledBack(internalScope, all)).toBe(1n);
+        expect(await rolledBack(noTenant, all)).toBe(0n);
         expect(await changed(tenantScope(red), sql`delete from notes where id in (${ids.blue}, ${ids.internal})`)).toBe(0n);
         expect(await bodies(everyTenant)).toEqual(["internal", "of blue", "of red"]);
       });
 
-      it("locks no row of another tenant", async () => {
+      it("cannot be locked by another tenant", async () => {
         const locked = await database.transact(
           tenantScope(red),
           async (tx) => (await sql`select id from notes for update`.execute(tx)).rows,
@@ -251,77 +252,77 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
         expect(locked).toEqual([{ id: ids.red }]);
       });
 
-      it("refuses to add a row to another tenant, to no organization from a tenant, to a tenant from the internal scope, and any from nobody", async () => {
+      it("cannot be inserted for another tenant, across the internal scope, or without a tenant", async () => {
         const refused = { code: "42501" };
         await expect(addNote(tenantScope(red), blue)).rejects.toMatchObject(refused);
         await expect(addNote(tenantScope(red), null)).rejects.toMatchObject(refused);
         await expect(addNote(internalScope, red)).rejects.toMatchObject(refused);
-        await expect(addNote(nobody, red)).rejects.toMatchObject(refused);
-        await expect(addNote(nobody, null)).rejects.toMatchObject(refused);
+        await expect(addNote(noTenant, red)).rejects.toMatchObject(refused);
+        await expect(addNote(noTenant, null)).rejects.toMatchObject(refused);
         await expect(addNote(userScope(ada), null)).rejects.toMatchObject(refused);
         expect(await bodies(everyTenant)).toEqual(["internal", "of blue", "of red"]);
       });
 
-      it("refuses to move a row to another tenant", async () => {
+      it("cannot be moved to another tenant", async () => {
         await expect(changed(tenantScope(red), sql`update notes set organization_id = ${blue}`)).rejects.toMatchObject({ code: "42501" });
         await expect(changed(tenantScope(red), sql`update notes set organization_id = null`)).rejects.toMatchObject({ code: "42501" });
         expect(await bodies(tenantScope(red))).toEqual(["of red"]);
       });
 
-      it("adds a row to the tenant of the scope, and to any from the scope of every tenant", async () => {
-        expect(await undone(tenantScope(red), sql`insert into notes values (${randomUUID()}, ${red}, 'added')`)).toBe(1n);
-        expect(await undone(internalScope, sql`insert into notes values (${randomUUID()}, null, 'added')`)).toBe(1n);
-        expect(await undone(everyTenant, sql`insert into notes values (${randomUUID()}, ${blue}, 'added')`)).toBe(1n);
+      it("can be inserted for the scope's tenant, and for any tenant by the scope of every tenant", async () => {
+        expect(await rolledBack(tenantScope(red), sql`insert into notes values (${randomUUID()}, ${red}, 'added')`)).toBe(1n);
+        expect(await rolledBack(internalScope, sql`insert into notes values (${randomUUID()}, null, 'added')`)).toBe(1n);
+        expect(await rolledBack(everyTenant, sql`insert into notes values (${randomUUID()}, ${blue}, 'added')`)).toBe(1n);
       });
     });
 
     describe("rows of a tenant that also belong to a person", () => {
-      it("shows a person the own rows of every tenant, and nobody else's", async () => {
-        expect(await labels(userScope(ada))).toEqual(["ada in blue", "ada in red", "ada nowhere"]);
+      it("are visible to that person in every tenant, and no other person's are", async () => {
+        expect(await labels(userScope(ada))).toEqual(["ada in blue", "ada in red", "ada without tenant"]);
         expect(await labels(userScope(bob))).toEqual(["bob in blue", "bob in red"]);
       });
 
-      it("shows nothing to a person who has none", async () => {
+      it("are invisible to a person without rows", async () => {
         expect(await labels(userScope(randomUUID()))).toEqual([]);
-        expect(await labels(nobody)).toEqual([]);
+        expect(await labels(noTenant)).toEqual([]);
       });
 
-      it("shows in a tenant that tenant's rows and the caller's own, not another person's of another tenant", async () => {
-        expect(await labels(tenantScope(red, ada))).toEqual(["ada in blue", "ada in red", "ada nowhere", "bob in red"]);
+      it("are visible with the tenant's rows in a tenant's scope, except another person's rows of another tenant", async () => {
+        expect(await labels(tenantScope(red, ada))).toEqual(["ada in blue", "ada in red", "ada without tenant", "bob in red"]);
         expect(await labels(tenantScope(red))).toEqual(["ada in red", "bob in red"]);
-        expect(await labels(internalScope)).toEqual(["ada nowhere"]);
+        expect(await labels(internalScope)).toEqual(["ada without tenant"]);
       });
 
-      it("lets a person change the own rows where the call acts for that person alone", async () => {
-        expect(await undone(userScope(ada), sql`update seats set label = 'changed'`)).toBe(3n);
-        expect(await undone(userScope(ada), sql`delete from seats`)).toBe(3n);
-        expect(await undone(userScope(ada), sql`insert into seats values (${randomUUID()}, null, ${ada}, 'mine')`)).toBe(1n);
+      it("can be changed by that person in a call without a tenant", async () => {
+        expect(await rolledBack(userScope(ada), sql`update seats set label = 'changed'`)).toBe(3n);
+        expect(await rolledBack(userScope(ada), sql`delete from seats`)).toBe(3n);
+        expect(await rolledBack(userScope(ada), sql`insert into seats values (${randomUUID()}, null, ${ada}, 'mine')`)).toBe(1n);
       });
 
-      it("refuses a row that is said to belong to somebody else", async () => {
+      it("cannot be inserted for another person", async () => {
         const refused = { code: "42501" };
         await expect(
-          undone(userScope(ada), sql`insert into seats values (${randomUUID()}, null, ${bob}, 'not mine')`),
+          rolledBack(userScope(ada), sql`insert into seats values (${randomUUID()}, null, ${bob}, 'not mine')`),
         ).rejects.toMatchObject(refused);
-        await expect(undone(userScope(ada), sql`update seats set user_id = ${bob}`)).rejects.toMatchObject(refused);
-        expect(await undone(userScope(ada), sql`update seats set label = 'changed' where user_id = ${bob}`)).toBe(0n);
+        await expect(rolledBack(userScope(ada), sql`update seats set user_id = ${bob}`)).rejects.toMatchObject(refused);
+        expect(await rolledBack(userScope(ada), sql`update seats set label = 'changed' where user_id = ${bob}`)).toBe(0n);
       });
 
-      it("does not let ownership carry a call that acts in one tenant into another: own rows there are seen, not changed", async () => {
+      it("are read-only to their owner in a call that acts in another tenant", async () => {
         const refused = { code: "42501" };
         await expect(
-          undone(tenantScope(red, ada), sql`insert into seats values (${randomUUID()}, ${blue}, ${ada}, 'a seat in blue')`),
+          rolledBack(tenantScope(red, ada), sql`insert into seats values (${randomUUID()}, ${blue}, ${ada}, 'a seat in blue')`),
         ).rejects.toMatchObject(refused);
         await expect(
-          undone(tenantScope(red, ada), sql`update seats set organization_id = ${blue} where id = ${seatIds.adaInRed}`),
+          rolledBack(tenantScope(red, ada), sql`update seats set organization_id = ${blue} where id = ${seatIds.adaInRed}`),
         ).rejects.toMatchObject(refused);
-        expect(await undone(tenantScope(red, ada), sql`update seats set label = 'changed' where id = ${seatIds.adaInBlue}`)).toBe(0n);
-        expect(await undone(tenantScope(red, ada), sql`delete from seats where id = ${seatIds.adaInBlue}`)).toBe(0n);
+        expect(await rolledBack(tenantScope(red, ada), sql`update seats set label = 'changed' where id = ${seatIds.adaInBlue}`)).toBe(0n);
+        expect(await rolledBack(tenantScope(red, ada), sql`delete from seats where id = ${seatIds.adaInBlue}`)).toBe(0n);
       });
 
-      it("lets a call that acts in a tenant change that tenant's rows and the caller's own of no organization", async () => {
-        expect(await undone(tenantScope(red, ada), sql`update seats set label = 'changed'`)).toBe(3n);
-        expect(await undone(tenantScope(red, bob), sql`update seats set label = 'changed'`)).toBe(2n);
+      it("can be changed in a tenant's scope if they are the tenant's, or the caller's own without an organization", async () => {
+        expect(await rolledBack(tenantScope(red, ada), sql`update seats set label = 'changed'`)).toBe(3n);
+        expect(await rolledBack(tenantScope(red, bob), sql`update seats set label = 'changed'`)).toBe(2n);
       });
     });
 
@@ -336,34 +337,34 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
           ).rows.map(({ tenant, person, stepped }) => ({ tenant: tenant ?? "", person: person ?? "", stepped })),
         );
 
-      it("ends with its transaction and does not leak to the next one", async () => {
+      it("ends with its transaction and does not leak into the next one", async () => {
         for (let round = 0; round < 12; round += 1) {
           expect(await bodies(everyTenant)).toHaveLength(3);
-          expect(await bodies(nobody)).toEqual([]);
+          expect(await bodies(noTenant)).toEqual([]);
           expect(await labels(userScope(ada))).toHaveLength(3);
           expect(await labels(tenantScope(blue))).toEqual(["ada in blue", "bob in blue"]);
         }
         expect(await settingsOutside()).toEqual([{ tenant: "", person: "", stepped: false }]);
       });
 
-      it("ends with a transaction that failed, too", async () => {
+      it("ends with a failed transaction too", async () => {
         await expect(database.transact(everyTenant, (tx) => sql`select 1/0`.execute(tx))).rejects.toThrow();
-        await expect(database.read({ tenant: "*", user: ada }, (db) => sql`select 1/0`.execute(db as never))).rejects.toThrow();
+        await expect(database.read({ tenant: "*", user: ada }, (db) => rowsOf(db, sql`select 1/0`))).rejects.toThrow();
         expect(await settingsOutside()).toEqual([{ tenant: "", person: "", stepped: false }]);
-        expect(await bodies(nobody)).toEqual([]);
-        expect(await labels(nobody)).toEqual([]);
+        expect(await bodies(noTenant)).toEqual([]);
+        expect(await labels(noTenant)).toEqual([]);
       });
 
-      it("holds for each of many transactions that are begun at once", async () => {
+      it("applies to each of many concurrent transactions", async () => {
         const answers = await Promise.all(
           Array.from({ length: 40 }, (_, index) =>
-            bodies([tenantScope(red), tenantScope(blue), nobody, internalScope][index % 4] as Scope),
+            bodies([tenantScope(red), tenantScope(blue), noTenant, internalScope][index % 4] as Scope),
           ),
         );
         for (const [index, answer] of answers.entries()) expect(answer).toEqual([["of red"], ["of blue"], [], ["internal"]][index % 4]);
       });
 
-      it("is gone after the role is reset inside the transaction only where the login itself could bypass it", async () => {
+      it("can be bypassed by resetting the role only if the login itself bypasses row-level security", async () => {
         const login = await database.owner.connection().execute(
           async (db) =>
             (
@@ -376,7 +377,7 @@ export function databaseConformance(name: string, make: () => Promise<Fresh>): v
           await sql`reset role`.execute(tx);
           return (await sql<{ body: string }>`select body from notes order by body`.execute(tx)).rows.map((row) => row.body);
         });
-        // The application never resets its role; a statement smuggled into a superuser's connection could. A plain login closes that.
+        // The application never resets its role, but an SQL injection on a superuser's connection could. A plain login prevents that.
         expect(seen).toEqual(login?.bypasses ? ["internal", "of blue", "of red"] : ["of red"]);
         expect(await bodies(tenantScope(red))).toEqual(["of red"]);
       });

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
 import { type Database, everyTenant, tenantScope } from "../database.ts";
 import { migrate, pendingSteps, type SchemaStep, sharedTable, tenantPolicySteps, tenantTable } from "../migrations.ts";
+import { rowsOf } from "../rows.ts";
 
 const table = (name: string, why = "a table"): SchemaStep => ({
   name,
@@ -25,7 +26,7 @@ const failing: SchemaStep = {
   },
 };
 
-/** What every database promises of migrations. `make` gives an empty database, without any step taken. */
+/** The contract of migrations, for every database. `make` returns an empty database, without any applied step. */
 export function migrationsConformance(name: string, make: () => Promise<Fresh>): void {
   describe(`migrations: ${name}`, () => {
     const on = async (test: (database: Database) => Promise<void>): Promise<void> => {
@@ -44,7 +45,7 @@ export function migrationsConformance(name: string, make: () => Promise<Fresh>):
       return rows.map((row) => row.name);
     };
 
-    it("takes every step in the order of its number, each once, and says which", () =>
+    it("apply every step once, in the order of their numbers, and report them", () =>
       on(async (database) => {
         expect(await pendingSteps(database.owner, [second, first])).toEqual(["0002_second", "0001_first"]);
         expect(await migrate(database.owner, [second, first])).toEqual({ applied: ["0001_first", "0002_second"], alreadyCurrent: false });
@@ -53,13 +54,13 @@ export function migrationsConformance(name: string, make: () => Promise<Fresh>):
         expect(await migrate(database.owner, [first, second])).toEqual({ applied: [], alreadyCurrent: true });
       }));
 
-    it("takes a new step of a lower number too: releases of two modules may cross", () =>
+    it("apply a new step with a lower number too, because releases of two modules may overlap", () =>
       on(async (database) => {
         await migrate(database.owner, [first, third]);
         expect(await migrate(database.owner, [first, second, third])).toEqual({ applied: ["0002_second"], alreadyCurrent: false });
       }));
 
-    it("keeps nothing of a release of which one step fails, and takes it when it no longer does", () =>
+    it("roll back all steps of a release if one fails, and apply them once none fails", () =>
       on(async (database) => {
         await migrate(database.owner, [first]);
         await expect(migrate(database.owner, [first, second, failing])).rejects.toThrow("the step broke off");
@@ -73,7 +74,7 @@ export function migrationsConformance(name: string, make: () => Promise<Fresh>):
         expect(await tables(database)).toEqual(["first", "half", "second"]);
       }));
 
-    it("lets an older release run on the schema of a newer one that only added", () =>
+    it("let an older release run on the schema of a newer additive release", () =>
       on(async (database) => {
         await migrate(database.owner, [first, second, third]);
         expect(await migrate(database.owner, [first])).toEqual({ applied: [], alreadyCurrent: true });
@@ -81,7 +82,7 @@ export function migrationsConformance(name: string, make: () => Promise<Fresh>):
         expect(await migrate(database.owner, [first, second, third])).toEqual({ applied: [], alreadyCurrent: true });
       }));
 
-    it("refuses an older release on the schema of a newer one that broke with it, and names the step", () =>
+    it("reject an older release on the schema of a newer breaking release, and name the step", () =>
       on(async (database) => {
         await migrate(database.owner, [first, { ...second, breaking: true }, third]);
         await expect(migrate(database.owner, [first])).rejects.toThrow(/newer release.*0002_second/);
@@ -91,14 +92,14 @@ export function migrationsConformance(name: string, make: () => Promise<Fresh>):
         });
       }));
 
-    it("refuses before it changes anything", () =>
+    it("reject an older release before any change", () =>
       on(async (database) => {
         await migrate(database.owner, [{ ...first, breaking: true }]);
         await expect(migrate(database.owner, [second])).rejects.toThrow("0001_first");
         expect(await tables(database)).toEqual(["first"]);
       }));
 
-    it("remembers that a step breaks from the moment it is taken, not later", () =>
+    it("record that a step is breaking in the same transaction", () =>
       on(async (database) => {
         await migrate(database.owner, [first, { ...second, breaking: true }]);
         const { rows } = await sql`select b.name from schema_breaking b join schema_steps s using (name)`.execute(database.owner);
@@ -109,7 +110,7 @@ export function migrationsConformance(name: string, make: () => Promise<Fresh>):
         await expect(migrate(database.owner, [first, { ...second, breaking: true }])).resolves.toMatchObject({ alreadyCurrent: true });
       }));
 
-    it("fills in rows of every tenant in a step, whoever the login is", () =>
+    it("update rows of every tenant in a step, with any login", () =>
       on(async (database) => {
         await migrate(database.owner, [first]);
         const red = "0198a000-0000-7000-8000-0000000000aa";
@@ -120,16 +121,16 @@ export function migrationsConformance(name: string, make: () => Promise<Fresh>):
           up: async (db) => void (await sql`update first set note = 'filled in' where note is null`.execute(db)),
         };
         await migrate(database.owner, [first, backfill]);
-        const { rows } = await database.read(everyTenant, (db) => sql`select id, note from first order by id`.execute(db as never));
+        const rows = await database.read(everyTenant, (db) => rowsOf(db, sql`select id, note from first order by id`));
         expect(rows).toEqual([
           { id: 1, note: "filled in" },
           { id: 2, note: "filled in" },
         ]);
-        const { rows: seen } = await database.read(tenantScope(red), (db) => sql`select id from first`.execute(db as never));
+        const seen = await database.read(tenantScope(red), (db) => rowsOf(db, sql`select id from first`));
         expect(seen).toEqual([{ id: 1 }]);
       }));
 
-    it("gives a table of an earlier release the present policy: each tenant sees its own rows, as before", () =>
+    it("give a table of an earlier release the current policy: each tenant sees its own rows, as before", () =>
       on(async (database) => {
         const [red, blue] = ["0198a000-0000-7000-8000-0000000000aa", "0198a000-0000-7000-8000-0000000000bb"];
         const earlier: SchemaStep = {
@@ -149,7 +150,7 @@ export function migrationsConformance(name: string, make: () => Promise<Fresh>):
         expect(rows.map(({ qual }) => qual.trimStart().split(/\s/)[0])).toEqual(["CASE"]);
         const seen = (tenant: string) =>
           database.read({ tenant }, async (db) =>
-            (await sql<{ id: number }>`select id from first order by id`.execute(db as never)).rows.map(({ id }) => id),
+            (await rowsOf(db, sql<{ id: number }>`select id from first order by id`)).map(({ id }) => id),
           );
         expect(await seen(red)).toEqual([1]);
         expect(await seen(blue)).toEqual([2]);
@@ -165,7 +166,7 @@ export function migrationsConformance(name: string, make: () => Promise<Fresh>):
         ).rejects.toThrow();
       }));
 
-    it("gives the application its tables, but neither the list of steps nor a way to change the schema", () =>
+    it("grant the application its tables, but no write to the schema steps and no schema change", () =>
       on(async (database) => {
         await migrate(database.owner, [
           {
@@ -180,7 +181,7 @@ export function migrationsConformance(name: string, make: () => Promise<Fresh>):
         const { rows } = await sql<{ bypasses: boolean }>`select rolsuper as bypasses from pg_roles where rolname = current_user`.execute(
           database.owner,
         );
-        // A plain login owns its tables; only one that steps down can be kept from them.
+        // A plain login owns its tables; only a login that steps down can be denied access.
         if (!rows[0]?.bypasses) return;
         for (const statement of [
           "drop table shared",

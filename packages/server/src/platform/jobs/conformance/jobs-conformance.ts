@@ -8,18 +8,18 @@ import type { Jobs } from "../jobs.ts";
 
 export interface JobsUnderTest {
   readonly database: Database;
-  /** Starts the adapter with these queues, as a process would; closed by the contract. */
+  /** Starts the adapter with these queues, as a process would; the contract closes it. */
   start(queues: readonly string[]): Promise<Jobs>;
-  /** Lets every job that waits for its next try be due now. */
+  /** Makes every job that waits for a retry due now. */
   letTimePass(queue: string): Promise<void>;
-  /** The jobs of a queue that are not done yet. */
+  /** The unfinished jobs of a queue. */
   waiting(queue: string): Promise<readonly { readonly data: unknown; readonly tries: number }[]>;
-  /** The schedule that is kept for a queue, or undefined. */
+  /** The stored schedule of a queue, or undefined. */
   scheduleOf(queue: string): Promise<{ readonly cron: string; readonly timezone: string } | undefined>;
   close(): Promise<void>;
 }
 
-/** What every jobs adapter promises. */
+/** The contract of the jobs port, for every adapter. */
 export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>): void {
   describe(`jobs: ${name}`, () => {
     let made: JobsUnderTest;
@@ -42,20 +42,20 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       return jobs;
     };
 
-    it("takes no job while it is suspended, and goes on when it is resumed", async () => {
+    it("takes no job while it is suspended, and continues when it is resumed", async () => {
       const jobs = await start();
       const done: number[] = [];
       await jobs.suspend();
       await jobs.work<{ index: number }>({ name: queue, handle: async ({ index }) => void done.push(index) });
       await made.database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: queue }, { index: 1 }));
-      // Longer than a worker waits between two looks.
+      // Longer than a worker's polling interval.
       await new Promise((resolve) => setTimeout(resolve, 3_000));
       expect(done).toEqual([]);
       await jobs.resume();
       await eventually(() => done).toEqual([1]);
     });
 
-    it("does what was enqueued, with the payload as it was", async () => {
+    it("runs an enqueued job with its unchanged payload", async () => {
       const jobs = await start();
       const done: object[] = [];
       await jobs.work({ name: queue, handle: async (payload) => void done.push(payload) });
@@ -65,7 +65,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       await eventually(() => made.waiting(queue)).toEqual([]);
     });
 
-    it("knows a job from the commit of its transaction on, not before", async () => {
+    it("runs a job only after the commit of its transaction", async () => {
       const jobs = await start();
       await made.database.transact(everyTenant, async (tx) => {
         await jobs.enqueue(tx, { name: queue }, { n: 1 });
@@ -73,7 +73,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       expect(await made.waiting(queue)).toEqual([{ data: { n: 1 }, tries: 0 }]);
     });
 
-    it("has nothing of a transaction that was rolled back: neither a job nor an effect of one", async () => {
+    it("runs no job of a transaction that was rolled back", async () => {
       const jobs = await start();
       const done: object[] = [];
       const failure = new Error("the command failed");
@@ -89,7 +89,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       await eventually(() => done).toEqual([{ of: "the next" }]);
     });
 
-    it("takes a job in whatever scope the transaction has", async () => {
+    it("accepts a job in a transaction of any scope", async () => {
       const jobs = await start();
       for (const scope of [tenantScope("0198a000-0000-7000-8000-0000000000aa"), { tenant: "none" }, everyTenant]) {
         await made.database.transact(scope, (tx) => jobs.enqueue(tx, { name: queue }, { tenant: scope.tenant }));
@@ -97,7 +97,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       expect(await made.waiting(queue)).toHaveLength(3);
     });
 
-    it("does each of many jobs once, and another queue's not at all", async () => {
+    it("runs each of many jobs once, and none of another queue", async () => {
       const other = `${queue}.other`;
       const jobs = await start([queue, other]);
       const done: number[] = [];
@@ -110,7 +110,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       expect(await made.waiting(other)).toHaveLength(1);
     }, 30_000);
 
-    it("tries a job again after it failed, later, and then is done with it", async () => {
+    it("retries a failed job later, and completes it on success", async () => {
       const jobs = await start();
       const tries: object[] = [];
       await made.database.transact(everyTenant, (tx) => jobs.enqueue(tx, { name: queue }, { n: 1 }));
@@ -132,7 +132,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       await eventually(() => made.waiting(queue)).toEqual([]);
     }, 60_000);
 
-    it("goes on with the next job when one fails", async () => {
+    it("continues with the next job when one fails", async () => {
       const jobs = await start();
       const done: object[] = [];
       await made.database.transact(everyTenant, async (tx) => {
@@ -149,7 +149,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       await eventually(() => done).toEqual([{ bad: false }]);
     }, 30_000);
 
-    it("keeps a job that was given up as a dead letter, to be looked at, tried once more, or dropped", async () => {
+    it("keeps a job that has failed for good as a dead letter, which can be listed, redriven or dropped", async () => {
       const jobs = await start();
       let works = false;
       const done: object[] = [];
@@ -187,7 +187,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       await eventually(() => letters.count()).toBe(0);
     }, 60_000);
 
-    it("keeps what is waiting over a restart", async () => {
+    it("keeps waiting jobs over a restart", async () => {
       const before = await made.start([queue]);
       await made.database.transact(everyTenant, (tx) => before.enqueue(tx, { name: queue }, { n: 1 }));
       await before.close();
@@ -196,7 +196,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       await eventually(() => done).toEqual([{ n: 1 }]);
     });
 
-    it("lets a job that runs finish before it is closed", async () => {
+    it("finishes a running job before it is closed", async () => {
       const jobs = await made.start([queue]);
       const [entered, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       let finished = false;
@@ -217,7 +217,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       expect(await made.waiting(queue)).toEqual([]);
     }, 30_000);
 
-    it("registers a schedule in UTC, replaces it by another, and drops it when the job has none any more", async () => {
+    it("registers a schedule in UTC, replaces it by another, and deletes it when the job has none any more", async () => {
       const handle = async () => {};
       await (await start()).work({ name: queue, schedule: "*/5 * * * *", handle });
       expect(await made.scheduleOf(queue)).toEqual({ cron: "*/5 * * * *", timezone: "UTC" });
@@ -227,13 +227,13 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       expect(await made.scheduleOf(queue)).toBeUndefined();
     }, 30_000);
 
-    it("refuses a schedule that cannot be read", async () => {
+    it("rejects an invalid schedule", async () => {
       const jobs = await start();
       await expect(jobs.work({ name: queue, schedule: "every morning", handle: async () => {} })).rejects.toThrow();
       expect(await made.scheduleOf(queue)).toBeUndefined();
     });
 
-    it("refuses a job for a queue that nobody has declared, and the transaction with it", async () => {
+    it("rejects a job for an undeclared queue, and its transaction", async () => {
       const jobs = await start();
       await expect(
         made.database.transact(everyTenant, async (tx) => {
@@ -244,7 +244,7 @@ export function jobsConformance(name: string, make: () => Promise<JobsUnderTest>
       expect(await made.waiting(queue)).toEqual([]);
     });
 
-    it("answers a ping while it can take jobs", async () => {
+    it("answers a ping while it can accept jobs", async () => {
       await expect((await start()).ping()).resolves.toBeUndefined();
     });
   });

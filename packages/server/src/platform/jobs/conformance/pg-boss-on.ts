@@ -4,7 +4,7 @@ import { sql } from "kysely";
 import { pgBossJobs } from "../pg-boss.ts";
 import type { JobsUnderTest } from "./jobs-conformance.ts";
 
-/** pg-boss on a database, as the contract of the jobs port tests it. */
+/** pg-boss on a database, for the contract of the jobs port. */
 export const pgBossOn = async (make: () => Promise<Fresh>): Promise<JobsUnderTest> => {
   const fresh = await make();
   const { database } = fresh;

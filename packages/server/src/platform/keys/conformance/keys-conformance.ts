@@ -1,27 +1,27 @@
 import { describe, expect, it } from "vitest";
 import type { Keys } from "../keys.ts";
 
-/** What stands before the encrypted bytes, and these. */
+/** The prefix and the encrypted bytes of a value. */
 function halves(ciphertext: string): readonly [string, Buffer] {
   const body = ciphertext.slice(ciphertext.lastIndexOf(".") + 1);
   return [ciphertext.slice(0, ciphertext.length - body.length), Buffer.from(body, "base64url")];
 }
 
-/** What every keys adapter promises. `make` gives the same keys each time, `others` such of another installation. */
+/** The contract of the keys port, for every adapter. `make` returns the same keys each time, `others` those of another installation. */
 export function keysConformance(name: string, make: () => Keys, others: () => Keys): void {
   describe(`keys: ${name}`, () => {
     const keys = make();
     const texts = ["", "a", "a secret", "“ünïcode” \u{1F511}\u0000", JSON.stringify({ token: "x" }), "x".repeat(100_000)];
 
-    it.each(texts.map((text) => [text.slice(0, 20), text] as const))("decrypts what it has encrypted, as it was: %j", (_shown, text) => {
+    it.each(texts.map((text) => [text.slice(0, 20), text] as const))("decrypts its own values: %j", (_shown, text) => {
       expect(keys.decrypt(keys.encrypt(text, "contract"), "contract")).toBe(text);
     });
 
-    it("decrypts what was encrypted before a restart", () => {
+    it("decrypts values from before a restart", () => {
       expect(make().decrypt(keys.encrypt("kept", "contract"), "contract")).toBe("kept");
     });
 
-    it("shows nothing of the text, not even that two are the same", () => {
+    it("reveals nothing of the text, not even that two are equal", () => {
       const [one, other] = [keys.encrypt("the same secret", "contract"), keys.encrypt("the same secret", "contract")];
       expect(one).not.toBe(other);
       for (const ciphertext of [one, other]) {
@@ -30,7 +30,7 @@ export function keysConformance(name: string, make: () => Keys, others: () => Ke
       }
     });
 
-    it("refuses what was encrypted for another purpose", () => {
+    it("rejects a value for another purpose", () => {
       const ciphertext = keys.encrypt("a secret", "cursor organizations");
       for (const purpose of ["cursor", "cursor organizations ", "Cursor organizations", "", "idempotent answer"]) {
         expect(() => keys.decrypt(ciphertext, purpose)).toThrow();
@@ -38,23 +38,23 @@ export function keysConformance(name: string, make: () => Keys, others: () => Ke
       expect(keys.decrypt(ciphertext, "cursor organizations")).toBe("a secret");
     });
 
-    it("refuses what another installation has sealed", () => {
+    it("rejects a value of another installation", () => {
       expect(() => keys.decrypt(others().encrypt("a secret", "contract"), "contract")).toThrow();
     });
 
-    it("refuses what was changed, in whichever place and by whichever bit", () => {
+    it("rejects a value with any changed bit", () => {
       const ciphertext = keys.encrypt("a secret of some length", "contract");
       const [prefix, bytes] = halves(ciphertext);
-      for (let place = 0; place < bytes.length; place += 1) {
+      for (let index = 0; index < bytes.length; index += 1) {
         for (let bit = 0; bit < 8; bit += 1) {
           const changed = Buffer.from(bytes);
-          changed[place] = (changed[place] as number) ^ (1 << bit);
+          changed[index] = (changed[index] as number) ^ (1 << bit);
           expect(() => keys.decrypt(`${prefix}${changed.toString("base64url")}`, "contract")).toThrow();
         }
       }
     });
 
-    it("refuses what was cut short, also to a shorter seal", () => {
+    it("rejects a truncated value, also with a shorter tag", () => {
       const ciphertext = keys.encrypt("a secret", "contract");
       for (let length = 0; length < ciphertext.length; length += 1)
         expect(() => keys.decrypt(ciphertext.slice(0, length), "contract")).toThrow();
@@ -66,8 +66,8 @@ export function keysConformance(name: string, make: () => Keys, others: () => Ke
 
     it.each<[string, (ciphertext: string) => string]>([
       ["something after it", (ciphertext) => `${ciphertext}x`],
-      ["a further part", (ciphertext) => `${ciphertext}.x`],
-      ["an empty further part", (ciphertext) => `${ciphertext}.`],
+      ["another segment", (ciphertext) => `${ciphertext}.x`],
+      ["an empty further segment", (ciphertext) => `${ciphertext}.`],
       ["padding", (ciphertext) => `${ciphertext}=`],
       ["a space after it", (ciphertext) => `${ciphertext} `],
       ["a line break in it", (ciphertext) => `${ciphertext.slice(0, 20)}\n${ciphertext.slice(20)}`],
@@ -79,8 +79,8 @@ export function keysConformance(name: string, make: () => Keys, others: () => Ke
       ["another format's name", (ciphertext) => ciphertext.replace(/^[^.]+/, "g0")],
       ["a format's name in capitals", (ciphertext) => ciphertext.replace(/^[^.]+/, (format) => format.toUpperCase())],
       ["no format's name", (ciphertext) => ciphertext.replace(/^[^.]+\./, "")],
-    ])("refuses an encrypted value written in another way: with %s", (_what, change) => {
-      // Of many, so that one of them has the characters that the alphabets differ in.
+    ])("rejects an encrypted value in another notation: with %s", (_what, change) => {
+      // Uses many values, so that one has the characters in which the alphabets differ.
       const others = Array.from({ length: 50 }, (_, index) => keys.encrypt(`a secret ${index}`, "contract")).filter(
         (ciphertext) => change(ciphertext) !== ciphertext,
       );
@@ -88,7 +88,7 @@ export function keysConformance(name: string, make: () => Keys, others: () => Ke
       for (const ciphertext of others) expect(() => keys.decrypt(change(ciphertext), "contract")).toThrow();
     });
 
-    it.each(["", ".", "..", "g1", "g1.", "plain text", "null", "g1.AAAA"])("refuses what was never encrypted: %j", (text) => {
+    it.each(["", ".", "..", "g1", "g1.", "plain text", "null", "g1.AAAA"])("rejects a text that is not an encrypted value: %j", (text) => {
       expect(() => keys.decrypt(text, "contract")).toThrow();
     });
   });

@@ -3,7 +3,7 @@ import { eventually } from "@gatehouse/testing/eventually.ts";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Limits } from "../limits.ts";
 
-/** What every limits adapter promises. */
+/** The contract of the limits port, for every adapter. */
 export function limitsConformance(name: string, make: () => Promise<Limits>): void {
   describe(`limits: ${name}`, () => {
     let limits: Limits;
@@ -22,7 +22,7 @@ export function limitsConformance(name: string, make: () => Promise<Limits>): vo
       return waits;
     };
 
-    it("gives each point once, and then says how long to wait", async () => {
+    it("grants each point once, and then returns how long to wait", async () => {
       const [first, second, third, fourth, fifth] = await takes(5);
       expect([first, second, third]).toEqual([0, 0, 0]);
       for (const wait of [fourth, fifth] as number[]) {
@@ -32,7 +32,7 @@ export function limitsConformance(name: string, make: () => Promise<Limits>): vo
       }
     });
 
-    it("answers with each point how many are left and when the window ends", async () => {
+    it("returns with each point how many are left and when the window ends", async () => {
       const states = [];
       for (let call = 0; call < 4; call += 1) states.push(await limits.count(limited, "ada", three));
       expect(states.map(({ remaining }) => remaining)).toEqual([2, 1, 0, 0]);
@@ -44,12 +44,12 @@ export function limitsConformance(name: string, make: () => Promise<Limits>): vo
       expect(await limits.take(limited, "ada", three)).toBeGreaterThan(0);
     });
 
-    it("gives no more points than there are to many callers at once", async () => {
+    it("grants no more points than the limit to many concurrent callers", async () => {
       const waits = await Promise.all(Array.from({ length: 50 }, () => limits.take(limited, "ada", { points: 7, seconds: 60 })));
       expect(waits.filter((wait) => wait === 0)).toHaveLength(7);
     });
 
-    it("counts each key, each name and each limit by itself", async () => {
+    it("counts each key, name and limit separately", async () => {
       await takes(4);
       expect(await limits.take(limited, "bob", three)).toBe(0);
       expect(await limits.take(limited, "", three)).toBe(0);
@@ -59,13 +59,13 @@ export function limitsConformance(name: string, make: () => Promise<Limits>): vo
       expect(await limits.take(limited, "ada", three)).toBeGreaterThan(0);
     });
 
-    it("does not take one name and key for another that reads the same when they are joined", async () => {
+    it("distinguishes names and keys whose concatenations are equal", async () => {
       const [one, other] = [`${limited}:a`, limited];
       await limits.take(one, "b", { points: 1, seconds: 60 });
       expect(await limits.peek(other, "a:b", { points: 1, seconds: 60 })).toBe(0);
     });
 
-    it("tells without taking whether a point is left", async () => {
+    it("returns whether a point is left without taking it", async () => {
       for (let time = 0; time < 5; time += 1) expect(await limits.peek(limited, "ada", three)).toBe(0);
       await takes(2);
       expect(await limits.peek(limited, "ada", three)).toBe(0);
@@ -74,7 +74,7 @@ export function limitsConformance(name: string, make: () => Promise<Limits>): vo
       expect(await limits.peek(limited, "bob", three)).toBe(0);
     });
 
-    it("gives all points back at a reset, to that key alone", async () => {
+    it("gives all points of one key back at a reset", async () => {
       await takes(4, "ada");
       await takes(4, "bob");
       await limits.reset(limited, "ada", three);
@@ -93,14 +93,14 @@ export function limitsConformance(name: string, make: () => Promise<Limits>): vo
       expect((await takes(5, "bob")).filter((wait) => wait === 0)).toHaveLength(3);
     });
 
-    it("takes nothing for a call that it refuses: a point that is given back is there for the next", async () => {
+    it("takes no point for a rejected call: a returned point is available to the next call", async () => {
       await takes(10);
       await limits.giveBack(limited, "ada", three);
       expect(await limits.peek(limited, "ada", three)).toBe(0);
       expect(await takes(2)).toEqual([0, expect.any(Number)]);
     });
 
-    it("forgets after its window, counted from the first point", async () => {
+    it("expires after its window, which begins with the first point", async () => {
       const short = { points: 2, seconds: 1 };
       expect(await takes(2, "ada", short)).toEqual([0, 0]);
       expect(await limits.take(limited, "ada", short)).toBe(1);
@@ -108,11 +108,11 @@ export function limitsConformance(name: string, make: () => Promise<Limits>): vo
       expect(await limits.take(limited, "ada", short)).toBe(0);
     });
 
-    it("is not prolonged by calls that found no point left", async () => {
+    it("is not prolonged by rejected calls", async () => {
       const short = { points: 1, seconds: 1 };
       const began = performance.now();
       await limits.take(limited, "ada", short);
-      // Whoever knocks all the time is let in when the window ends, not a window after the last knock.
+      // A caller that retries all the time succeeds when the window ends, not a window after its last attempt.
       await eventually(() => limits.take(limited, "ada", short)).toBe(0);
       expect(performance.now() - began).toBeGreaterThan(900);
     });

@@ -5,6 +5,7 @@ import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from "vitest";
 import { type Database, everyTenant, type WriteHandle } from "../../database/database.ts";
 import { type SchemaStep, sharedTable } from "../../database/migrations.ts";
+import { rowsOf } from "../../database/rows.ts";
 import type { Consumer } from "../consumers/consumer.ts";
 import { Consumers } from "../consumers/consumers.ts";
 import { consumerSteps } from "../consumers/schema-steps.ts";
@@ -12,7 +13,7 @@ import type { LoggedEvent, NewEvent } from "../event.ts";
 import { logSteps } from "../log.ts";
 import { appendTo, newEvent } from "./events.ts";
 
-/** The log, the consumers' tables, and one that handlers write into. */
+/** The schema of the log, the consumers, and a table that handlers write into. */
 const steps: readonly SchemaStep[] = [
   ...logSteps,
   ...consumerSteps,
@@ -27,14 +28,14 @@ const steps: readonly SchemaStep[] = [
   },
 ];
 
-/** Pauses shorter than the product's, so that what takes six attempts takes no time. */
+/** Shorter pauses than the product's, so that six attempts are fast. */
 export const shortRetry = { firstPauseMs: 4, longestPauseMs: 256 };
 
 interface ConsumersUnderTest {
   readonly database: Database;
-  /** How the database is reached, where it is on a server. */
+  /** The connection of a database on a server. */
   readonly url?: string;
-  /** Consumers as another process has them; closed after the test. */
+  /** The consumers of another process; closed after the test. */
   start(): Consumers;
   close(): Promise<void>;
 }
@@ -46,7 +47,7 @@ const onPglite = async (): Promise<ConsumersUnderTest> => {
 
 export const onPostgresql = async (login: "superuser" | "plain" = "superuser"): Promise<ConsumersUnderTest> => {
   const fresh = await freshPostgresql(steps, login);
-  // A handle of its own for each process: their connections are different ones.
+  // Each process has its own handle, so that connections are not shared.
   return {
     database: fresh.database,
     start: () => new Consumers(fresh.another(3), silent, { retry: shortRetry }),
@@ -62,7 +63,7 @@ export function describeConsumers(title: string, tests: (on: ReturnType<typeof c
   describeOnPostgresql(`${title}, on PostgreSQL with a plain login`, () => tests(consumersFixture(() => onPostgresql("plain"))));
 }
 
-/** What tests of consumers work with, on one database for all tests of a block. */
+/** The fixture of consumer tests, with one database for all tests of a block. */
 export function consumersFixture(make: () => Promise<ConsumersUnderTest>) {
   let made: ConsumersUnderTest;
   let suffix = "";
@@ -71,7 +72,7 @@ export function consumersFixture(make: () => Promise<ConsumersUnderTest>) {
     made = await make();
   }, 60_000);
   beforeEach(() => {
-    // Types and names of a test's own: the log is one for all of them.
+    // Each test has its own types and names, because the log is shared.
     suffix = randomBytes(4).toString("hex");
   });
   afterEach(async () => {
@@ -100,7 +101,7 @@ export function consumersFixture(make: () => Promise<ConsumersUnderTest>) {
     type,
     name: nameOf,
     event: (given: Partial<NewEvent> = {}) => newEvent({ type: type(), ...given }),
-    /** A consumer that writes down, in its transaction, what it was handed. */
+    /** A consumer that records, in its transaction, which events it received. */
     consumer: (given: Partial<Consumer> = {}): Consumer & { readonly handled: LoggedEvent[] } => {
       const handled: LoggedEvent[] = [];
       const name = given.name ?? nameOf();
@@ -117,18 +118,19 @@ export function consumersFixture(make: () => Promise<ConsumersUnderTest>) {
     },
     writeEffects,
     effects: async (consumer = nameOf()): Promise<string[]> => {
-      const { rows } = await made.database.read(everyTenant, (db) =>
-        sql<{ event_id: string }>`select event_id from effects where consumer = ${consumer} order by number`.execute(db as never),
+      const rows = await made.database.read(everyTenant, (db) =>
+        rowsOf(db, sql<{ event_id: string }>`select event_id from effects where consumer = ${consumer} order by number`),
       );
       return rows.map((row) => row.event_id);
     },
-    deadLetters: async (consumer = nameOf()): Promise<{ event_id: string; attempts: number; failure: string }[]> => {
-      const { rows } = await made.database.read(everyTenant, (db) =>
-        sql<{ event_id: string; attempts: number; failure: string }>`
-          select event_id, attempts, failure from dead_letters where consumer = ${consumer} order by failed_at`.execute(db as never),
-      );
-      return rows;
-    },
+    deadLetters: (consumer = nameOf()): Promise<{ event_id: string; attempts: number; failure: string }[]> =>
+      made.database.read(everyTenant, (db) =>
+        rowsOf(
+          db,
+          sql<{ event_id: string; attempts: number; failure: string }>`
+            select event_id, attempts, failure from dead_letters where consumer = ${consumer} order by failed_at`,
+        ),
+      ),
     append: (...events: readonly NewEvent[]) => appendTo(made.database, events),
   };
 }

@@ -4,7 +4,7 @@ import { everyTenant } from "../../database/database.ts";
 import { beginning, type LoggedEvent, type NewEvent, type Position, type Revision } from "../event.ts";
 import { append, readAfter, revisionOf } from "../log.ts";
 
-/** An event as a command would emit it; what matters to a test is given, the rest is made up. */
+/** An event as a command would emit it; a test passes the fields that matter, the others have defaults. */
 export const newEvent = (given: Partial<NewEvent> = {}): NewEvent => ({
   id: uuid(),
   type: "thing.happened.v1",
@@ -17,7 +17,7 @@ export const newEvent = (given: Partial<NewEvent> = {}): NewEvent => ({
 export const appendIn = (tx: WriteHandle, ...events: readonly NewEvent[]): Promise<void> =>
   append(tx, events, { occurredAt: new Date(), traceparent: null });
 
-/** Appends in a transaction of its own and returns its revision. */
+/** Appends in a separate transaction and returns its revision. */
 export const appendTo = (database: Database, events: readonly NewEvent[], scope: Scope = everyTenant): Promise<Revision> =>
   database.transact(scope, async (tx) => {
     await appendIn(tx, ...events);

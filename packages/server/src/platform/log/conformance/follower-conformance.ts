@@ -8,13 +8,13 @@ import type { LoggedEvent, NewEvent } from "../event.ts";
 import { LogFollower } from "../follower.ts";
 import { appendTo, idsOf, newEvent } from "./events.ts";
 
-/** What a process's memories may rely on; `make` gives a database with the log's steps. */
+/** What a process's caches may rely on; `make` returns a database with the log's schema. */
 export function followerConformance(name: string, make: () => Promise<Fresh>): void {
   describe(`log follower: ${name}`, () => {
     let fresh: Fresh;
     let database: Database;
     const running: LogFollower[] = [];
-    /** The type of a test's own events: what other tests appended may still be unsettled when a follower begins. */
+    /** Each test has its own event type: events of other tests may still be above the horizon when a follower begins. */
     let type = "";
     beforeAll(async () => {
       fresh = await make();
@@ -41,7 +41,7 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
 
     const happened = (given: Partial<NewEvent> = {}) => newEvent({ type, ...given });
 
-    it("hands over, by itself, what any process appends", async () => {
+    it("delivers events of any process without a call", async () => {
       const { observed } = await following();
       const event = happened({ organizationId: "0198a000-0000-7000-8000-0000000000aa", data: { what: "said" } });
       const revision = await appendTo(database, [event]);
@@ -49,7 +49,7 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       expect(observed[0]?.position.transaction).toBe(revision);
     });
 
-    it("has handed over everything that was visible when a catch-up was asked for", async () => {
+    it("has delivered everything that was visible at the call when a catch-up resolves", async () => {
       const { follower, observed } = await following();
       for (let round = 0; round < 5; round += 1) {
         const event = happened();
@@ -59,7 +59,7 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       }
     });
 
-    it("hands over each event once, however often the log is read", async () => {
+    it("delivers each event once, however often the log is read", async () => {
       const { follower, observed } = await following();
       const events = [happened(), happened({ subject: "thing/2" }), happened()];
       for (const event of events) await appendTo(database, [event]);
@@ -67,7 +67,7 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       expect(idsOf(observed)).toEqual(idsOf(events));
     });
 
-    it("hands over what this process announces at once, and not again when it is read", async () => {
+    it("delivers announced events at once, and not again when they are read", async () => {
       const { follower, observed } = await following();
       const event = happened();
       const occurredAt = new Date();
@@ -78,7 +78,7 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       expect(idsOf(observed)).toEqual([event.id]);
     });
 
-    it("hands over once what is announced after it was read already", async () => {
+    it("delivers events once if they are announced after they were read", async () => {
       const { follower, observed } = await following();
       const event = happened();
       const revision = await appendTo(database, [event]);
@@ -91,9 +91,9 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       expect(idsOf(observed)).toEqual([event.id]);
     });
 
-    it("does not hand over what was in the log before it began: memories are empty then", async () => {
+    it("does not deliver events from before its start, when caches are empty", async () => {
       await appendTo(database, [happened()]);
-      // Nothing on the server holds the horizon back once a follower has seen past that write.
+      // No transaction holds the horizon back once a follower has seen past that write.
       const first = await following();
       const marker = await appendTo(database, [happened()]);
       await eventually(async () => first.follower.catchUp().then(() => BigInt(first.follower.revision) >= BigInt(marker))).toBe(true);
@@ -102,7 +102,7 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       expect(second.observed).toEqual([]);
     });
 
-    it("knows which writes its caches have been told of", async () => {
+    it("knows which writes have been delivered to its caches", async () => {
       const { follower, observed } = await following();
       const event = happened();
       const revision = await appendTo(database, [event]);
@@ -112,7 +112,7 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       expect(follower.hasSeen(String(BigInt(revision) + 1_000_000n))).toBe(false);
     });
 
-    it("knows its own write as seen as soon as it was announced", async () => {
+    it("counts a write of this process as seen once it is announced", async () => {
       const { follower } = await following();
       const event = happened();
       const revision = await appendTo(database, [event]);
@@ -120,18 +120,18 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       expect(follower.hasSeen(revision)).toBe(true);
     });
 
-    it("comes to know a write that appended nothing as seen", async () => {
+    it("counts a write without events as seen after a read", async () => {
       const { follower } = await following();
       const revision = await appendTo(database, []);
       await eventually(async () => follower.catchUp().then(() => follower.hasSeen(revision))).toBe(true);
     });
 
-    it("tells every listener, also when one of them fails", async () => {
+    it("notifies every listener even if one of them fails", async () => {
       const follower = new LogFollower(database, silent);
       running.push(follower);
       const observed: string[] = [];
       follower.onEvent(() => {
-        throw new Error("a memory failed to forget");
+        throw new Error("a cache failed to invalidate");
       });
       follower.onEvent((event) => {
         if (event.type === type) observed.push(event.id);
@@ -145,7 +145,7 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       expect(follower.fresh).toBe(true);
     });
 
-    it("may be trusted from its start on, and says how old its knowledge is", async () => {
+    it("is trusted from its start on, and reports its replication lag", async () => {
       const { follower } = await following();
       expect(follower.fresh).toBe(true);
       expect(follower.replicationLagMs).toBeLessThan(500);
@@ -153,7 +153,7 @@ export function followerConformance(name: string, make: () => Promise<Fresh>): v
       expect(never.fresh).toBe(false);
     });
 
-    it("hears nothing more after it was stopped", async () => {
+    it("observes nothing after it was stopped", async () => {
       const { follower, observed } = await following();
       await follower.stop();
       const other = await following();

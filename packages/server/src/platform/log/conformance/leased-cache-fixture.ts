@@ -7,7 +7,7 @@ export interface Value {
   readonly version: number;
 }
 
-/** A follower whose lease and events the test controls. */
+/** A follower whose lease and events are controlled by the test. */
 function controlledLog() {
   const listeners: ((event: LoggedEvent) => void)[] = [];
   const restartListeners: (() => void)[] = [];
@@ -42,7 +42,7 @@ function controlledLog() {
     restart: () => {
       for (const listener of restartListeners) listener();
     },
-    /** Gives the lease back, or tells those who wait that it does not come. */
+    /** Grants the lease, or reports to waiting calls that it is not granted. */
     settle(fresh: boolean): void {
       log.fresh = fresh;
       for (const proceed of waiting.splice(0)) proceed(fresh);
@@ -50,7 +50,7 @@ function controlledLog() {
   };
 }
 
-/** A source whose reads end when the test says so. What a read returns is what the source has when the read begins, or when it ends. */
+/** A source whose reads are ended by the test. A read returns the source's state at its begin, or at its end. */
 function controlledSource() {
   const rows = new Map<string, Value>();
   const reads: { readonly key: string; end(): void; fail(error: Error): void }[] = [];
@@ -66,7 +66,7 @@ function controlledSource() {
       reads.push({ key, end: () => resolve(found), fail: reject });
       return promise;
     },
-    /** Ends the oldest read under way. */
+    /** Ends the oldest pending read. */
     async endRead(): Promise<void> {
       await turns();
       const read = reads.shift();
@@ -77,7 +77,7 @@ function controlledSource() {
   };
 }
 
-/** Lets every promise that is ready proceed. */
+/** Runs all pending promise reactions. */
 export const turns = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 export function leasedCache(options: Partial<LeasedCacheOptions<string, Value>> = {}) {
@@ -92,7 +92,7 @@ export function leasedCache(options: Partial<LeasedCacheOptions<string, Value>> 
     changedBy: { "owner.renamed": byField("owner") },
     ...options,
   });
-  /** Loads a key, so that it is kept. */
+  /** Loads a key, so that it is cached. */
   const warm = async (key: string): Promise<Value | null> => {
     const found = cache.find(key);
     await source.endRead();

@@ -11,7 +11,7 @@ import { appendIn, appendTo, idsOf, newEvent, readFrom } from "./events.ts";
 const compare = (left: Position, right: Position): number =>
   Number(BigInt(left.transaction) - BigInt(right.transaction)) || Number(BigInt(left.sequence) - BigInt(right.sequence));
 
-/** What the log promises on one connection as on many; `make` gives a database with the log's steps. */
+/** What the log guarantees on one connection and on many; `make` returns a database with the log's schema. */
 export function logConformance(name: string, make: () => Promise<Fresh>): void {
   describe(`log: ${name}`, () => {
     let fresh: Fresh;
@@ -23,14 +23,14 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
     afterAll(() => fresh?.close());
 
     const endOfLog = async (): Promise<Position> => (await settled()).at(-1)?.position ?? beginning;
-    /** All events, once no transaction anywhere on the server holds the horizon below the newest. */
+    /** All events, once no transaction on the server holds the horizon below the newest. */
     const settled = async () => {
       const { events } = await database.read(everyTenant, (db) => readTail(db, "0"));
       await eventually(async () => idsOf(await readFrom(database))).toEqual(idsOf(events));
       return readFrom(database);
     };
 
-    it("gives back an event as it was appended", async () => {
+    it("returns an event as it was appended", async () => {
       const from = await endOfLog();
       const event = newEvent({
         type: "thing.described.v2",
@@ -47,7 +47,7 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
       expect(read).toEqual({ ...event, occurredAt, traceparent, position: expect.anything() });
     });
 
-    it("knows a write by its transaction: the revision is where its events stand", async () => {
+    it("has the revision of a write as the transaction in its events' positions", async () => {
       const from = await endOfLog();
       const revision = await appendTo(database, [newEvent(), newEvent()]);
       await settled();
@@ -58,7 +58,7 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
       expect(covers(revision, revision)).toBe(false);
     });
 
-    it("keeps the order of emission within a transaction and of commits between transactions", async () => {
+    it("orders events by emission within a transaction, and by commit between transactions", async () => {
       const from = await endOfLog();
       const emitted = [[newEvent(), newEvent(), newEvent()], [newEvent()], [newEvent({ subject: "thing/2" }), newEvent()]];
       for (const events of emitted) await appendTo(database, events);
@@ -68,13 +68,13 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
       expect(read.map((event) => event.position).toSorted(compare)).toEqual(read.map((event) => event.position));
     });
 
-    it("orders positions as numbers, not as texts: 9 before 10, 99 before 100", async () => {
-      const places: Position[] = ["2", "9", "10", "11", "99", "100"].flatMap((transaction, index) =>
+    it("orders positions numerically: 9 before 10, 99 before 100", async () => {
+      const positions: Position[] = ["2", "9", "10", "11", "99", "100"].flatMap((transaction, index) =>
         ["900000000", "1000000000", "9999999999", "10000000000"].map((digits) => ({ transaction, sequence: `${digits}${index}` })),
       );
       const type = "test.placed.v1";
       await database.transact(everyTenant, async (tx) => {
-        for (const { transaction, sequence } of places.toReversed()) {
+        for (const { transaction, sequence } of positions.toReversed()) {
           await sql`insert into events (sequence, transaction, id, type, subject, data, occurred_at) overriding system value
             values (${sequence}, ${transaction}::xid8, ${randomUUID()}, ${type}, 'thing/placed', '{}', now())`.execute(tx);
         }
@@ -85,12 +85,12 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
         if (page.length === 0) break;
         read.push(...page.map((event) => event.position));
       }
-      expect(read).toEqual(places);
+      expect(read).toEqual(positions);
       const tail = await database.read(everyTenant, (db) => readTail(db, "9", [type]));
-      expect(tail.events.map((event) => event.position)).toEqual(places.slice(4));
+      expect(tail.events.map((event) => event.position)).toEqual(positions.slice(4));
     });
 
-    it("loses no event to a reader of small pages, however many there are", async () => {
+    it("returns every event to a reader of small pages", async () => {
       const from = await endOfLog();
       const events = Array.from({ length: 130 }, () => newEvent());
       for (const event of events) await appendTo(database, [event]);
@@ -105,7 +105,7 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
       expect(read).toEqual(idsOf(events));
     });
 
-    it("takes more events in one transaction than a statement has parameters for, in their order", async () => {
+    it("accepts more events per transaction than a statement has parameters, in their order", async () => {
       // 65,535 parameters at seven an event end at 9,362 events.
       const events = Array.from({ length: 20_000 }, (_, index) => newEvent({ subject: `thing/${index}` }));
       const undone = new Error("the other tests read the whole log");
@@ -121,7 +121,7 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
       expect(read).toEqual(idsOf(events));
     });
 
-    it("is read in pages, from wherever a reader stopped", async () => {
+    it("is read in pages, each from the reader's last position", async () => {
       const from = await endOfLog();
       const events = Array.from({ length: 7 }, () => newEvent());
       await appendTo(database, events.slice(0, 4));
@@ -138,7 +138,7 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
       expect(read).toEqual(idsOf(events));
     });
 
-    it("gives a reader of some types those only, in order", async () => {
+    it("returns only the requested types, in order", async () => {
       const from = await endOfLog();
       const events = ["a.b.v1", "c.d.v1", "e.f.v1", "a.b.v1"].map((type) => newEvent({ type }));
       await appendTo(database, events);
@@ -147,12 +147,12 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
       expect(await readFrom(database, from, { types: ["x.y.v1"] })).toEqual([]);
     });
 
-    it("has nothing after its end", async () => {
+    it("returns nothing after its end", async () => {
       expect(await readFrom(database, await endOfLog())).toEqual([]);
       expect(await readFrom(database, { transaction: "18446744073709551615", sequence: "0" })).toEqual([]);
     });
 
-    it("has nothing of a transaction that was rolled back, and no hole that a reader would wait at", async () => {
+    it("has no events of a rolled-back transaction, and no gap at which a reader would wait", async () => {
       const from = await endOfLog();
       const [before, never, after] = [newEvent(), newEvent(), newEvent()];
       await appendTo(database, [before]);
@@ -168,19 +168,19 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
       expect(idsOf(await readFrom(database, from))).toEqual([before.id, after.id]);
     });
 
-    it("refuses an event's id a second time", async () => {
+    it("rejects a duplicate event id", async () => {
       const event = newEvent();
       await appendTo(database, [event]);
       await expect(appendTo(database, [event])).rejects.toMatchObject({ code: "23505" });
     });
 
-    it("takes no events for nothing", async () => {
+    it("accepts an empty list of events", async () => {
       const before = await settled();
       await database.transact(everyTenant, (tx) => append(tx, [], { occurredAt: new Date(), traceparent: null }));
       expect(idsOf(await settled())).toEqual(idsOf(before));
     });
 
-    it("hands the tail over with the horizon it was read at, also to a reader to whom nothing is new", async () => {
+    it("returns the tail with the horizon of the read, also if there are no new events", async () => {
       const [first, second] = [newEvent(), newEvent()];
       const revision = await appendTo(database, [first, second]);
       await settled();
@@ -197,7 +197,7 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
     describe("between tenants", () => {
       const [red, blue, ada] = [randomUUID(), randomUUID(), randomUUID()];
 
-      it("takes an event of the scope's tenant, and of no tenant from whatever scope: a person's events have none", async () => {
+      it("accepts an event of the scope's tenant, and an event without a tenant from any scope", async () => {
         const from = await endOfLog();
         const events = [
           newEvent({ organizationId: red }),
@@ -215,7 +215,7 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
         expect(idsOf(await readFrom(database, from))).toEqual(idsOf(events));
       });
 
-      it("refuses an event of another tenant, and keeps nothing of the transaction", async () => {
+      it("rejects an event of another tenant, and rolls the transaction back", async () => {
         const before = idsOf(await settled());
         for (const scope of [tenantScope(red), internalScope, userScope(ada), { tenant: "none" }]) {
           await expect(appendTo(database, [newEvent(), newEvent({ organizationId: blue })], scope)).rejects.toMatchObject({
@@ -225,7 +225,7 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
         expect(idsOf(await settled())).toEqual(before);
       });
 
-      it("shows a tenant its own events only, and nothing to nobody", async () => {
+      it("returns only the scope's own events, and none without a scope", async () => {
         const [inRed, inBlue] = [newEvent({ organizationId: red }), newEvent({ organizationId: blue })];
         await appendTo(database, [inRed, inBlue]);
         await settled();
@@ -239,7 +239,7 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
         expect(await seen(everyTenant)).toEqual(expect.arrayContaining([inRed.id, inBlue.id]));
       });
 
-      it("leaves the scope as it was: after appending, the transaction sees what it saw before", async () => {
+      it("does not change the scope of the appending transaction", async () => {
         const seen = await database.transact(tenantScope(red), async (tx) => {
           await appendIn(tx, newEvent({ organizationId: red }));
           const { rows } = await sql<{ organization_id: string; scope: string }>`

@@ -16,7 +16,7 @@ import { idsOf, newEvent, readFrom } from "./events.ts";
 export const retentionContractSteps: readonly SchemaStep[] = [...logSteps, ...consumerSteps, ...brokerSteps];
 
 export const dayMs = 86_400_000;
-/** What is older than this is removed in these tests. */
+/** These tests remove older events. */
 export const before = new Date(Date.now() - 90 * dayMs);
 export const old = new Date(before.getTime() - dayMs);
 export const young = new Date(before.getTime() + 60_000);
@@ -27,13 +27,13 @@ export const appendAt = async (database: Database, occurredAt: Date, count = 1):
   return idsOf(events);
 };
 
-export const standAt = (database: Database, name: string, { transaction, sequence }: Position): Promise<unknown> =>
+export const setPosition = (database: Database, name: string, { transaction, sequence }: Position): Promise<unknown> =>
   database.transact(everyTenant, (tx) =>
     sql`insert into consumers (name, transaction, sequence, moved_at) values (${name}, ${transaction}::xid8, ${sequence}::bigint, now())
       on conflict (name) do update set transaction = excluded.transaction, sequence = excluded.sequence`.execute(tx),
   );
 
-/** What the removal of old events promises on any database; `make` gives one with the log's, the consumers' and the broker's steps. */
+/** What the removal of old events guarantees on any database; `make` returns one with the schema of the log, the consumers and the broker. */
 export function retentionConformance(name: string, make: () => Promise<Fresh>): void {
   describe(`the log's retention: ${name}`, () => {
     let fresh: Fresh;
@@ -51,7 +51,7 @@ export function retentionConformance(name: string, make: () => Promise<Fresh>): 
     );
 
     const readers = (relayExpected = false, ...more: readonly LogReader[]) => [consumersOfLog, relayOfLog(relayExpected), ...more];
-    /** Once all lies below the horizon, which a transaction of any other database of the server can hold back. */
+    /** Waits until all events are below the horizon, which a transaction of any database on the server can hold back. */
     const remove = async (of = readers(), batch = 1_000) => {
       const there = await left();
       await eventually(async () => idsOf(await readFrom(database))).toEqual(there);
@@ -59,15 +59,15 @@ export function retentionConformance(name: string, make: () => Promise<Fresh>): 
     };
     const left = async () => idsOf((await database.read(everyTenant, (db) => readTail(db, "0"))).events);
     const positions = async () => new Map((await readFrom(database)).map(({ id, position }) => [id, position]));
-    const placeOf = async (id: string | undefined) => (await positions()).get(id as string) as Position;
+    const positionOf = async (id: string | undefined) => (await positions()).get(id as string) as Position;
     const state = () => database.read(everyTenant, logState);
 
-    it("removes what is older than it is kept and keeps the rest, where nobody reads", async () => {
+    it("removes events past their retention time and retains the others, if there are no readers", async () => {
       await appendAt(database, old, 3);
-      const kept = await appendAt(database, young, 2);
+      const retained = await appendAt(database, young, 2);
       expect(await state()).toEqual({ oldestAt: old, removed: 0, removedAt: null });
       expect(await remove()).toBe(3);
-      expect(await left()).toEqual(kept);
+      expect(await left()).toEqual(retained);
       expect(await state()).toEqual({ oldestAt: young, removed: 3, removedAt: expect.any(Date) });
       expect(await remove()).toBe(0);
       expect(await state()).toMatchObject({ removed: 3 });
@@ -78,16 +78,16 @@ export function retentionConformance(name: string, make: () => Promise<Fresh>): 
       expect(await state()).toEqual({ oldestAt: null, removed: 0, removedAt: null });
     });
 
-    it("removes in batches, and everything", async () => {
+    it("removes all expired events in batches", async () => {
       await appendAt(database, old, 25);
       expect(await remove(readers(), 4)).toBe(25);
       expect(await left()).toEqual([]);
     });
 
-    it("keeps what a consumer has not passed, whatever its age, and tells how old that is", async () => {
+    it("retains events that a consumer has not passed, and reports their age", async () => {
       const [first, second, third] = await appendAt(database, old, 3);
-      await standAt(database, "quick", await placeOf(third));
-      await standAt(database, "slow", await placeOf(first));
+      await setPosition(database, "quick", await positionOf(third));
+      await setPosition(database, "slow", await positionOf(first));
       expect(await remove()).toBe(1);
       expect(await left()).toEqual([second, third]);
       const seconds = await database.read(everyTenant, (db) => readerLagSeconds(db, readers()));
@@ -97,24 +97,24 @@ export function retentionConformance(name: string, make: () => Promise<Fresh>): 
           { reader: "slow", seconds: expect.closeTo((Date.now() - old.getTime()) / 1_000, -2) },
         ]),
       );
-      await standAt(database, "slow", await placeOf(third));
+      await setPosition(database, "slow", await positionOf(third));
       expect(await remove()).toBe(2);
     });
 
-    it("keeps everything for a consumer that has not handled one", async () => {
+    it("retains all events for a consumer that has not handled any", async () => {
       const ids = await appendAt(database, old, 3);
-      await standAt(database, "new", beginning);
+      await setPosition(database, "new", beginning);
       expect(await remove()).toBe(0);
       expect(await left()).toEqual(ids);
     });
 
-    it("keeps everything for a relay that has not begun, also one that nothing is known of but that it is to come", async () => {
+    it("retains all events for a relay that has not begun, also if it is only expected", async () => {
       const ids = await appendAt(database, old, 3);
       expect(await remove(readers(true))).toBe(0);
       await database.transact(everyTenant, (tx) => sql`insert into relays (name) values ('events')`.execute(tx));
       for (const expected of [true, false]) expect(await remove(readers(expected))).toBe(0);
       expect(await left()).toEqual(ids);
-      const { transaction, sequence } = await placeOf(ids[1]);
+      const { transaction, sequence } = await positionOf(ids[1]);
       await database.transact(everyTenant, (tx) =>
         sql`update relays set transaction = ${transaction}::xid8, sequence = ${sequence}::bigint`.execute(tx),
       );
@@ -122,17 +122,17 @@ export function retentionConformance(name: string, make: () => Promise<Fresh>): 
       expect(await left()).toEqual([ids[2]]);
     });
 
-    it("keeps what another reader has not passed, or needs", async () => {
+    it("retains events that another reader has not passed, or needs", async () => {
       const [first, second, third] = await appendAt(database, old, 3);
-      const place = await placeOf(second);
-      const slow: LogReader = { places: async () => [{ name: "slow", ...place }], needs: sql`e.id = ${first}` };
+      const position = await positionOf(second);
+      const slow: LogReader = { positions: async () => [{ name: "slow", ...position }], needs: sql`e.id = ${first}` };
       expect(await remove(readers(false, slow))).toBe(1);
       expect(await left()).toEqual([first, third]);
     });
 
-    it("keeps an event that is a dead letter until an operator decides", async () => {
+    it("retains an event that is a dead letter until an operator decides", async () => {
       const [bad, good] = await appendAt(database, old, 2);
-      await standAt(database, "strict", await placeOf(good));
+      await setPosition(database, "strict", await positionOf(good));
       await database.transact(everyTenant, (tx) =>
         sql`insert into dead_letters (consumer, event_id, attempts, failure, failed_at) values ('strict', ${bad}, 6, 'no', now())`.execute(
           tx,
@@ -144,18 +144,18 @@ export function retentionConformance(name: string, make: () => Promise<Fresh>): 
       expect(await remove()).toBe(1);
     });
 
-    it("shows whoever comes back from before what was removed that the log is not whole, and nobody else", async () => {
+    it("reports an incomplete log only to a reader from before a removed event", async () => {
       const from = (await database.read(everyTenant, (db) => readTail(db, "0"))).horizon;
       await appendAt(database, old);
-      const whole = (horizon: string) => database.read(everyTenant, async (db) => (await readTail(db, horizon)).isWhole);
-      expect(await whole(from)).toBe(true);
+      const isComplete = (horizon: string) => database.read(everyTenant, async (db) => (await readTail(db, horizon)).isComplete);
+      expect(await isComplete(from)).toBe(true);
       await remove();
-      expect(await whole(from)).toBe(false);
+      expect(await isComplete(from)).toBe(false);
       const { horizon } = await database.read(everyTenant, (db) => readTail(db, "0"));
-      expect(await whole(horizon)).toBe(true);
+      expect(await isComplete(horizon)).toBe(true);
     });
 
-    it("tells who begins to read how much the log has no more", async () => {
+    it("returns the number of removed events to a new reader", async () => {
       await appendAt(database, old, 2);
       expect(await database.transact(everyTenant, beginReading)).toBe(0);
       await remove();

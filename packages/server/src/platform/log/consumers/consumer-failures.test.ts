@@ -8,7 +8,7 @@ import { idsOf } from "../conformance/events.ts";
 import { Consumers } from "./consumers.ts";
 
 describeConsumers("failures of consumers", (on) => {
-  it("hands an event over again after its handler failed, keeps nothing of the failed try, and then goes on in order", async () => {
+  it("an event is retried after its handler failed, without effects of the failed attempt, and later events follow in order", async () => {
     const events = [on.event(), on.event(), on.event()];
     await on.append(...events);
     const tries: string[] = [];
@@ -27,7 +27,7 @@ describeConsumers("failures of consumers", (on) => {
     expect(await on.deadLetters()).toEqual([]);
   });
 
-  it("commits effects and progress together: a try whose statement failed unnoticed counts as failed", async () => {
+  it("effects and progress are committed together: an attempt with a swallowed statement error counts as failed", async () => {
     const event = on.event();
     await on.append(event);
     let tries = 0;
@@ -44,7 +44,7 @@ describeConsumers("failures of consumers", (on) => {
     expect(await on.effects()).toEqual([event.id]);
   });
 
-  it("tells a consumer of what is committed, once it is", async () => {
+  it("a consumer is notified after the commit of its batch", async () => {
     const event = on.event();
     await on.append(event);
     const seen: { id: string; effects: number }[] = [];
@@ -67,7 +67,7 @@ describeConsumers("failures of consumers", (on) => {
   });
 
   it.each([1, 10])(
-    "dead-letters an event that always fails, with the reason, and goes on with the rest (batches of %i)",
+    "an event that always fails becomes a dead letter with the reason, and the other events are handled (batches of %i)",
     async (batch) => {
       const events = [on.event(), on.event({ data: { fails: true } }), on.event(), on.event()];
       await on.append(...events);
@@ -89,7 +89,7 @@ describeConsumers("failures of consumers", (on) => {
     20_000,
   );
 
-  it("dead-letters nothing because a dependency is away: the event waits, in its place, until it is back", async () => {
+  it("an event waits in order while a dependency is unavailable, and does not become a dead letter", async () => {
     const events = [on.event(), on.event()];
     await on.append(...events);
     let tries = 0;
@@ -98,7 +98,7 @@ describeConsumers("failures of consumers", (on) => {
       ...consumer,
       handle: async (received, tx) => {
         tries += 1;
-        // More often than a failing event would be tried.
+        // More attempts than a failing event has.
         if (tries <= 7) throw new Unavailable("mail", new Error("no route"));
         await consumer.handle(received, tx);
       },
@@ -109,7 +109,7 @@ describeConsumers("failures of consumers", (on) => {
     expect(await on.deadLetters()).toEqual([]);
   }, 20_000);
 
-  it("hands a dead letter over again, drops another, and dead-letters again what fails again", async () => {
+  it("a dead letter can be redriven or dropped, and is stored again if it fails again", async () => {
     let failing = true;
     const consumer = on.consumer({
       handle: async (events, tx) => {
@@ -117,34 +117,34 @@ describeConsumers("failures of consumers", (on) => {
         await on.writeEffects(on.name(), events, tx);
       },
     });
-    const [again, gone] = [on.event(), on.event()];
+    const [again, dropped] = [on.event(), on.event()];
     await on.append(again);
-    await on.append(gone);
+    await on.append(dropped);
     const consumers = on.start();
     const subscription = await consumers.consume(consumer);
     await subscription.idle();
     const letters = consumers.deadLetters(on.name());
     const ids = async () => (await letters.list({ limit: 10 })).items.map(({ id }) => id).toSorted();
-    expect(await ids()).toEqual([again.id, gone.id].toSorted());
+    expect(await ids()).toEqual([again.id, dropped.id].toSorted());
     const first = await letters.list({ limit: 1 });
     const second = await letters.list({ limit: 1, after: first.next as string });
-    expect([...first.items, ...second.items].map(({ id }) => id).toSorted()).toEqual([again.id, gone.id].toSorted());
+    expect([...first.items, ...second.items].map(({ id }) => id).toSorted()).toEqual([again.id, dropped.id].toSorted());
     expect(second.next).toBeNull();
 
     expect(await letters.redrive(again.id)).toBe(true);
-    await eventually(ids).toEqual([again.id, gone.id].toSorted());
+    await eventually(ids).toEqual([again.id, dropped.id].toSorted());
     expect(await on.effects()).toEqual([]);
 
-    expect(await letters.drop(gone.id)).toBe(true);
+    expect(await letters.drop(dropped.id)).toBe(true);
     failing = false;
     expect(await letters.redriveAll()).toBe(1);
     await eventually(() => on.effects()).toEqual([again.id]);
     expect(await ids()).toEqual([]);
-    for (const act of [letters.redrive, letters.drop]) expect(await act(gone.id)).toBe(false);
+    for (const act of [letters.redrive, letters.drop]) expect(await act(dropped.id)).toBe(false);
     expect(await letters.redriveAll()).toBe(0);
   });
 
-  it("is closed at once while it waits to try again", async () => {
+  it("a consumer closes at once while it waits for a retry", async () => {
     await on.append(on.event());
     const failed = Promise.withResolvers<void>();
     const consumers = new Consumers(on.database, silent, { retry: { firstPauseMs: 60_000, longestPauseMs: 60_000 } });

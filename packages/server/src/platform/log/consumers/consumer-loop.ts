@@ -10,24 +10,24 @@ import { createPosition, isAfter, lockPosition, newestOf, positionOf, savePositi
 import { failRedriven, takeRedriven } from "./event-dead-letters.ts";
 import { type NextEvents, NextEventsReader, noEvents } from "./next-events.ts";
 
-/** How often a consumer reads the log unasked, for what another process appended. */
+/** How often a consumer polls the log for events of other processes. */
 const lookEveryMs = 500;
 /** Attempts at one event before it becomes a dead letter. */
 const attemptsMax = 6;
-/** How often `idle` looks again while an open transaction or another process holds it up. */
+/** How often `idle` checks again while an open transaction or another process delays it. */
 const idleLookMs = 25;
 
-/** Runs one consumer: its position is a row that is locked while a batch is handled, so of several processes one works at a time. */
+/** Runs one consumer. Its position is a row that is locked while a batch is handled, so one process works at a time. */
 export class ConsumerLoop {
   readonly #database: Database;
   readonly #logger: Logger;
   readonly #consumer: Consumer;
   readonly #next: NextEventsReader;
   readonly #loop: Loop;
-  /** Failures of the next event in a row. */
+  /** Consecutive failures of the next event. */
   #failures = 0;
-  /** True while another process holds this consumer's position. */
-  #isHeldElsewhere = false;
+  /** True while another process has locked this consumer's position. */
+  #isLockedElsewhere = false;
   #hasRedriven = false;
 
   constructor(database: Database, logger: Logger, consumer: Consumer, retry: RetrySchedule) {
@@ -47,7 +47,7 @@ export class ConsumerLoop {
   async start(): Promise<void> {
     const { name } = this.#consumer;
     const removed = await createPosition(this.#database, name);
-    if (removed > 0) this.#logger.info({ consumer: name, removed }, "a new consumer begins with what the log still has");
+    if (removed > 0) this.#logger.info({ consumer: name, removed }, "a new consumer begins at the oldest event that the log still has");
     this.#loop.start();
   }
 
@@ -82,7 +82,7 @@ export class ConsumerLoop {
     try {
       handled = await this.#database.transact(everyTenant, async (tx) => {
         const position = await lockPosition(tx, this.#consumer.name);
-        this.#isHeldElsewhere = position === undefined;
+        this.#isLockedElsewhere = position === undefined;
         this.#hasRedriven = position?.hasRedriven ?? false;
         if (position === undefined) return noEvents;
         const next = await this.#next.read(tx, position, this.#failures > 0);
@@ -91,7 +91,7 @@ export class ConsumerLoop {
         return next;
       });
     } catch (error) {
-      // A dependency that is away, or another transaction in the way, is no fault of the event: it waits as long as that takes.
+      // An unavailable dependency or a conflict says nothing about the event: it does not count as an attempt.
       if (!isUnavailable(error) && !isTransient(error)) this.#failures += 1;
       if (this.#failures < attemptsMax || !(await this.#deadLetter(error))) throw error;
       return true;
@@ -130,7 +130,7 @@ export class ConsumerLoop {
     try {
       await this.#consumer.committed?.(handled);
     } catch (error) {
-      // The events are handled and committed: handling them again would change nothing.
+      // The events are handled and committed, so a retry has no effect.
       this.#logger.error({ err: error, consumer: this.#consumer.name }, "a consumer failed after its commit");
     }
   }
@@ -162,8 +162,8 @@ export class ConsumerLoop {
   }
 
   async #hasHandled(newest: Position): Promise<boolean> {
-    // An eager consumer has handled whatever it could see, unless another process did so in its place.
-    if (this.#consumer.eager) return !this.#isHeldElsewhere;
+    // An eager consumer has handled everything that it can see, unless another process is doing so.
+    if (this.#consumer.eager) return !this.#isLockedElsewhere;
     const position = await this.#database.read(everyTenant, (db) => positionOf(db, this.#consumer.name));
     return position !== undefined && !isAfter(newest, position);
   }

@@ -2,21 +2,22 @@ import { sql } from "kysely";
 import type { Database, ReadHandle, WriteHandle } from "../../database/database.ts";
 import { everyTenant } from "../../database/database.ts";
 import { anyOf } from "../../database/many-rows.ts";
+import { firstRow, rowsOf } from "../../database/rows.ts";
 import { beginning, type Position } from "../event.ts";
-import { beginReading, type LogReader, type ReaderPlace } from "../retention.ts";
+import { beginReading, type LogReader, type ReaderPosition } from "../retention.ts";
 
-/** The consumers' positions in the log, and the events that they keep as dead letters. */
+/** The consumers' positions in the log, and the events that are their dead letters. */
 export const consumersOfLog: LogReader = {
-  places: async (db) => (await sql<ReaderPlace>`select name, transaction::text, sequence::text from consumers`.execute(db as never)).rows,
+  positions: (db) => rowsOf(db, sql<ReaderPosition>`select name, transaction::text, sequence::text from consumers`),
   needs: sql`exists (select from dead_letters d where d.event_id = e.id)`,
 };
 
-/** A position that has not moved for this long is moved to the horizon: the log keeps what a consumer has not passed. */
-const restMinutes = 10;
+/** A position that has not moved for this long is moved to the horizon: the log retains events that a consumer has not passed. */
+const idleMinutes = 10;
 
 /**
- * A position further behind the horizon than this many transactions is moved to the horizon where it holds nothing for the
- * consumer, so that no look searches the same stretch of the log again.
+ * A position further behind the horizon than this many transactions is moved to the horizon if there is no event for the
+ * consumer in between, so that later reads do not search the same range of the log again.
  */
 const distanceMax = 1_000n;
 
@@ -26,8 +27,8 @@ export interface LockedPosition extends Position {
   readonly horizon: string;
   /** Whether a dead letter of the consumer is to be handled again. */
   readonly hasRedriven: boolean;
-  /** Whether it has not moved for long, and could. */
-  readonly rests: boolean;
+  /** Whether it has not moved for a long time, although the horizon is beyond it. */
+  readonly isIdle: boolean;
 }
 
 export const isFarBehind = (position: LockedPosition): boolean => BigInt(position.horizon) - BigInt(position.transaction) > distanceMax;
@@ -36,7 +37,7 @@ export const isAfter = (left: Position, right: Position): boolean =>
   BigInt(left.transaction) > BigInt(right.transaction) ||
   (left.transaction === right.transaction && BigInt(left.sequence) > BigInt(right.sequence));
 
-/** Creates the position of a new consumer at the beginning of the log. Returns how many events the log has removed before. */
+/** Creates the position of a new consumer at the beginning of the log. Returns how many events the log has already removed. */
 export const createPosition = (database: Database, consumer: string): Promise<number> =>
   database.transact(everyTenant, async (tx) => {
     const { rows } = await sql`select from consumers where name = ${consumer}`.execute(tx);
@@ -48,13 +49,13 @@ export const createPosition = (database: Database, consumer: string): Promise<nu
     return removed;
   });
 
-/** The consumer's position, locked until the transaction ends; undefined while another process holds it. */
+/** The consumer's position, locked until the transaction ends; undefined while another process has locked it. */
 export async function lockPosition(tx: WriteHandle, consumer: string): Promise<LockedPosition | undefined> {
-  // The horizon is read before the events are: whatever lies below it is visible to the statement that reads them.
+  // The horizon is read before the events, so everything below it is visible to the statement that reads them.
   const { rows } = await sql<LockedPosition>`
     select transaction::text, sequence::text, pg_snapshot_xmin(pg_current_snapshot())::text as horizon,
       exists (select from dead_letters where consumer = consumers.name and again) as "hasRedriven",
-      moved_at < now() - make_interval(mins => ${restMinutes}) and transaction < pg_snapshot_xmin(pg_current_snapshot()) as rests
+      moved_at < now() - make_interval(mins => ${idleMinutes}) and transaction < pg_snapshot_xmin(pg_current_snapshot()) as "isIdle"
     from consumers where name = ${consumer} for update skip locked`.execute(tx);
   return rows[0];
 }
@@ -64,16 +65,15 @@ export async function savePosition(tx: WriteHandle, consumer: string, { transact
     where name = ${consumer}`.execute(tx);
 }
 
-export async function positionOf(db: ReadHandle, consumer: string): Promise<Position | undefined> {
-  const { rows } = await sql<Position>`
-    select transaction::text, sequence::text from consumers where name = ${consumer}`.execute(db as never);
-  return rows[0];
-}
+export const positionOf = (db: ReadHandle, consumer: string): Promise<Position | undefined> =>
+  firstRow(db, sql<Position>`select transaction::text, sequence::text from consumers where name = ${consumer}`);
 
-/** The newest committed event of the types, also beyond the horizon. */
+/** The position of the newest committed event of the types, also beyond the horizon. */
 export async function newestOf(db: ReadHandle, types: readonly string[]): Promise<Position> {
-  const { rows } = await sql<Position>`
-    select transaction::text, sequence::text from events where type = ${anyOf(types, "text")}
-    order by events.transaction desc, events.sequence desc limit 1`.execute(db as never);
-  return rows[0] ?? beginning;
+  const newest = await firstRow(
+    db,
+    sql<Position>`select transaction::text, sequence::text from events where type = ${anyOf(types, "text")}
+      order by events.transaction desc, events.sequence desc limit 1`,
+  );
+  return newest ?? beginning;
 }

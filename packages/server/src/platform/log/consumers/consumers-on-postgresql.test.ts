@@ -6,16 +6,17 @@ import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
 import { everyTenant } from "../../database/database.ts";
 import { openPostgresql } from "../../database/postgresql.ts";
+import { rowsOf } from "../../database/rows.ts";
 import { consumersFixture, onPostgresql, shortRetry } from "../conformance/consumers-fixture.ts";
 import { appendIn, appendTo, idsOf } from "../conformance/events.ts";
 import { Consumers } from "./consumers.ts";
 
-// Locks between processes, open transactions and a network that fails: not to be had on one embedded connection.
+// Locks between processes, open transactions and network failures need several connections, which embedded storage does not have.
 describeOnPostgresql("consumers of the log", () => {
-  describe("with transactions that stay open", () => {
+  describe("during long transactions", () => {
     const on = consumersFixture(onPostgresql);
 
-    it("lets an eager consumer see an event while another transaction is open, an ordered one only after", async () => {
+    it("an eager consumer receives an event while another transaction is open, an ordered one only afterwards", async () => {
       const consumers = on.start();
       const eager = on.consumer({ name: on.name("eager"), eager: true });
       const ordered = on.consumer({ name: on.name("ordered") });
@@ -36,7 +37,7 @@ describeOnPostgresql("consumers of the log", () => {
       await eventually(() => idsOf(eager.handled)).toEqual([quick.id, early.id]);
     });
 
-    it("is not idle for an ordered consumer while an older transaction holds back what is committed", async () => {
+    it("an ordered consumer is not idle while an older transaction holds back committed events", async () => {
       const consumers = on.start();
       const consumer = on.consumer();
       const subscription = await consumers.consume(consumer);
@@ -48,7 +49,7 @@ describeOnPostgresql("consumers of the log", () => {
       const waiting = subscription.idle().then(() => {
         idle = true;
       });
-      // An eager consumer is through with its own share meanwhile, which shows that the consumers has looked.
+      // The eager consumer finishes meanwhile, which shows that the log has been read.
       const eager = on.consumer({ name: on.name("eager"), eager: true });
       await (await consumers.consume(eager)).idle();
       expect(idsOf(eager.handled)).toEqual([quick.id]);
@@ -58,7 +59,7 @@ describeOnPostgresql("consumers of the log", () => {
       expect(idsOf(consumer.handled)).toEqual([quick.id]);
     });
 
-    it("loses and doubles nothing for an eager consumer while transactions of all lengths overlap", async () => {
+    it("an eager consumer receives every event exactly once while transactions of all lengths overlap", async () => {
       const consumers = on.start();
       const consumer = on.consumer({ eager: true });
       const subscription = await consumers.consume(consumer);
@@ -79,7 +80,7 @@ describeOnPostgresql("consumers of the log", () => {
       expect((await on.effects()).toSorted()).toEqual(expected.toSorted());
     });
 
-    it("is idle only once the process that holds the consumer's position has finished", async () => {
+    it("a consumer is idle only once the process that has locked its position has finished", async () => {
       const [entered, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       const event = on.event();
       await on.append(event);
@@ -107,7 +108,7 @@ describeOnPostgresql("consumers of the log", () => {
       expect(second.handled).toEqual([]);
     });
 
-    it("hands an event to another process when the one that had it dies in the middle, and it counts once", async () => {
+    it("an event is handled by another process if the first one dies, and takes effect once", async () => {
       const event = on.event();
       await on.append(event);
       const entered = Promise.withResolvers<number>();
@@ -124,7 +125,7 @@ describeOnPostgresql("consumers of the log", () => {
       const pid = await entered.promise;
       const survivor = on.consumer();
       const subscription = await on.start().consume(survivor);
-      // What the database sees of a process that is killed: its connection is gone.
+      // To the database, a killed process is a closed connection.
       await sql`select pg_terminate_backend(${pid})`.execute(on.database.owner);
       await subscription.idle();
       expect(idsOf(survivor.handled)).toEqual([event.id]);
@@ -132,7 +133,7 @@ describeOnPostgresql("consumers of the log", () => {
       dead.resolve();
     });
 
-    it("takes turns among several processes under load: every event once, each subject in order", async () => {
+    it("several processes under load handle every event once, each subject in order", async () => {
       const processes = [on.start(), on.start(), on.start()];
       const each = processes.map(() => on.consumer({ batch: 4 }));
       const subscriptions = await Promise.all(processes.map((consumers, index) => consumers.consume(each[index] as (typeof each)[0])));
@@ -146,12 +147,13 @@ describeOnPostgresql("consumers of the log", () => {
         }),
       );
       await Promise.all(subscriptions.map((subscription) => subscription.idle()));
-      const { rows } = await on.database.read(everyTenant, (db) =>
-        sql<{
-          subject: string;
-          index: number;
-        }>`select e.subject, (e.data->>'index')::int as index from effects f join events e on e.id = f.event_id
-          where f.consumer = ${on.name()} order by f.number`.execute(db as never),
+      const rows = await on.database.read(everyTenant, (db) =>
+        rowsOf(
+          db,
+          sql<{ subject: string; index: number }>`select e.subject, (e.data->>'index')::int as index
+            from effects f join events e on e.id = f.event_id
+            where f.consumer = ${on.name()} order by f.number`,
+        ),
       );
       expect(rows).toHaveLength(100);
       for (const subject of subjects) {
@@ -165,10 +167,10 @@ describeOnPostgresql("consumers of the log", () => {
   describe("with a long log", () => {
     const on = consumersFixture(onPostgresql);
 
-    it("moves a consumer up past what is not for it, and brings it what comes afterwards", async () => {
+    it("a consumer's position moves past events of other types, and it receives later events", async () => {
       const consumers = on.start();
       const [ordered, eager] = [on.consumer({ name: on.name("ordered") }), on.consumer({ name: on.name("eager"), eager: true })];
-      // Transactions make the distance, not events: each of these is one.
+      // The distance is counted in transactions, so each of these is one.
       await spendTransactions(on.url, 1_500);
       const subscriptions = [await consumers.consume(ordered), await consumers.consume(eager)];
       const distances = async () =>
@@ -186,7 +188,7 @@ describeOnPostgresql("consumers of the log", () => {
       expect(idsOf(eager.handled)).toEqual([event.id]);
     });
 
-    it("moves a consumer up that has not moved for long, past what is not for it, and brings it what comes afterwards, once", async () => {
+    it("an idle consumer's position moves past events of other types, and it receives later events once", async () => {
       const consumers = on.start();
       const [ordered, eager] = [on.consumer({ name: on.name("ordered") }), on.consumer({ name: on.name("eager"), eager: true })];
       const subscriptions = [await consumers.consume(ordered), await consumers.consume(eager)];
@@ -210,7 +212,7 @@ describeOnPostgresql("consumers of the log", () => {
       for (const { handled } of [ordered, eager]) expect(idsOf(handled)).toEqual([first.id, last.id]);
     });
 
-    it("takes a new eager consumer through a long log in batches, everything once", async () => {
+    it("a new eager consumer reads a long log in batches, each event once", async () => {
       const events = Array.from({ length: 650 }, (_, index) => on.event({ subject: `thing/${index}` }));
       await on.append(...events.slice(0, 300));
       await spendTransactions(on.url, 1_500);
@@ -230,10 +232,10 @@ describeOnPostgresql("consumers of the log", () => {
     });
   });
 
-  describe("when the database goes away", () => {
+  describe("when the database is unavailable", () => {
     const on = consumersFixture(onPostgresql);
 
-    it("loses nothing, dead-letters nothing and goes on by itself", async () => {
+    it("no event is lost or dead-lettered, and consumers continue by themselves", async () => {
       const wire = await wireTo(on.url);
       const database = openPostgresql({ url: wire.url, poolSize: 2 });
       const consumers: Consumers = new Consumers(database, silent, { retry: shortRetry });
@@ -247,7 +249,7 @@ describeOnPostgresql("consumers of the log", () => {
         await appendTo(on.database, events.slice(1));
         consumers.wake();
         await expect(consumers.ping()).rejects.toThrow("database is unavailable");
-        // Longer than a failing event would be tried.
+        // Longer than the attempts at a failing event take.
         let refused = 0;
         await eventually(async () => {
           await consumers.ping().catch(() => {

@@ -4,7 +4,7 @@ import { describeConsumers } from "../conformance/consumers-fixture.ts";
 import { idsOf } from "../conformance/events.ts";
 
 describeConsumers("consumers of the log", (on) => {
-  it("hands a consumer what it asks for, as it was appended, and nothing else", async () => {
+  it("a consumer receives events of its types unchanged, and no others", async () => {
     const wanted = on.event({ subject: "thing/ü", data: { text: "“x”", list: [1, null] } });
     const consumer = on.consumer();
     await on.append(wanted, on.event({ type: on.type("unwanted") }));
@@ -13,7 +13,7 @@ describeConsumers("consumers of the log", (on) => {
     expect(consumer.handled).toEqual([expect.objectContaining(wanted)]);
   });
 
-  it("starts a new consumer at the beginning of the log", async () => {
+  it("a new consumer starts at the beginning of the log", async () => {
     const before = [on.event(), on.event(), on.event()];
     for (const event of before) await on.append(event);
     const consumers = on.start();
@@ -23,14 +23,14 @@ describeConsumers("consumers of the log", (on) => {
     expect(idsOf(late.handled)).toEqual(idsOf(before));
   });
 
-  it("has nothing for a consumer of what never happened, and is idle", async () => {
+  it("a consumer without matching events receives none and is idle", async () => {
     const consumer = on.consumer({ types: [on.type("never")] });
     const subscription = await on.start().consume(consumer);
     await subscription.idle();
     expect(consumer.handled).toEqual([]);
   });
 
-  it("brings what is appended while it runs, woken or not", async () => {
+  it("a running consumer receives appended events, woken or not", async () => {
     const consumers = on.start();
     const consumer = on.consumer();
     await consumers.consume(consumer);
@@ -42,7 +42,7 @@ describeConsumers("consumers of the log", (on) => {
     await eventually(() => idsOf(consumer.handled)).toEqual([woken.id, found.id]);
   });
 
-  it("is idle only once everything that was in the log has been handled", async () => {
+  it("a consumer is idle only once all events in the log have been handled", async () => {
     const consumers = on.start();
     const consumer = on.consumer();
     const subscription = await consumers.consume(consumer);
@@ -53,7 +53,7 @@ describeConsumers("consumers of the log", (on) => {
     }
   });
 
-  it.each([1, 3, 100])("keeps the order of each subject, in batches of %i", async (batch) => {
+  it.each([1, 3, 100])("events of a subject are handled in order, in batches of %i", async (batch) => {
     const events = Array.from({ length: 20 }, (_, index) => on.event({ subject: `thing/${index % 3}`, data: { index } }));
     for (const event of events) await on.append(event);
     const sizes: number[] = [];
@@ -74,7 +74,7 @@ describeConsumers("consumers of the log", (on) => {
     expect(await on.effects()).toEqual(idsOf(events));
   });
 
-  it("serves each consumer by its own name, one's position is not the other's", async () => {
+  it("each consumer has its own position", async () => {
     const consumers = on.start();
     const [one, other] = [on.consumer({ name: on.name("one") }), on.consumer({ name: on.name("other") })];
     const first = on.event();
@@ -87,7 +87,7 @@ describeConsumers("consumers of the log", (on) => {
     await eventually(() => idsOf(one.handled)).toEqual([first.id, second.id]);
   });
 
-  it("goes on where it stopped after a restart", async () => {
+  it("a consumer resumes at its position after a restart", async () => {
     const events = [on.event(), on.event(), on.event(), on.event()];
     await on.append(...events.slice(0, 2));
     const first = on.start();
@@ -100,7 +100,7 @@ describeConsumers("consumers of the log", (on) => {
     expect(await on.effects()).toEqual(idsOf(events));
   });
 
-  it("lets a handler that runs finish before it is closed, and hands over nothing after", async () => {
+  it("closing waits for the running handler, and delivers nothing afterwards", async () => {
     const [entered, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const events = [on.event(), on.event()];
     await on.append(...events);
@@ -124,7 +124,7 @@ describeConsumers("consumers of the log", (on) => {
     expect(idsOf(after.handled)).toEqual([events[1]?.id]);
   });
 
-  it("closes one subscription and leaves the others", async () => {
+  it("closing one subscription leaves the others open", async () => {
     const consumers = on.start();
     const [one, other] = [on.consumer({ name: on.name("one") }), on.consumer({ name: on.name("other") })];
     const closing = await consumers.consume(one);
@@ -137,7 +137,7 @@ describeConsumers("consumers of the log", (on) => {
     expect(other.handled).toHaveLength(1);
   });
 
-  it("does not handle one event twice when two processes consume under one name", async () => {
+  it("an event is handled once when two processes consume under one name", async () => {
     const events = Array.from({ length: 40 }, (_, index) => on.event({ subject: `thing/${index % 4}` }));
     await on.append(...events.slice(0, 20));
     const [one, other] = [on.start(), on.start()];
@@ -151,11 +151,11 @@ describeConsumers("consumers of the log", (on) => {
     expect(await on.effects()).toEqual(idsOf(events));
   });
 
-  it("answers a ping while it can carry events", async () => {
+  it("a ping succeeds while events can be delivered", async () => {
     await expect(on.start().ping()).resolves.toBeUndefined();
   });
 
-  it("wakes those that take a type that was appended", async () => {
+  it("wake affects only consumers of the appended types", async () => {
     const consumers = on.start();
     const consumer = on.consumer();
     const subscription = await consumers.consume(consumer);
@@ -165,7 +165,7 @@ describeConsumers("consumers of the log", (on) => {
     const appendedAt = performance.now();
     consumers.wake([on.type("other"), event.type]);
     await eventually(() => idsOf(consumer.handled)).toEqual([event.id]);
-    // Unasked it looks every half second.
+    // By polling it would take up to half a second.
     expect(performance.now() - appendedAt).toBeLessThan(400);
   });
 });

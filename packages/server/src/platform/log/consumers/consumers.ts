@@ -12,12 +12,12 @@ export interface ConsumersOptions {
   readonly instrument?: (consumer: Consumer) => Consumer;
 }
 
-/** Six attempts take a second and a half: longer than a lock is held, shorter than a projection may be late. */
+/** Six attempts take 1.5 seconds: longer than a lock is held, shorter than a projection may lag. */
 const retryDefault: RetrySchedule = { firstPauseMs: 50, longestPauseMs: 3_200 };
 
 /**
- * Hands every event of the log to every consumer, at least once, in order per subject. A consumer is a cursor over the log; of
- * several processes one works at a time. Effects and position are committed together, so on the database an event counts once.
+ * Delivers every event of the log to every consumer, at least once, in order per subject. A consumer is a cursor over the log;
+ * one process works on it at a time. Effects and position are committed together, so effects in the database occur once.
  */
 export class Consumers {
   readonly #database: Database;
@@ -31,7 +31,7 @@ export class Consumers {
     this.#options = options;
   }
 
-  /** Begins to hand events to `consumer`, from its last position; a new one begins with the oldest event that the log still has. */
+  /** Delivers events to `consumer` from its last position; a new one begins with the oldest event that the log still has. */
   async consume(consumer: Consumer): Promise<Subscription> {
     const { retry = retryDefault, instrument } = this.#options;
     const loop = new ConsumerLoop(this.#database, this.#logger, instrument?.(consumer) ?? consumer, retry);
@@ -46,12 +46,12 @@ export class Consumers {
     };
   }
 
-  /** Has the consumers read the log at once: all of them, or those of the types that were appended. */
+  /** Makes consumers read the log at once: all of them, or those of the appended types. */
   wake(types?: readonly string[]): void {
     for (const loop of this.#running) if (types === undefined || loop.takesAnyOf(types)) loop.wake();
   }
 
-  /** Discards what consumers of this process have handled beyond their positions: the database may have lost it. */
+  /** Discards which events beyond their positions consumers of this process have handled: the database may have lost the effects. */
   restart(): void {
     for (const loop of this.#running) loop.restart();
   }
@@ -66,7 +66,7 @@ export class Consumers {
     return this.#database.ping();
   }
 
-  /** Lets handlers that run finish, then stops. */
+  /** Stops after running handlers have finished. */
   async close(): Promise<void> {
     await Promise.all([...this.#running].map((loop) => loop.close()));
     this.#running.clear();

@@ -4,7 +4,7 @@ import { idsOf } from "../conformance/events.ts";
 import type { NewEvent } from "../event.ts";
 
 describeConsumers("eager consumers", (on) => {
-  it.each([1, 3, 100])("hands an eager consumer at most %i events at once, and each once", async (batch) => {
+  it.each([1, 3, 100])("receive at most %i events per batch, each once", async (batch) => {
     const events = Array.from({ length: 20 }, (_, index) => on.event({ subject: `thing/${index % 3}` }));
     await on.append(...events);
     const sizes: number[] = [];
@@ -22,7 +22,7 @@ describeConsumers("eager consumers", (on) => {
   });
 
   describe("an eager consumer", () => {
-    it("is handed everything, from the beginning of the log", async () => {
+    it("receives everything from the beginning of the log", async () => {
       const events = [on.event(), on.event({ subject: "thing/2" }), on.event()];
       await on.append(...events);
       const consumer = on.consumer({ eager: true });
@@ -35,7 +35,7 @@ describeConsumers("eager consumers", (on) => {
       expect(idsOf(consumer.handled)).toEqual(idsOf([...events, later]));
     });
 
-    it("is handed nothing twice within one process", async () => {
+    it("receives no event twice within one process", async () => {
       const consumers = on.start();
       const consumer = on.consumer({ eager: true });
       const subscription = await consumers.consume(consumer);
@@ -59,7 +59,7 @@ describeConsumers("eager consumers", (on) => {
       expect(new Set(await on.effects())).toEqual(new Set(idsOf(events)));
     });
 
-    it("is not stopped for good by an event that always fails", async () => {
+    it("continues past an event that always fails", async () => {
       const events = [on.event({ data: { fails: true } }), on.event(), on.event()];
       await on.append(...events);
       const subscription = await on.start().consume({

@@ -1,10 +1,11 @@
 import { sql } from "kysely";
 import { type Database, everyTenant, type WriteHandle } from "../../database/database.ts";
+import { firstRow, rowsOf } from "../../database/rows.ts";
 import type { DeadLetters } from "../../dead-letters.ts";
 import type { LoggedEvent } from "../event.ts";
 import { readEvent } from "../log.ts";
 
-/** Operators type ids. Text that is no UUID names no event, and PostgreSQL would reject the cast. */
+/** Operators type ids. PostgreSQL would reject the cast of a text that is not a UUID. */
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 interface Row {
@@ -16,9 +17,9 @@ interface Row {
   readonly failed_at: Date;
 }
 
-/** The dead letters of a consumer of the log. Pages follow the events' ids, which grow with time. */
+/** The dead letters of a consumer of the log. Pages are ordered by event id, which increases with time. */
 export function eventDeadLetters(database: Database, consumer: string, wake: () => void): DeadLetters {
-  const mark = async (which: ReturnType<typeof sql>): Promise<number> => {
+  const redrive = async (which: ReturnType<typeof sql>): Promise<number> => {
     const { numAffectedRows } = await database.transact(everyTenant, (tx) =>
       sql`update dead_letters set again = true where consumer = ${consumer} and not again and ${which}`.execute(tx),
     );
@@ -28,10 +29,14 @@ export function eventDeadLetters(database: Database, consumer: string, wake: () 
   return {
     async list({ limit, after }) {
       if (after !== undefined && !uuid.test(after)) return { items: [], next: null };
-      const { rows } = await database.read(everyTenant, (db) =>
-        sql<Row>`select event_id, type, data::text as body, attempts, failure, failed_at from dead_letters join events on events.id = event_id
-          where consumer = ${consumer} and not again and event_id > coalesce(${after ?? null}::uuid, '00000000-0000-0000-0000-000000000000')
-          order by event_id limit ${limit + 1}`.execute(db as never),
+      const rows = await database.read(everyTenant, (db) =>
+        rowsOf(
+          db,
+          sql<Row>`select event_id, type, data::text as body, attempts, failure, failed_at
+            from dead_letters join events on events.id = event_id
+            where consumer = ${consumer} and not again and event_id > coalesce(${after ?? null}::uuid, '00000000-0000-0000-0000-000000000000')
+            order by event_id limit ${limit + 1}`,
+        ),
       );
       const page = rows.slice(0, limit);
       return {
@@ -47,13 +52,13 @@ export function eventDeadLetters(database: Database, consumer: string, wake: () 
       };
     },
     async count() {
-      const { rows } = await database.read(everyTenant, (db) =>
-        sql<{ count: string }>`select count(*) from dead_letters where consumer = ${consumer} and not again`.execute(db as never),
+      const counted = await database.read(everyTenant, (db) =>
+        firstRow(db, sql<{ count: string }>`select count(*) from dead_letters where consumer = ${consumer} and not again`),
       );
-      return Number(rows[0]?.count);
+      return Number(counted?.count);
     },
-    redrive: async (id) => uuid.test(id) && (await mark(sql`event_id = ${id}`)) === 1,
-    redriveAll: () => mark(sql`true`),
+    redrive: async (id) => uuid.test(id) && (await redrive(sql`event_id = ${id}`)) === 1,
+    redriveAll: () => redrive(sql`true`),
     async drop(id) {
       if (!uuid.test(id)) return false;
       const { numAffectedRows } = await database.transact(everyTenant, (tx) =>
@@ -72,7 +77,7 @@ export async function takeRedriven(tx: WriteHandle, consumer: string): Promise<L
   return rows[0] && readEvent(tx, rows[0].event_id);
 }
 
-/** Keeps the next redriven dead letter, which has failed again, for an operator. */
+/** Stores the next redriven dead letter as failed again. */
 export async function failRedriven(tx: WriteHandle, consumer: string, failure: string): Promise<void> {
   await sql`update dead_letters set again = false, failure = ${failure}, failed_at = now(), attempts = attempts + 1
     where consumer = ${consumer} and event_id = (

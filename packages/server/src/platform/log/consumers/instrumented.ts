@@ -4,12 +4,12 @@ import { extract } from "../../telemetry/tracing.ts";
 import type { LoggedEvent } from "../event.ts";
 import type { Consumer } from "./consumer.ts";
 
-/** Traces that a batch is linked to; more would only make it slow. */
+/** The maximum number of traces that a batch is linked to; more would make it slow. */
 const tracesMax = 20;
 
 /**
- * A consumer that is measured, and works in the traces of the commands whose events it handles. Of a batch from several
- * commands the first command's trace has what is done below; the others have its length.
+ * A consumer that is measured, and works in the traces of the commands whose events it handles. For a batch from several
+ * commands, nested spans are in the first command's trace; the other traces only get the duration.
  */
 export function instrumentedConsumer(
   consumer: Consumer,
@@ -23,11 +23,11 @@ export function instrumentedConsumer(
     const ended = (outcome: "ok" | "failed") => {
       const milliseconds = performance.now() - began;
       metrics.consumerSeconds.observe(name, outcome, milliseconds / 1_000);
-      metrics.activity.background.note(outcome === "failed", milliseconds, events.length);
+      metrics.activity.background.record(outcome === "failed", milliseconds, events.length);
       return Math.round(milliseconds * 10) / 10;
     };
     const [parent = null, ...also] = tracesOf(events);
-    // Failures are logged where their retries are decided.
+    // The consumer loop logs failures, because it decides about retries.
     const handled = async () => {
       await work();
       if (logger.isLevelEnabled("debug")) logger.debug(logFieldsOf(name, events, ended("ok")), `${name}: ok`);
@@ -60,7 +60,7 @@ export function instrumentedConsumer(
   };
 }
 
-/** A batch for several commands has several traces; the first takes the place of the line's own. */
+/** A batch for several commands has several traces; the first is the trace of the log line. */
 function logFieldsOf(consumer: string, events: readonly LoggedEvent[], durationMs: number): object {
   const traces = tracesOf(events).flatMap((parent) => extract(parent)?.traceId ?? []);
   const [traceId, ...alsoTraces] = traces;
@@ -73,7 +73,7 @@ function logFieldsOf(consumer: string, events: readonly LoggedEvent[], durationM
   };
 }
 
-/** The traces of the events, each once, in the order of the log. */
+/** The distinct traces of the events, in log order. */
 function tracesOf(events: readonly LoggedEvent[]): readonly string[] {
   const parents = new Set<string>();
   for (const { traceparent } of events) if (traceparent !== null && parents.size < tracesMax) parents.add(traceparent);

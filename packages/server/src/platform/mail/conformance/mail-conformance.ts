@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Mail, Message } from "../mail.ts";
 
-/** A mail as its reader finds it. */
+/** A mail as delivered. */
 export interface DeliveredMail {
   readonly to: string;
   readonly subject: string;
@@ -17,7 +17,7 @@ export interface MailUnderTest {
   close(): Promise<void>;
 }
 
-/** What every mail adapter promises. */
+/** The contract of the mail port, for every adapter. */
 export function mailConformance(name: string, make: () => Promise<MailUnderTest>): void {
   describe(`mail: ${name}`, () => {
     let made: MailUnderTest;
@@ -45,7 +45,7 @@ export function mailConformance(name: string, make: () => Promise<MailUnderTest>
     });
     const deliveredTo = async (to: string) => (await made.delivered()).filter((mail) => mail.to === to);
 
-    it("delivers a message as it was written", async () => {
+    it("delivers a message unchanged", async () => {
       const sent = message({
         subject: "Confirm your address",
         text: "Good day,\n\nfollow the link.",
@@ -55,7 +55,7 @@ export function mailConformance(name: string, make: () => Promise<MailUnderTest>
       expect(await deliveredTo(sent.to)).toEqual([{ to: sent.to, subject: sent.subject, text: sent.text, html: sent.html }]);
     });
 
-    it("keeps every character of every language", async () => {
+    it("preserves characters of every language", async () => {
       const sent = message({
         subject: "Xác nhận địa chỉ của bạn, “Ünïcode” \u{1F511} và một dòng tiêu đề rất dài để phải chia thành nhiều phần",
         text: "Xin chào Nguyễn Văn A,\n“Ünïcode” \u{1F511} = 100 % + ü",
@@ -65,7 +65,7 @@ export function mailConformance(name: string, make: () => Promise<MailUnderTest>
       expect(await deliveredTo(sent.to)).toEqual([expect.objectContaining({ subject: sent.subject, text: sent.text, html: sent.html })]);
     });
 
-    it("keeps long lines and links whole, and lines that begin with a dot", async () => {
+    it("preserves long lines and links, and lines that begin with a dot", async () => {
       const link = `https://app.example/verify-email?token=${"a1_-".repeat(60)}&lang=en`;
       const sent = message({
         text: `.\n..dots\n${link}\n${"x".repeat(2_000)}\n.`,
@@ -77,7 +77,7 @@ export function mailConformance(name: string, make: () => Promise<MailUnderTest>
       expect(mail?.html).toBe(sent.html);
     });
 
-    it("delivers to the one address that is given, and to nobody else", async () => {
+    it("delivers to the one given address only", async () => {
       const [ada, bob] = [address("ada"), address("bob")];
       await made.mail.send(message({ to: ada, text: "for ada" }));
       await made.mail.send(message({ to: bob, text: "for bob" }));
@@ -92,15 +92,15 @@ export function mailConformance(name: string, make: () => Promise<MailUnderTest>
       ["a name that is an address", (one, other) => `${other} <${one}>`],
       ["a group", (one, other) => `friends: ${one}, ${other};`],
       ["a second header", (one, other) => `${one}\r\nBcc: ${other}`],
-    ])("does not take an address that is not one for two: %s", async (_what, write) => {
+    ])("does not parse an invalid address as two: %s", async (_what, write) => {
       const [one, other] = [address("ada"), address("mallory")];
-      // Refusing is right; so is keeping it as the text that it is.
+      // It may be rejected, or treated as one literal address.
       await made.mail.send(message({ to: write(one, other) })).catch(() => {});
       expect(await deliveredTo(other)).toEqual([]);
       expect(await deliveredTo(one)).toEqual([]);
     });
 
-    it("takes a line break in a subject for no further header and no beginning of the text", async () => {
+    it("does not treat a line break in a subject as a header or the begin of the text", async () => {
       const other = address("mallory");
       const sent = message({ subject: `Hello\r\nBcc: ${other}\r\n\r\nanother text` });
       await made.mail.send(sent).catch(() => {});
@@ -111,7 +111,7 @@ export function mailConformance(name: string, make: () => Promise<MailUnderTest>
       }
     });
 
-    it("delivers many that are sent at once, each once", async () => {
+    it("delivers many concurrent mails, each once", async () => {
       const sent = Array.from({ length: 20 }, (_, index) => message({ to: address(`p${index}`), text: `for ${index}` }));
       await Promise.all(sent.map((each) => made.mail.send(each)));
       for (const each of sent) expect((await deliveredTo(each.to)).map((mail) => mail.text)).toEqual([each.text]);

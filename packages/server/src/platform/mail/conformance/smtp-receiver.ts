@@ -1,33 +1,33 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 
-/** A mail as a server got it. */
+/** A mail as received by a server. */
 export interface ReceivedMail {
   readonly from: string;
   readonly to: readonly string[];
-  /** Header names in small letters; encoded words decoded. */
+  /** Header names in lower case; encoded words decoded. */
   readonly headers: ReadonlyMap<string, string>;
   readonly text: string;
   readonly html: string;
-  /** Who had signed in, as `user:password`. */
+  /** The credentials of the session, as `user:password`. */
   readonly credentials: string | undefined;
 }
 
 export interface SmtpReceiver {
   readonly url: string;
   readonly received: readonly ReceivedMail[];
-  /** Answers the next commands that begin with `command` with `reply`, as a server that refuses does. */
+  /** Answers the next commands that begin with `command` with `reply`, like a server that rejects them. */
   refuse(command: string, reply: string): void;
-  /** Takes a refusal back. */
+  /** Ends a rejection. */
   accept(command: string): void;
-  /** Accepts connections and says nothing. */
+  /** Accepts connections and stays silent. */
   fallSilent(): void;
   /** Breaks the connection in the middle of the next message's text. */
   breakInData(): void;
   close(): Promise<void>;
 }
 
-/** A small SMTP server (RFC 5321) on a socket, that takes mails and keeps them for a test. */
+/** A small SMTP server (RFC 5321) that stores received mails for a test. */
 export async function smtpReceiver(): Promise<SmtpReceiver> {
   const received: ReceivedMail[] = [];
   const refusals = new Map<string, string>();
@@ -130,7 +130,7 @@ interface Part {
   readonly body: string;
 }
 
-/** Reads a message of two alternatives (RFC 2045, 2046), as far as this product writes them. */
+/** Parses a message with two alternatives (RFC 2045, 2046), in the forms that this product writes. */
 function parsed(source: string): Pick<ReceivedMail, "headers" | "text" | "html"> {
   const whole = split(source);
   const boundary = /boundary="?([^";]+)"?/.exec(whole.headers.get("content-type") ?? "")?.[1];
@@ -175,7 +175,7 @@ const quotedPrintable = (text: string): string =>
     "latin1",
   ).toString("utf8");
 
-/** RFC 2047; words that follow each other belong together. */
+/** Decodes encoded words (RFC 2047); adjacent ones belong together. */
 const encodedWords = (text: string): string =>
   text
     .replaceAll(/\?=\s+=\?/g, "?==?")

@@ -4,7 +4,7 @@ import { encryptedMessages, type MessageKind } from "../encrypted-messages.ts";
 
 export const transportKey = (name = "AAAAAAAA", key = randomBytes(32)) => ({ name, key });
 
-/** What a process of an installation of its own, or of the one with these keys, talks with; and what it did not trust. */
+/** The messages of a process of a separate installation, or of the one with these keys, and a list of what it distrusted. */
 export function ownMessages(keys = [transportKey()]) {
   const distrust: string[] = [];
   return {

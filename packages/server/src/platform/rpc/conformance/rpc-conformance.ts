@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { afterEach, describe, expect, it } from "vitest";
 import { OutcomeUnknown, Unavailable } from "../../unavailable.ts";
-import { NobodyServes } from "../errors.ts";
+import { NoResponders } from "../errors.ts";
 import { noHeaders, type Reply, type Rpc } from "../rpc.ts";
 
-/** What every adapter of the rpc port keeps. `connect` gives handles as processes of their own would have them. */
+/** The contract of the rpc port, for every adapter. Each handle from `connect` acts as a separate process. */
 export function rpcConformance(name: string, connect: () => Promise<Rpc>): void {
   describe(name, () => {
     const open: Rpc[] = [];
@@ -17,37 +17,37 @@ export function rpcConformance(name: string, connect: () => Promise<Rpc>): void 
     afterEach(async () => {
       await Promise.all(open.splice(0).map((rpc) => rpc.close()));
     });
-    /** Words that no other test uses, as all share one server. */
+    /** A subject that no other test uses, because all share one server. */
     const word = () => `t${randomBytes(8).toString("hex")}`;
     const soon = { timeoutMs: 2_000 };
 
-    it("brings a request to who serves it and the answer back, bytes and headers as they were", async () => {
-      const [asking, serving] = [await process(), await process()];
+    it("delivers a request and its answer with unchanged bytes and headers", async () => {
+      const [requester, serving] = [await process(), await process()];
       const subject = `${word()}.query.things.list`;
       const body = Buffer.from(JSON.stringify({ text: "Đặng Thị Hồng 🙂", zero: "\u0000" }));
       await serving.serve(subject, "query", (request) => ({ body: request.body, headers: { "x-status": "409" } }));
-      const reply = await asking.request(subject, body, soon);
+      const reply = await requester.request(subject, body, soon);
       expect(Buffer.from(reply.body)).toEqual(body);
       expect(reply.headers).toEqual({ "x-status": "409" });
     });
 
-    it("tells who serves everything below a word which subject was asked for", async () => {
-      const [asking, serving] = [await process(), await process()];
+    it("passes the requested subject to a server of a wildcard subject", async () => {
+      const [requester, serving] = [await process(), await process()];
       const root = word();
       await serving.serve(`${root}.>`, "query", ({ subject }) => text(subject));
-      expect(textOf(await asking.request(`${root}.a.b`, nothing, soon))).toBe(`${root}.a.b`);
-      await expect(asking.request(`${root}x.a`, nothing, soon)).rejects.toThrow(NobodyServes);
+      expect(textOf(await requester.request(`${root}.a.b`, nothing, soon))).toBe(`${root}.a.b`);
+      await expect(requester.request(`${root}x.a`, nothing, soon)).rejects.toThrow(NoResponders);
     });
 
-    it("says at once that nobody serves, before any time limit", async () => {
-      const asking = await process();
+    it("rejects a request without a server at once", async () => {
+      const requester = await process();
       const began = performance.now();
-      await expect(asking.request(word(), nothing, { timeoutMs: 20_000 })).rejects.toThrow(NobodyServes);
+      await expect(requester.request(word(), nothing, { timeoutMs: 20_000 })).rejects.toThrow(NoResponders);
       expect(performance.now() - began).toBeLessThan(5_000);
     });
 
-    it("gives a request to one of a group, and shares requests out among them", async () => {
-      const asking = await process();
+    it("delivers a request to one member of a group, and balances requests over the members", async () => {
+      const requester = await process();
       const subject = word();
       const taken: string[] = [];
       for (const member of ["one", "two", "three"]) {
@@ -56,35 +56,35 @@ export function rpcConformance(name: string, connect: () => Promise<Rpc>): void 
           return text(member);
         });
       }
-      await Promise.all(Array.from({ length: 60 }, () => asking.request(subject, nothing, soon)));
+      await Promise.all(Array.from({ length: 60 }, () => requester.request(subject, nothing, soon)));
       expect(taken).toHaveLength(60);
       expect(new Set(taken)).toEqual(new Set(["one", "two", "three"]));
     });
 
-    it("gives up when no answer comes in time, and is not disturbed by one that comes late", async () => {
-      const [asking, serving] = [await process(), await process()];
+    it("rejects a request after its time limit, and ignores a late answer", async () => {
+      const [requester, serving] = [await process(), await process()];
       const subject = word();
       const late = Promise.withResolvers<Reply>();
       await serving.serve(subject, "group", ({ body }) => (body.length === 0 ? late.promise : text("prompt")));
-      const asked = asking.request(subject, nothing, { timeoutMs: 50 });
-      await expect(asked).rejects.toThrow(OutcomeUnknown);
+      const request = requester.request(subject, nothing, { timeoutMs: 50 });
+      await expect(request).rejects.toThrow(OutcomeUnknown);
       late.resolve(text("late"));
-      expect(textOf(await asking.request(subject, Buffer.from("x"), soon))).toBe("prompt");
+      expect(textOf(await requester.request(subject, Buffer.from("x"), soon))).toBe("prompt");
     });
 
-    it("goes on serving after a handler that fails", async () => {
-      const [asking, serving] = [await process(), await process()];
+    it("continues to serve after a handler failed", async () => {
+      const [requester, serving] = [await process(), await process()];
       const subject = word();
       await serving.serve(subject, "group", ({ body }) => {
-        if (body.length === 0) throw new Error("a fault");
+        if (body.length === 0) throw new Error("a bug");
         return text("well");
       });
-      await expect(asking.request(subject, nothing, { timeoutMs: 200 })).rejects.toThrow(Unavailable);
-      expect(textOf(await asking.request(subject, Buffer.from("x"), soon))).toBe("well");
+      await expect(requester.request(subject, nothing, { timeoutMs: 200 })).rejects.toThrow(Unavailable);
+      expect(textOf(await requester.request(subject, Buffer.from("x"), soon))).toBe("well");
     });
 
-    it("drains: what was taken is answered, what comes afterwards goes to the others", async () => {
-      const [asking, leaving, staying] = [await process(), await process(), await process()];
+    it("drains: accepted requests are answered, later ones go to the other members", async () => {
+      const [requester, leaving, staying] = [await process(), await process(), await process()];
       const subject = word();
       const release = Promise.withResolvers<void>();
       const entered = Promise.withResolvers<void>();
@@ -93,36 +93,36 @@ export function rpcConformance(name: string, connect: () => Promise<Rpc>): void 
         await release.promise;
         return text("leaving");
       });
-      const inFlight = asking.request(subject, nothing, soon);
+      const inFlight = requester.request(subject, nothing, soon);
       await entered.promise;
       await staying.serve(subject, "group", () => text("staying"));
       const drained = serving.drain();
       for (let round = 0; round < 10; round += 1) {
-        await eventually(async () => textOf(await asking.request(subject, nothing, soon))).toBe("staying");
+        await eventually(async () => textOf(await requester.request(subject, nothing, soon))).toBe("staying");
       }
       release.resolve();
       await drained;
       expect(textOf(await inFlight)).toBe("leaving");
-      for (let round = 0; round < 10; round += 1) expect(textOf(await asking.request(subject, nothing, soon))).toBe("staying");
+      for (let round = 0; round < 10; round += 1) expect(textOf(await requester.request(subject, nothing, soon))).toBe("staying");
     });
 
-    it("loses no request among many in flight", async () => {
-      const [asking, serving] = [await process(), await process()];
+    it("loses none of many concurrent requests", async () => {
+      const [requester, serving] = [await process(), await process()];
       const subject = word();
       await serving.serve(subject, "group", ({ body }) => ({ body, headers: noHeaders }));
       const answers = await Promise.all(
-        Array.from({ length: 2_000 }, (_, index) => asking.request(subject, Buffer.from(String(index)), { timeoutMs: 10_000 })),
+        Array.from({ length: 2_000 }, (_, index) => requester.request(subject, Buffer.from(String(index)), { timeoutMs: 10_000 })),
       );
       expect(answers.map(textOf)).toEqual(Array.from({ length: 2_000 }, (_, index) => String(index)));
     });
 
-    it("tells every process that listens", async () => {
-      const [telling, ...listening] = [await process(), await process(), await process()];
+    it("notifies every process that listens", async () => {
+      const [notifier, ...listening] = [await process(), await process(), await process()];
       const subject = word();
-      const heard: number[] = [];
-      for (const [index, rpc] of listening.entries()) await rpc.listen(subject, () => void heard.push(index));
-      (telling as Rpc).tell(subject);
-      await eventually(() => heard.toSorted()).toEqual([0, 1]);
+      const notified: number[] = [];
+      for (const [index, rpc] of listening.entries()) await rpc.listen(subject, () => void notified.push(index));
+      (notifier as Rpc).notify(subject);
+      await eventually(() => notified.toSorted()).toEqual([0, 1]);
     });
 
     it("answers a ping while it can send", async () => {

@@ -4,9 +4,9 @@ import type { Configuration } from "../../configuration.ts";
 /** One line of the doctor's report. */
 export interface Finding {
   readonly ok: boolean;
-  /** Nothing is wrong, but it may not be what was meant. */
+  /** Not an error, but possibly unintended. */
   readonly warning?: true;
-  /** One sentence; a bad finding also says what mends it. */
+  /** One sentence; a bad finding also names the remedy. */
   readonly what: string;
 }
 
@@ -14,8 +14,8 @@ export const good = (what: string): Finding => ({ ok: true, what });
 export const warning = (what: string): Finding => ({ ok: true, warning: true, what });
 export const bad = (what: string): Finding => ({ ok: false, what });
 
-/** Looks at one thing that a start depends on. Changes nothing. Reports what fails as a finding instead of throwing. */
+/** Checks one requirement of a start. Changes nothing. Reports a failure as a finding instead of throwing. */
 export type Check = (configuration: Configuration) => Promise<readonly Finding[]>;
 
-/** A check that asks the PostgreSQL of DATABASE_URL. An error that it throws is reported as that database's. */
+/** A check of the PostgreSQL of DATABASE_URL. An error that it throws is reported as that database's. */
 export type DatabaseCheck = (database: Database, configuration: Configuration) => Promise<readonly Finding[]>;

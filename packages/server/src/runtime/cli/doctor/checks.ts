@@ -5,7 +5,7 @@ import { checkMail } from "./mail.ts";
 import { checkPostgresql } from "./postgresql.ts";
 import { checkServices } from "./services.ts";
 
-/** Everything that `gatehouse doctor` looks at, in the order of its report. Checks of the database are in postgresql.ts. */
+/** The checks of `gatehouse doctor`, in the order of its report. Checks of the database are in postgresql.ts. */
 export const checks: readonly Check[] = [
   async ({ ignored, warnings }) => [
     good(`Node ${process.versions.node}`),

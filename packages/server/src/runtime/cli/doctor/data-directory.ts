@@ -6,7 +6,7 @@ import { openPglite } from "#platform/database/pglite.ts";
 import { StartRefused } from "#platform/start-refused.ts";
 import type { Configuration } from "../../configuration.ts";
 import { type DataLock, lockDataDir } from "../../data-lock.ts";
-import { runningServer } from "../reach.ts";
+import { runningServer } from "../call-operation.ts";
 import { bad, type Finding, good } from "./check.ts";
 import { checkMasterKey } from "./master-key.ts";
 import { checkNames } from "./names.ts";
@@ -14,23 +14,23 @@ import { checkNames } from "./names.ts";
 export async function checkDataDirectory(configuration: Configuration): Promise<readonly Finding[]> {
   const { dataDir, databaseUrl } = configuration;
   if (databaseUrl !== undefined) return [];
-  if (dataDir === "memory") return [good("storage in memory: nothing is kept")];
+  if (dataDir === "memory") return [good("storage in memory: nothing is persisted")];
   const holder = runningServer(configuration);
   if (holder) return [good(`a server runs on ${dataDir} (process ${holder.pid})`), await readiness(holder.url)];
-  if (!existsSync(dataDir)) return [good(`${dataDir} does not exist yet; the first start makes it`)];
+  if (!existsSync(dataDir)) return [good(`${dataDir} does not exist yet; the first start creates it`)];
   const key = join(dataDir, "master.key");
   const findings = existsSync(key) && (statSync(key).mode & 0o077) !== 0 ? [bad(`${key} can be read by others: chmod 600 ${key}`)] : [];
   return [...findings, ...(await opened(configuration))];
 }
 
-/** Opens the database as a start does, and closes it: what PostgreSQL recovers at an opening it would recover there, too. */
+/** Opens and closes the database as a start does. PostgreSQL may recover at that, as it would at the start. */
 async function opened(configuration: Configuration): Promise<readonly Finding[]> {
   const { dataDir, diskReserveBytes: reserve, settings } = configuration;
   let lock: DataLock | undefined;
   let database: Database | undefined;
   try {
     lock = lockDataDir(dataDir, settings.publicUrl);
-    if (!hasCluster(dataDir)) return [good(`${dataDir} can be written and has no database yet; the first start makes it`)];
+    if (!hasCluster(dataDir)) return [good(`${dataDir} can be written and has no database yet; the first start creates it`)];
     database = await openPglite(dataDir, { reserve });
     return [
       good(`${dataDir} can be read and written; no server runs on it`),

@@ -4,7 +4,7 @@ import type { Configuration } from "../../configuration.ts";
 import { refusalOfPositions } from "../../fit-database.ts";
 import { bad, type Finding, good } from "./check.ts";
 
-/** Whether the server is a PostgreSQL that the product runs on, and the database one that grew there. */
+/** Whether the server is a supported PostgreSQL, and the database was created in this cluster. */
 export async function checkEngine(database: Database, { databaseUrl, databaseSchema }: Configuration): Promise<readonly Finding[]> {
   const refusal = refusalOfEngine(await readEngine(databaseUrl as string, databaseSchema));
   if (refusal !== undefined) return [bad(refusal)];

@@ -7,20 +7,20 @@ import { schemaSteps } from "../../modules.ts";
 import { unmetRequirements } from "../../prepare-database.ts";
 import { bad, type Finding, good, warning } from "./check.ts";
 
-/** Everything that a start needs of the server, the database and the login, with what mends it where it is missing. */
+/** The requirements of a start on the server, the database and the login, with the remedy of each unmet one. */
 export async function checkLogin(database: Database, configuration: Configuration): Promise<readonly Finding[]> {
   const unmet = await unmetRequirements(database, configuration);
   if (unmet.length > 0) return [good("PostgreSQL answers"), ...unmet.map(({ what, remedy }) => bad(`${what}: ${remedy}`))];
   const { bypasses, maySetRole } = await loginFacts(database.owner, configuration.databaseSchema);
   const pending = await pendingSteps(database.owner, schemaSteps);
-  // As each call does: with its settings, and stepped down where the login bypasses row-level security.
+  // As in each call: with its settings, and with the application's role where the login bypasses row-level security.
   if (!bypasses || maySetRole) await database.read(everyTenant, async () => {});
   return [
     good("PostgreSQL answers"),
     good(
       bypasses
         ? "the login bypasses row-level security; transactions step down to gatehouse_app"
-        : "the login is held by row-level security",
+        : "row-level security applies to the login",
     ),
     good(pending.length === 0 ? "the schema is up to date" : `${pending.length} steps of the schema are pending; a start applies them`),
     ...(await pooler(configuration)),
@@ -31,9 +31,7 @@ async function pooler({ databaseUrl, databaseDirectUrl }: Configuration): Promis
   if (!(await isPooled(databaseUrl as string))) return [];
   return [
     databaseDirectUrl === undefined
-      ? warning(
-          "a pooler stands before PostgreSQL: jobs begin up to two seconds late; set DATABASE_DIRECT_URL, so that the queue is notified",
-        )
-      : good("a pooler stands before PostgreSQL, and DATABASE_DIRECT_URL leads past it"),
+      ? warning("DATABASE_URL leads to a pooler: jobs start up to two seconds late; set DATABASE_DIRECT_URL, so that the queue is notified")
+      : good("DATABASE_URL leads to a pooler, and DATABASE_DIRECT_URL bypasses it"),
   ];
 }

@@ -1,12 +1,12 @@
 import { smtpMail } from "#platform/mail/smtp.ts";
-import { type Configuration, isReachedByOthers } from "../../configuration.ts";
+import { acceptsRemoteCallers, type Configuration } from "../../configuration.ts";
 import { bad, type Finding, good, warning } from "./check.ts";
 
 export async function checkMail(configuration: Configuration): Promise<readonly Finding[]> {
   const { smtpUrl, mailFrom } = configuration;
   if (smtpUrl === undefined) {
-    return isReachedByOthers(configuration)
-      ? [warning("no SMTP_URL: mails are neither sent nor shown, since callers of other machines come in")]
+    return acceptsRemoteCallers(configuration)
+      ? [warning("no SMTP_URL: mails are neither sent nor shown, because other machines can connect")]
       : [good("no SMTP_URL: mails are shown at /dev/inbox")];
   }
   const transport = smtpMail(smtpUrl, mailFrom);

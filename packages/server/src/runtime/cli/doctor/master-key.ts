@@ -6,7 +6,7 @@ import { keyRing } from "../../key-ring.ts";
 import { encryptedFields } from "../../modules.ts";
 import { bad, type Finding, good } from "./check.ts";
 
-/** Whether the master key at hand is the one that the database was filled with. */
+/** Whether the configured master key is the one that encrypted the database. */
 export async function checkMasterKey(database: Database, configuration: Configuration): Promise<readonly Finding[]> {
   const { rows } = await sql<{ present: boolean }>`select to_regclass('master_keys') is not null as present`.execute(database.owner);
   if (!rows[0]?.present) return [];

@@ -2,12 +2,12 @@ import { sql } from "kysely";
 import { type Database, everyTenant } from "#platform/database/database.ts";
 import { type Finding, warning } from "./check.ts";
 
-/** A person looks at a few and asks again. */
+/** A few names suffice; a later run shows the rest. */
 const shownMax = 5;
 
 /**
- * Names that look like an older one of their scope: they were there before such names were refused, and nothing but a new name mends them.
- * Of every table with keys of names (platform/names).
+ * Names that are confusable with an older one of their scope. They were stored before such names were refused, and only a new name
+ * resolves them. Covers every table with keys of names (platform/names).
  */
 export async function checkNames(database: Database): Promise<readonly Finding[]> {
   return database.transact(everyTenant, async (tx) => {

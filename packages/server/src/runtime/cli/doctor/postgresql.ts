@@ -8,7 +8,7 @@ import { checkLogin } from "./login.ts";
 import { checkMasterKey } from "./master-key.ts";
 import { checkNames } from "./names.ts";
 
-/** What is asked of the database, one after the other on one connection. */
+/** The checks of the database, one after the other on one connection. */
 const databaseChecks: readonly DatabaseCheck[] = [checkEngine, checkLogin, checkMasterKey, checkNames];
 
 export async function checkPostgresql(configuration: Configuration): Promise<readonly Finding[]> {

@@ -8,7 +8,7 @@ import { transportKeys } from "../../transport-keys.ts";
 import { causeOf } from "../cause.ts";
 import { bad, type Finding, good } from "./check.ts";
 
-/** What is asked of a service that is configured, and of none that is not. */
+/** Checks each configured service. */
 export async function checkServices(configuration: Configuration): Promise<readonly Finding[]> {
   const { natsUrl, redis } = configuration;
   const logger = openLogger({ ...configuration, logLevel: "silent" });
@@ -43,6 +43,6 @@ async function answers(name: string, variable: string, open: () => Promise<Servi
   }
 }
 
-/** Loaded where it is configured, as a start does. */
+/** Loads the client only where Redis is configured, as a start does. */
 const openRedisOf = async (address: RedisAddress, logger: Logger) =>
   (await import("#platform/redis/client.ts")).connectRedis(address, logger);

@@ -1,8 +1,8 @@
 import { words } from "./words.js";
 
 /**
- * Calls an operation with the browser's cookie. Resolves always: `{ ok: true, body }`, or `{ ok: false, failure }` with
- * what the error envelope says (`status`, `code`, `message`, `details`, `traceId`).
+ * Calls an operation with the browser's cookie. Never rejects: resolves to `{ ok: true, body }`, or to `{ ok: false, failure }` with
+ * the fields of the error envelope (`status`, `code`, `message`, `details`, `traceId`).
  */
 export async function call(method, path, input) {
   let answer;
@@ -18,7 +18,7 @@ export async function call(method, path, input) {
   }
   const body = await answer.json().catch(() => undefined);
   if (answer.ok) return { ok: true, body };
-  // A proxy in between has no envelope of ours.
+  // A proxy's answer has no error envelope.
   return failed({ details: [], message: words.unexpected, ...body?.error, status: answer.status });
 }
 

@@ -1,7 +1,7 @@
-// Draws the API. The bundle is a classic script with `defer` and stands before this module, so it has run by now.
+// Renders the API. The bundle is a classic script with `defer` before this module, so it has run already.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** Swagger UI has a dark appearance, chosen by a class of the document. */
+/** A class of the document selects Swagger UI's dark appearance. */
 const followColours = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", followColours);
 followColours();
@@ -13,6 +13,6 @@ globalThis.SwaggerUIBundle({
   docExpansion: "none",
   filter: true,
   tryItOutEnabled: false,
-  // Asks nobody outside whether the description is valid.
+  // Disables the online validator.
   validatorUrl: null,
 });

@@ -2,8 +2,8 @@ import { call } from "./api.js";
 import { sentenceFor, sentenceForField, words } from "./words.js";
 
 /**
- * Makes a form (fields.ts) send its fields as JSON to its operation. `done(body, input)` is told of success;
- * `failed(failure, input)` of the rest, and shows it itself when it returns true.
+ * Makes a form (fields.ts) send its fields as JSON to its operation. Calls `done(body, input)` on success, else
+ * `failed(failure, input)`, which returns true where it shows the failure itself.
  */
 export function wireForm(form, { done, failed = () => false }) {
   const button = form.querySelector("button[type=submit]");
@@ -14,13 +14,13 @@ export function wireForm(form, { done, failed = () => false }) {
     event.preventDefault();
     if (sending) return;
     clearErrors(form);
-    const wrong = faultsOf(form);
+    const wrong = issuesOf(form);
     if (wrong.length > 0) return showFailure(form, { code: "common.validation_failed", details: wrong });
 
     sending = true;
     const label = button.textContent;
     button.textContent = words.sending;
-    // Not `disabled`: that would take the focus away from who pressed it.
+    // Not `disabled`, which would move the focus.
     button.setAttribute("aria-disabled", "true");
     const input = Object.fromEntries(new FormData(form));
     const answer = await call("POST", form.dataset.call, input);
@@ -46,15 +46,15 @@ function wireReveal(box) {
   box.form.addEventListener("reset", () => setTimeout(follow));
 }
 
-/** What can be told without asking the server. */
-function faultsOf(form) {
+/** The issues that the browser finds without the server. */
+function issuesOf(form) {
   return [...form.querySelectorAll("input[required]")].flatMap((input) => {
     if (input.value.trim() === "") return [{ field: input.name, rule: "required" }];
     return input.validity.typeMismatch ? [{ field: input.name, rule: "format:email" }] : [];
   });
 }
 
-/** Each detail at its field, the rest above the button; the focus goes to the first field that is wrong. */
+/** Shows each detail at its field and the rest above the button, and focuses the first invalid field. */
 export function showFailure(form, failure) {
   const elsewhere = failure.details.filter((detail) => !showAtField(form, detail));
   const first = form.querySelector("[aria-invalid=true]");

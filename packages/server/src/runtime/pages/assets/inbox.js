@@ -1,8 +1,8 @@
-// Brings in new mails while somebody looks, without moving or closing what is being read.
+// Adds new mails while the page is visible, without moving or closing the mail that is being read.
 import { words } from "./words.js";
 
 const pauseMs = 5_000;
-/** A server that is away is asked less and less often. */
+/** Requests to an unavailable server back off. */
 const pauseMsMax = 60_000;
 
 const mails = document.getElementById("mails");
@@ -10,7 +10,7 @@ const status = document.getElementById("inbox-status");
 let seen;
 let pause = pauseMs;
 
-/** The reader's own time zone; the server could only write UTC. */
+/** Formats times in the reader's time zone; the server could only write UTC. */
 function localTimes(within) {
   const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
   for (const time of within.querySelectorAll("time")) time.textContent = format.format(new Date(time.dateTime));
@@ -18,8 +18,8 @@ function localTimes(within) {
 
 function merge(page) {
   const fresh = [...page.querySelectorAll("#mails article")];
-  const kept = new Set(fresh.map((mail) => mail.id));
-  for (const mail of mails.querySelectorAll("article")) if (!kept.has(mail.id)) mail.remove();
+  const current = new Set(fresh.map((mail) => mail.id));
+  for (const mail of mails.querySelectorAll("article")) if (!current.has(mail.id)) mail.remove();
   const added = fresh.filter((mail) => document.getElementById(mail.id) === null).map((mail) => document.importNode(mail, true));
   for (const mail of added) localTimes(mail);
   mails.prepend(...added);
@@ -32,7 +32,7 @@ function announce(added) {
   status.textContent = added.length === 1 ? words.newMail.replace("{subject}", () => subject) : words.newMails.replace("{n}", added.length);
 }
 
-async function look() {
+async function poll() {
   try {
     const answer = await fetch("/dev/inbox", { cache: "no-store", headers: seen === undefined ? {} : { "if-none-match": seen } });
     if (answer.status !== 304) {
@@ -48,14 +48,14 @@ async function look() {
   }
 }
 
-/** One look after another, never two at once, and none while nobody looks. */
-async function keepLooking() {
+/** Polls one request after another, and none while the page is hidden. */
+async function pollForever() {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, pause));
     if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
-    await look();
+    await poll();
   }
 }
 
 localTimes(mails);
-keepLooking();
+pollForever();

@@ -1,4 +1,4 @@
-// Leads through an invitation: who is it, then the acceptance.
+// Guides through an invitation: sign-in or registration, then the acceptance.
 import { call } from "./api.js";
 import { clearErrors, showFailure, wireForm } from "./form.js";
 import { goTo } from "./steps.js";
@@ -7,7 +7,7 @@ import { sentenceFor } from "./words.js";
 const element = (id) => document.getElementById(id);
 const note = element("sign-in-note");
 
-/** The step that fits: acceptance for who is signed in, sign-in for the rest. */
+/** Shows the acceptance to a signed-in user, and the sign-in to others. */
 async function check() {
   element("check-error").textContent = "";
   element("check-again").hidden = true;
@@ -26,11 +26,11 @@ function offer(user) {
   goTo("accept");
 }
 
-function askToSignIn(why, email = "") {
+function requireSignIn(why, email = "") {
   if (email !== "") element("sign-in-email").value = email;
   goTo("sign-in");
   note.hidden = false;
-  // Last, since a screen reader speaks what changes in a note that is already to be seen.
+  // Last, because a screen reader announces changes of a visible note.
   note.textContent = why.replace("{email}", () => email);
 }
 
@@ -41,15 +41,15 @@ wireForm(element("sign-in"), {
   },
 });
 
-// The answer to a known address is the same as to a new one, and most new ones have to be confirmed first: so the
-// person is sent to the mail, which says what is the case.
-wireForm(element("register"), { done: (_user, { email }) => askToSignIn(note.dataset.registered, email) });
+// The answer is the same for a known and a new address, and most new ones must be confirmed first. So the page refers
+// to the mail, which says which it is.
+wireForm(element("register"), { done: (_user, { email }) => requireSignIn(note.dataset.registered, email) });
 
 wireForm(element("accept"), {
   done: () => goTo("done"),
   failed({ status }) {
     if (status !== 401) return false;
-    askToSignIn(note.dataset.ended);
+    requireSignIn(note.dataset.ended);
     return true;
   },
 });

@@ -1,14 +1,14 @@
 import { scoped } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { violatedReference } from "#platform/database/driver-errors.ts";
-import { NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
+import { PermissionNotFound, PermissionNotHeld, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
 import { PermissionAddedToRole } from "../events.ts";
 import { PermissionValue, Role } from "../model.ts";
 import { access } from "../module.ts";
 import { representOne, rulesOf } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
-/** Gives a role permissions. Callers give only what they hold themselves. */
+/** Adds permissions to a role. Callers can add only permissions that they hold themselves. */
 export const addRolePermissions = access.command("addRolePermissions", {
   http: "POST /api/v1/iam/roles/:roleId/permissions",
   summary: "Add permissions to a role.",
@@ -18,16 +18,16 @@ export const addRolePermissions = access.command("addRolePermissions", {
   versioned: true,
   input: Type.Object({ roleId: Uuid, permissions: Type.Array(PermissionValue, { minItems: 1, maxItems: 200, uniqueItems: true }) }),
   output: Role,
-  errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, NotHeld],
+  errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, PermissionNotHeld],
   tenant: tenantOfRole,
   async prepare({ reading, requireHeld, fail }, { roleId, permissions }) {
     const { role, defined } = await reading(async (store) => ({
       role: (await store.roleById(roleId)) ?? fail(RoleNotFound),
       defined: new Set((await store.permissionsByValue(permissions)).map((row) => row.value)),
     }));
-    // What is not defined is said to be so, rather than not held.
+    // An undefined permission is reported as not found, not as not held.
     const known = permissions.filter((value) => defined.has(value));
-    await requireHeld(role.organization_id, known, { error: NotHeld, field: "permissions" });
+    await requireHeld(role.organization_id, known, { error: PermissionNotHeld, field: "permissions" });
   },
   async run({ store, emit, fail, audit, expectVersion, now }, { roleId, permissions }) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
@@ -46,7 +46,7 @@ export const addRolePermissions = access.command("addRolePermissions", {
         found.map(({ id }) => id),
       );
     } catch (error) {
-      // Deleted in this moment: by the time it would be held there is no such permission.
+      // A concurrent transaction has deleted one of the permissions.
       if (violatedReference(error) !== undefined) fail(PermissionNotFound, { field: "permissions" });
       throw error;
     }

@@ -3,24 +3,24 @@ import { v7 as uuid } from "uuid";
 import { scoped } from "#operation/declaration/authorization.ts";
 import { invalid, QuotaExceeded } from "#operation/declaration/errors.ts";
 import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { violatedUnique } from "#platform/database/driver-errors.ts";
-import { checkConditionToKeep } from "../check-condition.ts";
-import { GrantTaken, HoldersAbove, NotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
+import { checkConditionUnderLock } from "../check-condition.ts";
+import { GrantTaken, HoldersAbove, PermissionNotHeld, RoleNotFound, UnknownRelation, UnknownResourceType } from "../errors.ts";
 import { GrantCreated, GrantRevoked } from "../events.ts";
-import { grantEventData } from "../forget-subject.ts";
-import { mayHandle, subjectOf } from "../grant-rules.ts";
+import { assertCanDelegate, subjectOf } from "../grant-rules.ts";
 import { toGrant } from "../grant-store.ts";
 import { ConditionInput, Grant, ModelName, ResourceRef, SubjectRef } from "../model.ts";
 import { access } from "../module.ts";
 import { asOperationError } from "../policy-errors.ts";
-import { mayTakeByGrant } from "../take-rights.ts";
+import { assertCanRevokeByGrant } from "../revocation-check.ts";
+import { grantEventData } from "../revoke-subject.ts";
 
 const uuidText = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
 /**
- * Puts a subject into a relation of a resource: a user, every user, a service account, a role, another resource, or all who stand in a
- * relation of another resource; until a moment, and under a condition, where they are given.
+ * Creates a relationship between a subject and a resource. The subject is a user, every member, a service account, a role, another
+ * resource, or the subjects of a relation of another resource. Optionally it expires, or applies under a condition.
  */
 export const createGrant = access.command("createGrant", {
   http: "POST /api/v1/iam/grants",
@@ -39,7 +39,7 @@ export const createGrant = access.command("createGrant", {
     expiresAt: Type.Optional(nullable(Timestamp)),
   }),
   output: Grant,
-  errors: [UnknownResourceType, UnknownRelation, GrantTaken, NotHeld, HoldersAbove, RoleNotFound, QuotaExceeded],
+  errors: [UnknownResourceType, UnknownRelation, GrantTaken, PermissionNotHeld, HoldersAbove, RoleNotFound, QuotaExceeded],
   async prepare(context, { organizationId = null, resource, relation, subject, condition }) {
     const policy = await context.reading((store) => context.state.compile(store));
     try {
@@ -47,8 +47,8 @@ export const createGrant = access.command("createGrant", {
     } catch (error) {
       throw asOperationError(error, {});
     }
-    await mayHandle(context, organizationId, { type: resource.type, relation }, "gives");
-    await mayTakeByGrant(context, organizationId, { type: resource.type, relation, subject: subjectOf(subject) });
+    await assertCanDelegate(context, organizationId, { type: resource.type, relation }, "gives");
+    await assertCanRevokeByGrant(context, organizationId, { type: resource.type, relation, subject: subjectOf(subject) });
   },
   async run(
     { store, emit, fail, audit, now, principal, services },
@@ -57,24 +57,21 @@ export const createGrant = access.command("createGrant", {
     const { type, id, relation: ofSubject } = subjectOf(subject);
     const expires = expiresAt ? new Date(expiresAt) : null;
     if (expires && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
-    await checkConditionToKeep(store, condition ?? null);
-    // The model may have been replaced since it was looked at.
+    await checkConditionUnderLock(store, condition ?? null);
+    // The model may have been replaced since it was checked.
     const types = (await store.currentModel()).document.resourceTypes;
     const takes = types?.[resource.type]?.relations?.[relation]?.subjects ?? [];
     if (!takes.includes(kindOfSubject(subjectOf(subject)))) fail(UnknownRelation, { field: "relation", rule: "defined" });
-    // Whether somebody who does not belong exists elsewhere is not told (docs/security/attacks.md, 20).
-    // A model from before service accounts may have a resource type of the name.
+    // A model that predates service accounts may declare a resource type named service.
     const isHolder = (type === "user" && id !== "*") || (type === "service" && !Object.hasOwn(types ?? {}, type));
-    if (isHolder && !(uuidText.test(id) && (await store.keepHolder(type, id, organizationId)))) {
-      throw invalid({
-        field: "subject.id",
-        rule: "exists",
-        message: `is not the id of a ${type === "user" ? "member" : "service account"}`,
-      });
+    // The same error for a non-member and an unknown id: it must not reveal whether the subject exists (docs/security/attacks.md, 20).
+    if (isHolder && !(uuidText.test(id) && (await store.lockHolder(type, id, organizationId)))) {
+      const noun = type === "user" ? "member" : "service account";
+      throw invalid({ field: "subject.id", rule: "exists", message: `is not the id of a ${noun}` });
     }
     if (type === "role" && !(uuidText.test(id) && (await store.roleById(id))?.organization_id === organizationId))
       fail(RoleNotFound, { field: "subject.id" });
-    const wanted = {
+    const grant = {
       id: uuid(),
       organization_id: organizationId,
       resource_type: resource.type,
@@ -88,14 +85,14 @@ export const createGrant = access.command("createGrant", {
       granted_by: principal.kind === "user" ? principal.id : null,
       granted_at: now,
     };
-    // What has expired is as if it were not there.
-    const expired = await store.removeExpiredTwin(wanted, now);
+    // An expired grant does not conflict with a new one.
+    const expired = await store.removeExpiredDuplicate(grant, now);
     if (expired !== undefined) emit(GrantRevoked, grantEventData(expired));
     if (organizationId !== null) {
       const { grants } = services.settings.quotas;
-      mustFit("grants", (await store.grantsForQuota(organizationId, grants)) + 1, grants);
+      requireWithinQuota("grants", (await store.grantsForQuota(organizationId, grants)) + 1, grants);
     }
-    const row = await store.insertGrant(wanted).catch((error: unknown) => {
+    const row = await store.insertGrant(grant).catch((error: unknown) => {
       if (violatedUnique(error) !== undefined) fail(GrantTaken, { field: "subject", rule: "taken" });
       throw error;
     });

@@ -10,8 +10,8 @@ import { access } from "../module.ts";
 import { toPermission } from "../store.ts";
 
 /**
- * Defines a permission. Without `parent` it stands below the one that its name continues, where that is
- * defined: `Product.Create` below `Product`; `parent: null` makes it a root.
+ * Defines a permission. Without `parent` its parent is the permission with its name's prefix, if that is defined: `Product` for
+ * `Product.Create`. With `parent: null` it is a root.
  */
 export const createPermission = access.command("createPermission", {
   http: "POST /api/v1/iam/permissions",
@@ -30,8 +30,8 @@ export const createPermission = access.command("createPermission", {
   errors: [PermissionTaken, ParentNotFound, ScopeMismatch],
   async run({ store, emit, fail, now }, input) {
     await store.lockTree();
-    const wanted = input.parent === undefined ? parentByName(input.value) : (input.parent ?? undefined);
-    const [parent] = wanted === undefined ? [] : await store.permissionsByValue([wanted]);
+    const parentValue = input.parent === undefined ? parentByName(input.value) : (input.parent ?? undefined);
+    const [parent] = parentValue === undefined ? [] : await store.permissionsByValue([parentValue]);
     if (input.parent && !parent) fail(ParentNotFound, { field: "parent" });
     if (parent && parent.scope !== input.scope) fail(ScopeMismatch, { field: "scope", rule: "same_as_parent" });
     const id = uuid();

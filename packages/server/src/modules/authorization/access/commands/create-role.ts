@@ -4,7 +4,7 @@ import { QuotaExceeded } from "#operation/declaration/errors.ts";
 import { organizationOf } from "#operation/declaration/principal.ts";
 import { Description, Name, nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import { requireVisible } from "#operation/declaration/visible-name.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { takenRule } from "#platform/names/stored-keys.ts";
 import { RoleNameTaken, RoleNotFound, ScopeMismatch } from "../errors.ts";
@@ -13,7 +13,7 @@ import { AccessScope, Role } from "../model.ts";
 import { access } from "../module.ts";
 import { toRole } from "../store.ts";
 
-/** Makes a role, in an organization or in the internal scope. It gives nothing yet. */
+/** Creates a role without permissions, in an organization or in the internal scope. */
 export const createRole = access.command("createRole", {
   http: "POST /api/v1/iam/roles",
   summary: "Create a role.",
@@ -39,7 +39,8 @@ export const createRole = access.command("createRole", {
     requireVisible(input.name);
     const session = organizationOf(principal);
     const organizationId = input.scope === "Internal" ? null : (input.organizationId ?? session);
-    if (organizationId !== null) mustFit("roles", (await store.rolesForQuota(organizationId)) + 1, services.settings.quotas.roles);
+    if (organizationId !== null)
+      requireWithinQuota("roles", (await store.rolesForQuota(organizationId)) + 1, services.settings.quotas.roles);
     try {
       const row = await store.insertRole({
         id: uuid(),

@@ -9,14 +9,14 @@ import { access } from "../module.ts";
 const namesPermission = ({ resourceTypes = {}, requirements = {} }: AuthorizationModel, value: string): boolean =>
   Object.hasOwn(requirements, value) || Object.values(resourceTypes).some(({ permissions = {} }) => Object.hasOwn(permissions, value));
 
-/** Deletes a permission that no role holds, that the authorization model does not name, and that has none below it. */
+/** Deletes a permission that no role has, that the authorization model does not name, and that has no child. */
 export const deletePermission = access.command("deletePermission", {
   http: "DELETE /api/v1/iam/permissions/:permissionId",
   summary: "Delete a permission definition that is not in use.",
   allow: internal("Permission.Manage"),
   audit: { action: "Permission.Deleted", category: "Security", severity: "Critical", entity: "Permission" },
   versioned: true,
-  everyTenant: "a permission is in use when a role of any organization holds it",
+  everyTenant: "a permission is in use if a role of any organization has it",
   input: Type.Object({ permissionId: Uuid }),
   output: Nothing,
   errors: [PermissionNotFound, SystemPermission, PermissionInUse],

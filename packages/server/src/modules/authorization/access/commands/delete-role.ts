@@ -3,12 +3,12 @@ import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { violatedReference } from "#platform/database/driver-errors.ts";
 import { RoleInUse, RoleNotFound, SystemRole } from "../errors.ts";
 import { RoleDeleted } from "../events.ts";
-import { revokeSomeGrants } from "../forget-subject.ts";
 import { access } from "../module.ts";
 import { representOne } from "../represent.ts";
+import { revokeSomeGrants } from "../revoke-subject.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
-/** Deletes a role that nobody holds and no open invitation offers. */
+/** Deletes a role that no user has and no open invitation offers. Revokes its grants. */
 export const deleteRole = access.command("deleteRole", {
   http: "DELETE /api/v1/iam/roles/:roleId",
   summary: "Delete a role that is not in use.",
@@ -20,7 +20,7 @@ export const deleteRole = access.command("deleteRole", {
   output: Nothing,
   errors: [RoleNotFound, SystemRole, RoleInUse],
   tenant: tenantOfRole,
-  inParts: "tens of thousands of grants may name the role",
+  inBatches: "tens of thousands of grants may name the role",
   async run({ store, emit, fail, audit, expectVersion, more }, { roleId }) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
@@ -29,7 +29,7 @@ export const deleteRole = access.command("deleteRole", {
     audit({ before: { name, description, permissions }, after: null });
     const grants = { organizationId: row.organization_id, subjectType: "role", subjectId: row.id };
     if ((await revokeSomeGrants({ store, emit }, grants)).more) {
-      // Before anything is revoked of a role that stays.
+      // Checked before the first grants are committed as revoked: a role in use must keep all of them.
       if (!(await store.isRoleFree(row.id))) fail(RoleInUse);
       more();
       return null;

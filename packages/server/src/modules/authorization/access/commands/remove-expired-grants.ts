@@ -2,11 +2,11 @@ import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { reportStopped } from "#platform/retention/ceiling.ts";
 import { GrantRevoked } from "../events.ts";
-import { grantEventData, revokedAtOnce } from "../forget-subject.ts";
 import { access } from "../module.ts";
+import { grantEventData, revokedAtOnce } from "../revoke-subject.ts";
 
-/** So long an expired grant is still listed, marked, for whoever asks why something is no longer allowed. */
-const keptDays = 30;
+/** Expired grants are still listed for this long, to explain why access ended. */
+const expiredDaysMax = 30;
 
 /** Removes grants that expired long ago. */
 export const removeExpiredGrants = access.command("removeExpiredGrants", {
@@ -17,7 +17,7 @@ export const removeExpiredGrants = access.command("removeExpiredGrants", {
   input: Type.Object({}),
   output: Type.Object({ more: Type.Boolean(), stopped: Type.Boolean() }),
   async run({ store, emit, services }) {
-    const { rows, more, stopped } = await store.removeExpiredGrants(keptDays, revokedAtOnce);
+    const { rows, more, stopped } = await store.removeExpiredGrants(expiredDaysMax, revokedAtOnce);
     for (const row of rows) emit(GrantRevoked, grantEventData(row));
     if (stopped) reportStopped(services.logger, "access.grants");
     return { more, stopped };

@@ -1,16 +1,16 @@
 import { scoped } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
-import { HoldersAbove, NotHeld, PermissionNotFound, RoleNotFound, SystemRole } from "../errors.ts";
+import { HoldersAbove, PermissionNotFound, PermissionNotHeld, RoleNotFound, SystemRole } from "../errors.ts";
 import { PermissionRemovedFromRole } from "../events.ts";
 import { PermissionValue, Role } from "../model.ts";
 import { access } from "../module.ts";
 import { representOne, rulesOf } from "../represent.ts";
+import { assertCanRevokeFromHolders, stillCovered } from "../revocation-check.ts";
 import { tenantOfRole } from "../role-tenant.ts";
-import { mayTakeFromHolders, stillCovered } from "../take-rights.ts";
 
 /**
- * Takes permissions from a role, from no holder who holds more than the caller. One that it was not given is no error: it
- * is not there afterwards.
+ * Removes permissions from a role, unless a holder of the role has more permissions than the caller. A permission that the role does not
+ * have is ignored.
  */
 export const removeRolePermissions = access.command("removeRolePermissions", {
   http: "DELETE /api/v1/iam/roles/:roleId/permissions",
@@ -21,7 +21,7 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
   versioned: true,
   input: Type.Object({ roleId: Uuid, permissions: Type.Array(PermissionValue, { minItems: 1, maxItems: 200, uniqueItems: true }) }),
   output: Role,
-  errors: [RoleNotFound, SystemRole, PermissionNotFound, NotHeld, HoldersAbove],
+  errors: [RoleNotFound, SystemRole, PermissionNotFound, PermissionNotHeld, HoldersAbove],
   tenant: tenantOfRole,
   async prepare(context, { roleId, permissions }) {
     const { reading, requireHeld, fail } = context;
@@ -30,12 +30,12 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
       rules: ((await store.rulesOf([roleId])).get(roleId) ?? []).filter(({ permission }) => permissions.includes(permission)),
     }));
     const denied = new Set(rules.filter(({ effect }) => effect === "deny").map(({ permission }) => permission));
-    // To take a denial away is to give.
-    const given = permissions.filter((value) => denied.has(value));
-    await requireHeld(role.organization_id, given, { error: NotHeld, field: "permissions" });
-    return rules.some(({ effect }) => effect === "allow") ? await mayTakeFromHolders(context, role) : undefined;
+    // Removing a denial grants the permission.
+    const granted = permissions.filter((value) => denied.has(value));
+    await requireHeld(role.organization_id, granted, { error: PermissionNotHeld, field: "permissions" });
+    return rules.some(({ effect }) => effect === "allow") ? await assertCanRevokeFromHolders(context, role) : undefined;
   },
-  async run({ store, emit, fail, audit, expectVersion, now, principal }, { roleId, permissions }, looked) {
+  async run({ store, emit, fail, audit, expectVersion, now, principal }, { roleId, permissions }, checkedRights) {
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
     expectVersion(row.version);
@@ -43,7 +43,7 @@ export const removeRolePermissions = access.command("removeRolePermissions", {
     const found = await store.permissionsByValue(permissions);
     const unknown = permissions.filter((value) => !found.some((definition) => definition.value === value));
     if (unknown.length > 0) fail(PermissionNotFound, ...unknown.map((value) => ({ field: "permissions", permission: value })));
-    if (looked !== undefined && !(await stillCovered(store, row, principal, looked)))
+    if (checkedRights !== undefined && !(await stillCovered(store, row, principal, checkedRights)))
       fail(HoldersAbove, { field: "roleId", rule: "changed" });
     await store.removeRolePermissions(
       row.id,

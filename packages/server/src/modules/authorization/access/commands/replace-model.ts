@@ -8,12 +8,12 @@ import { ModelReplaced } from "../events.ts";
 import { lockoutsOf } from "../model-lockout.ts";
 import { access } from "../module.ts";
 
-/** What is told at once; the rest shows when these are mended. */
+/** Issues that one response reports at most. */
 const detailsMax = 20;
 
 /**
- * Replaces the authorization model as a whole: attributes, resource types with their relations, requirements. It is checked with all
- * that depends on it, so that no grant and no condition loses its meaning.
+ * Replaces the whole authorization model: attributes, resource types with their relations, and requirements. Rejects a model that existing
+ * grants or conditions do not fit.
  */
 export const replaceModel = access.command("replaceModel", {
   http: "PUT /api/v1/iam/authorization/model",
@@ -21,7 +21,7 @@ export const replaceModel = access.command("replaceModel", {
   allow: internal("Authorization.ManageModel"),
   audit: { action: "AuthorizationModel.Replaced", category: "Security", severity: "Critical", entity: "AuthorizationModel" },
   versioned: true,
-  everyTenant: "the model is one for the installation, and grants and conditions of every tenant depend on it",
+  everyTenant: "the installation has one model, and grants and conditions of every tenant depend on it",
   input: Type.Object({ model: AuthorizationModelInput }),
   output: Type.Object({ model: AuthorizationModelInput, version: Type.Integer() }),
   errors: [ModelInUse],
@@ -34,11 +34,11 @@ export const replaceModel = access.command("replaceModel", {
     if (issues.length > 0) throw invalid(...issues.map((issue) => ({ ...issue, field: `model.${issue.field}` })));
     const lockouts = lockoutsOf(model);
     if (lockouts.length > 0) throw invalid(...lockouts);
-    const left = [
+    const conflicts = [
       ...lostRelations(model, await store.relationKinds()),
       ...lostConditions(model, await store.conditionsOfRoles(), await store.conditionsOfGrants()),
     ].slice(0, detailsMax);
-    if (left.length > 0) fail(ModelInUse, ...left);
+    if (conflicts.length > 0) fail(ModelInUse, ...conflicts);
     const version = current.version + 1;
     await store.insertModel({ version, document: model }, now);
     audit({ entity: { type: "AuthorizationModel", id: String(version) }, before: current.document, after: model });
@@ -49,7 +49,7 @@ export const replaceModel = access.command("replaceModel", {
 
 type Kinds = readonly { readonly type: string; readonly relation: string; readonly subject: string }[];
 
-/** Grants that the new model has no place for. */
+/** Kinds of existing grants that the new model does not allow. */
 function lostRelations(model: AuthorizationModel, kinds: Kinds): ErrorDetail[] {
   return kinds
     .filter(({ type, relation, subject }) => !(model.resourceTypes?.[type]?.relations?.[relation]?.subjects ?? []).includes(subject))
@@ -64,7 +64,7 @@ function lostRelations(model: AuthorizationModel, kinds: Kinds): ErrorDetail[] {
 type Conditions = readonly Parameters<typeof issuesOfCondition>[0][];
 type GrantConditions = readonly { readonly type: string; readonly condition: unknown }[];
 
-/** Conditions that name what the new model does not declare. */
+/** Issues of existing conditions under the new model. */
 function lostConditions(model: AuthorizationModel, ofRoles: Conditions, ofGrants: GrantConditions): ErrorDetail[] {
   const vocabulary = vocabularyOf(model);
   const used = [

@@ -1,14 +1,14 @@
 import { scoped } from "#operation/declaration/authorization.ts";
 import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
-import { GrantNotFound, NotHeld } from "../errors.ts";
+import { GrantNotFound, PermissionNotHeld } from "../errors.ts";
 import { GrantRevoked } from "../events.ts";
-import { grantEventData } from "../forget-subject.ts";
-import { mayHandle } from "../grant-rules.ts";
+import { assertCanDelegate } from "../grant-rules.ts";
 import { toGrant } from "../grant-store.ts";
 import { tenantOfGrant } from "../grant-tenant.ts";
 import { access } from "../module.ts";
+import { grantEventData } from "../revoke-subject.ts";
 
-/** Takes a subject out of a relation of a resource. */
+/** Deletes one grant. */
 export const revokeGrant = access.command("revokeGrant", {
   http: "DELETE /api/v1/iam/grants/:grantId",
   summary: "Revoke a grant.",
@@ -18,11 +18,11 @@ export const revokeGrant = access.command("revokeGrant", {
   versioned: true,
   input: Type.Object({ grantId: Uuid }),
   output: Nothing,
-  errors: [GrantNotFound, NotHeld],
+  errors: [GrantNotFound, PermissionNotHeld],
   tenant: tenantOfGrant,
   async prepare(context, { grantId }) {
     const row = (await context.reading((store) => store.grantById(grantId))) ?? context.fail(GrantNotFound);
-    await mayHandle(context, row.organization_id, { type: row.resource_type, relation: row.relation }, "takes");
+    await assertCanDelegate(context, row.organization_id, { type: row.resource_type, relation: row.relation }, "takes");
   },
   async run({ store, emit, fail, audit, expectVersion, now }, { grantId }) {
     const row = (await store.lockGrant(grantId)) ?? fail(GrantNotFound);

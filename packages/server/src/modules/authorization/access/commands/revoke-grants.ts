@@ -1,14 +1,14 @@
 import { scoped } from "#operation/declaration/authorization.ts";
 import { invalid } from "#operation/declaration/errors.ts";
 import { nullable, type Static, Type, Uuid } from "#operation/declaration/schema.ts";
-import { NotHeld, RoleNotFound } from "../errors.ts";
-import { revokedAtOnce, revokeSomeGrants } from "../forget-subject.ts";
-import { mayHandle, subjectOf } from "../grant-rules.ts";
+import { PermissionNotHeld, RoleNotFound } from "../errors.ts";
+import { assertCanDelegate, subjectOf } from "../grant-rules.ts";
 import type { GrantSearch } from "../grant-store.ts";
 import { ResourceRef, SubjectRef } from "../model.ts";
 import { access } from "../module.ts";
+import { revokedAtOnce, revokeSomeGrants } from "../revoke-subject.ts";
 
-/** One call ends within the time that its caller waits: ten thousand a second on a small machine, of fifteen seconds. */
+/** Grants of one call: a small machine revokes ten thousand a second, and a call may take fifteen seconds. */
 const grantsMax = 50_000;
 
 const Input = Type.Object({
@@ -19,25 +19,25 @@ const Input = Type.Object({
     Type.Integer({
       minimum: 1,
       maximum: grantsMax,
-      description: `Revoke at most so many, and say whether there are more. Without it all are revoked, ${grantsMax} at most.`,
+      description: `Revoke at most this many. The response says whether there are more. Without it all are revoked, ${grantsMax} at most.`,
     }),
   ),
 });
 
-/** A subject without a relation stands for every set of it as well. */
+/** A subject without a relation also matches every subject set of it. */
 function searchOf({ organizationId = null, resource, subject }: Static<typeof Input>): GrantSearch {
-  const who = subject && subjectOf(subject);
+  const normalized = subject && subjectOf(subject);
   return {
     organizationId,
     resourceType: resource?.type,
     resourceId: resource?.id,
-    subjectType: who?.type,
-    subjectId: who?.id,
-    subjectRelation: who?.relation,
+    subjectType: normalized?.type,
+    subjectId: normalized?.id,
+    subjectRelation: normalized?.relation,
   };
 }
 
-/** Revokes every grant on a resource, or of a subject: for when the thing, or the one, is gone. */
+/** Revokes every grant on a resource or of a subject, for use after the resource or subject was deleted. */
 export const revokeGrants = access.command("revokeGrants", {
   http: "POST /api/v1/iam/grants/revoke",
   summary: "Revoke every grant on a resource or of a subject.",
@@ -47,10 +47,10 @@ export const revokeGrants = access.command("revokeGrants", {
   input: Input,
   output: Type.Object({
     revoked: Type.Integer(),
-    more: Type.Boolean({ description: "Whether grants are left that the call would have revoked without its limit." }),
+    more: Type.Boolean({ description: "Whether the limit left grants unrevoked." }),
   }),
-  errors: [NotHeld, RoleNotFound],
-  inParts: "a resource or a subject may have tens of thousands of grants",
+  errors: [PermissionNotHeld, RoleNotFound],
+  inBatches: "a resource or a subject may have tens of thousands of grants",
   async prepare(context, input) {
     if (!input.resource && !input.subject) {
       throw invalid({ field: "resource", rule: "required", message: "or subject is required" });
@@ -61,21 +61,21 @@ export const revokeGrants = access.command("revokeGrants", {
       found: input.limit === undefined ? await store.countGrants(search, grantsMax + 1) : 0,
     }));
     if (found > grantsMax) {
-      const message = `is required: there are more than ${grantsMax} grants; call again for as long as the answer says more`;
+      const message = `is required: there are more than ${grantsMax} grants; repeat the call while the response says more`;
       throw invalid({ field: "limit", rule: "required", max: grantsMax, message });
     }
-    for (const about of relations) await mayHandle(context, input.organizationId ?? null, about, "takes");
+    for (const about of relations) await assertCanDelegate(context, input.organizationId ?? null, about, "takes");
     return relations;
   },
-  async run({ store, emit, fail, more }, input, looked, done = { revoked: 0, more: false }) {
+  async run({ store, emit, fail, more }, input, checkedRelations, done = { revoked: 0, more: false }) {
     const search = searchOf(input);
     const allowed = (input.limit ?? grantsMax) - done.revoked;
     const removed = await revokeSomeGrants({ store, emit }, search, Math.min(revokedAtOnce, allowed));
     const known = removed.rows.every(({ resource_type, relation }) =>
-      looked.some((about) => about.type === resource_type && about.relation === relation),
+      checkedRelations.some((about) => about.type === resource_type && about.relation === relation),
     );
-    // Another kind came in between; what it can do was not looked at.
-    if (!known) fail(NotHeld, { field: "resource", rule: "changed" });
+    // A grant of another relation was created meanwhile; the delegation check did not cover it.
+    if (!known) fail(PermissionNotHeld, { field: "resource", rule: "changed" });
     const revoked = done.revoked + removed.rows.length;
     const atLimit = removed.rows.length >= allowed;
     if (removed.more && !atLimit) more();

@@ -2,17 +2,17 @@ import { permission } from "#operation/declaration/authorization.ts";
 import { QuotaExceeded } from "#operation/declaration/errors.ts";
 import { isIdentified } from "#operation/declaration/principal.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
-import { AttributesOfSubject, checkAttributes, isMember, PersonAttributes, refuseEscalation } from "../attributes.ts";
-import { HoldersAbove, MemberNotFound, NotHeld } from "../errors.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
+import { AttributesOfSubject, assertNoEscalation, checkAttributes, isMember, PersonAttributes } from "../attributes.ts";
+import { HoldersAbove, MemberNotFound, PermissionNotHeld } from "../errors.ts";
 import { AttributesSet } from "../events.ts";
 import { access } from "../module.ts";
 import { bytesOf } from "../policy-store.ts";
-import { mayTakeByAttributes } from "../take-rights.ts";
+import { assertCanRevokeByAttributes } from "../revocation-check.ts";
 
 /**
- * Replaces what the organization notes about a member: `$user` in conditions, such as the class of a teacher. No caller
- * gains permissions by it.
+ * Replaces a member's attributes in the organization: `$user` in conditions, such as the class of a teacher. Callers cannot gain
+ * permissions by it.
  */
 export const setMemberAttributes = access.command("setMemberAttributes", {
   http: "PUT /api/v1/iam/organizations/:organizationId/members/:userId/attributes",
@@ -23,11 +23,11 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
   versioned: true,
   input: Type.Object({ organizationId: Uuid, userId: Uuid, attributes: PersonAttributes }),
   output: AttributesOfSubject,
-  errors: [MemberNotFound, NotHeld, HoldersAbove, QuotaExceeded],
+  errors: [MemberNotFound, PermissionNotHeld, HoldersAbove, QuotaExceeded],
   async prepare(context, { organizationId, userId }) {
     const { principal } = context;
-    if (isIdentified(principal) && principal.id === userId) await refuseEscalation(context, "$user.", userId, organizationId);
-    await mayTakeByAttributes(context, organizationId, userId);
+    if (isIdentified(principal) && principal.id === userId) await assertNoEscalation(context, "$user.", userId, organizationId);
+    await assertCanRevokeByAttributes(context, organizationId, userId);
   },
   async run({ store, emit, fail, audit, expectVersion, now, services }, { organizationId, userId, attributes }) {
     if (!(await isMember(store, userId, organizationId))) fail(MemberNotFound);
@@ -36,7 +36,7 @@ export const setMemberAttributes = access.command("setMemberAttributes", {
     expectVersion(before?.version ?? 0);
     audit({ entity: { type: "User", id: userId }, personalBefore: { attributes: before?.attributes ?? {} } });
     const bytes = (await store.otherAttributeBytes(organizationId, userId)) + bytesOf(attributes);
-    mustFit("attributeBytes", bytes, services.settings.quotas.attributeBytes);
+    requireWithinQuota("attributeBytes", bytes, services.settings.quotas.attributeBytes);
     const version = await store.setAttributes(organizationId, userId, attributes, now);
     emit(AttributesSet, { organizationId, userId, names: Object.keys(attributes) });
     return { organizationId, userId, attributes, version };

@@ -1,18 +1,18 @@
 import { scoped } from "#operation/declaration/authorization.ts";
 import { nullable, Type, Uuid } from "#operation/declaration/schema.ts";
-import { checkConditionToKeep } from "../check-condition.ts";
-import { HoldersAbove, LastHolder, NotHeld, PermissionNotFound, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
+import { checkConditionUnderLock } from "../check-condition.ts";
+import { HoldersAbove, LastHolder, PermissionNotFound, PermissionNotHeld, RoleNotFound, ScopeMismatch, SystemRole } from "../errors.ts";
 import { RoleRuleSet } from "../events.ts";
 import { ConditionInput, PermissionValue, Role, RuleEffect } from "../model.ts";
 import { access } from "../module.ts";
 import { representOne, rulesOf } from "../represent.ts";
+import { assertCanRevokeFromHolders, stillCovered } from "../revocation-check.ts";
 import { tenantOfRole } from "../role-tenant.ts";
-import { mayTakeFromHolders, stillCovered } from "../take-rights.ts";
 import { topHolders } from "../top-holders.ts";
 
 /**
- * Says how a role gives one permission: under a condition, without one, or not at all whatever else gives it.
- * Nobody gives what they do not hold, or takes from those who hold more; somebody who can undo every change is left.
+ * Sets a role's rule for one permission: allow, allow under a condition, or deny. Callers need the permission to allow it, and at least the
+ * permissions of every holder of the role to restrict it. A denial must leave a top holder of the scope, who can undo every change.
  */
 export const setRoleRule = access.command("setRoleRule", {
   http: "PUT /api/v1/iam/roles/:roleId/permissions/:permission",
@@ -28,7 +28,7 @@ export const setRoleRule = access.command("setRoleRule", {
     condition: Type.Optional(nullable(ConditionInput)),
   }),
   output: Role,
-  errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, NotHeld, HoldersAbove, LastHolder],
+  errors: [RoleNotFound, SystemRole, PermissionNotFound, ScopeMismatch, PermissionNotHeld, HoldersAbove, LastHolder],
   tenant: tenantOfRole,
   async prepare(context, { roleId, permission, effect = "allow", condition = null }) {
     const { reading, requireHeld, fail } = context;
@@ -38,16 +38,16 @@ export const setRoleRule = access.command("setRoleRule", {
       rules: (await store.rulesOf([roleId])).get(roleId) ?? [],
     }));
     const before = rules.find((rule) => rule.permission === permission);
-    // To write over a denial is to give as well, also by a weaker denial.
+    // Replacing a denial grants as well, even if a weaker denial replaces it.
     const gives = defined && (effect === "allow" || before?.effect === "deny");
-    if (gives) await requireHeld(role.organization_id, [permission], { error: NotHeld, field: "permission" });
+    if (gives) await requireHeld(role.organization_id, [permission], { error: PermissionNotHeld, field: "permission" });
     const takes = defined && !role.is_system_role && (effect === "deny" || (condition !== null && before?.effect === "allow"));
-    return takes ? await mayTakeFromHolders(context, role) : undefined;
+    return takes ? await assertCanRevokeFromHolders(context, role) : undefined;
   },
-  async run(context, { roleId, permission, effect = "allow", condition = null }, looked) {
+  async run(context, { roleId, permission, effect = "allow", condition = null }, checkedRights) {
     const { store, emit, fail, audit, expectVersion, now, principal } = context;
     const tenant = (await store.roleById(roleId))?.organization_id ?? null;
-    // Before the role itself, as whoever gives the role to a member locks them.
+    // Before the role itself: an assignment of the role locks in the same order.
     if (effect === "deny") await store.lockTopHolders(tenant);
     const row = (await store.lockRole(roleId)) ?? fail(RoleNotFound);
     if (row.is_system_role) fail(SystemRole);
@@ -56,12 +56,12 @@ export const setRoleRule = access.command("setRoleRule", {
     const [definition] = await store.permissionsByValue([permission]);
     if (definition === undefined) return fail(PermissionNotFound, { field: "permission", permission });
     if (definition.scope !== row.scope) fail(ScopeMismatch, { field: "permission", rule: "same_scope", permission });
-    if (looked !== undefined && !(await stillCovered(store, row, principal, looked)))
+    if (checkedRights !== undefined && !(await stillCovered(store, row, principal, checkedRights)))
       fail(HoldersAbove, { field: "roleId", rule: "changed" });
-    await checkConditionToKeep(store, condition);
-    const able = effect === "deny" ? await topHolders(context, row.organization_id) : [];
+    await checkConditionUnderLock(store, condition);
+    const topHoldersBefore = effect === "deny" ? await topHolders(context, row.organization_id) : [];
     await store.setRule(row.id, row.organization_id, definition.id, effect, condition);
-    if (able.length > 0 && (await topHolders(context, row.organization_id)).length === 0)
+    if (topHoldersBefore.length > 0 && (await topHolders(context, row.organization_id)).length === 0)
       fail(LastHolder, { field: "roleId", rule: "last_holder" });
     const updated = await store.touchRole(row.id, now);
     emit(RoleRuleSet, { roleId: row.id, organizationId: row.organization_id, permission, effect, condition });

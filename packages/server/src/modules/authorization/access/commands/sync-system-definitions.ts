@@ -7,14 +7,14 @@ import { access } from "../module.ts";
 import { systemPermissions, systemRoles } from "../system.ts";
 
 /**
- * Brings the product's own permissions and internal roles to what this release has. Runs at each start, so that a new
- * release needs no step of the schema for a new permission; what is there already is left alone.
+ * Creates the missing system permissions and internal system roles of this release. Runs at each start, so that a new permission needs no
+ * schema step. Existing definitions stay unchanged.
  */
 export const syncSystemDefinitions = access.command("syncSystemDefinitions", {
   summary: "Define the product's own permissions and roles that are missing.",
   allow: operatorOnly(),
   audit: { action: "SystemDefinitions.Synchronized", category: "System", severity: "Info" },
-  everyTenant: "the product's own definitions are of the internal scope and of no tenant",
+  everyTenant: "system definitions belong to the internal scope and to no tenant",
   input: Type.Object({}),
   output: Nothing,
   async run({ store, emit, now }) {

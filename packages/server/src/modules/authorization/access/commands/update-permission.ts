@@ -6,7 +6,7 @@ import { Permission, PermissionValue } from "../model.ts";
 import { access } from "../module.ts";
 import { toPermission } from "../store.ts";
 
-/** Changes a permission's description or its place in the tree. Its value is its name and stays. */
+/** Changes a permission's description or parent. Its value, the name, cannot be changed. */
 export const updatePermission = access.command("updatePermission", {
   http: "PUT /api/v1/iam/permissions/:permissionId",
   summary: "Update a permission definition.",
@@ -28,15 +28,15 @@ export const updatePermission = access.command("updatePermission", {
     const row = (await store.permissionById(input.permissionId)) ?? fail(PermissionNotFound);
     if (row.is_system_permission) fail(SystemPermission);
     expectVersion(row.version);
-    const wanted = input.parent === undefined ? row.parent : input.parent;
-    const [parent] = wanted === null ? [] : await store.permissionsByValue([wanted]);
-    if (wanted !== null && !parent) fail(ParentNotFound, { field: "parent" });
+    const parentValue = input.parent === undefined ? row.parent : input.parent;
+    const [parent] = parentValue === null ? [] : await store.permissionsByValue([parentValue]);
+    if (parentValue !== null && !parent) fail(ParentNotFound, { field: "parent" });
     if (parent && parent.scope !== row.scope) fail(ScopeMismatch, { field: "parent", rule: "same_scope" });
     if (parent && (await store.isBelow(parent.id, row.id))) fail(ParentCycle, { field: "parent", rule: "cycle" });
     const description = input.description === undefined ? row.description : input.description;
-    audit({ before: { description: row.description, parent: row.parent }, after: { description, parent: wanted } });
+    audit({ before: { description: row.description, parent: row.parent }, after: { description, parent: parentValue } });
     await store.updatePermission(row.id, { description, parentId: parent?.id ?? null }, now);
-    emit(PermissionUpdated, { permissionId: row.id, value: row.value, scope: row.scope, parent: wanted, previousParent: row.parent });
+    emit(PermissionUpdated, { permissionId: row.id, value: row.value, scope: row.scope, parent: parentValue, previousParent: row.parent });
     const updated = await store.permissionById(row.id);
     return toPermission(updated as NonNullable<typeof updated>);
   },

@@ -3,21 +3,21 @@ import type { AnyTables } from "#platform/database/database.ts";
 import { type EntryKey, formatKey, type KeyOf } from "./entry-key.ts";
 import type { UserEntry } from "./values.ts";
 
-/** The users' entries, by id; they are another module's to tell. Service accounts, whose keys have the same form, are this module's. */
+/** Reads the users' entries by id, from the module that owns users. Service accounts have the same keys, but belong to this module. */
 export type UserFactsById = (ids: readonly string[]) => Promise<ReadonlyMap<string, UserEntry>>;
 
-/** What the tables have of an entry. */
+/** An entry as the tables define it. */
 export interface Found {
   readonly organizationId: string | null;
   readonly json: string;
 }
 
-/** What was found, by key. */
+/** Entries that were found, by key. */
 export type FoundByKey = ReadonlyMap<string, Found>;
 
 type Tables = Kysely<AnyTables>;
 
-// One function a kind of entry, each with a fixed number of statements, however many keys there are.
+// One function per kind of entry. Each runs a fixed number of statements for any number of keys.
 
 export async function computeUsers(db: Tables, keys: readonly KeyOf<"user">[], users: UserFactsById): Promise<FoundByKey> {
   const found = await users(keys.map(({ userId }) => userId));
@@ -75,13 +75,13 @@ export async function computeMemberships(db: Tables, keys: readonly KeyOf<"membe
   // Two statements, because no index serves "the same organization or none in both".
   if (inOrganizations.length > 0) {
     const found = await sql<Membership>`
-      select w.user_id as user, w.organization_id as organization, held.role_ids, a.attributes
+      select w.user_id as user, w.organization_id as organization, assigned.role_ids, a.attributes
       from unnest(${inOrganizations.map(({ userId }) => userId)}::uuid[], ${inOrganizations.map(({ organizationId }) => organizationId)}::uuid[])
         as w (user_id, organization_id)
       cross join lateral (select array_agg(role_id::text order by assigned_at, role_id) as role_ids from role_assignments r
-        where r.user_id = w.user_id and r.organization_id = w.organization_id) held
+        where r.user_id = w.user_id and r.organization_id = w.organization_id) assigned
       left join access_attributes a on a.organization_id = w.organization_id and a.user_id = w.user_id
-      where held.role_ids is not null`.execute(db);
+      where assigned.role_ids is not null`.execute(db);
     rows.push(...found.rows);
   }
   if (internal.length > 0) {
@@ -119,7 +119,7 @@ export async function computeRoles(db: Tables, keys: readonly KeyOf<"role">[]): 
   });
 }
 
-/** Made by the database as one text: of 20,000 permissions it is 2 MB, which the worker hands on without looking into it. */
+/** Built by the database as one JSON text: for 20,000 permissions it is 2 MB, which the worker passes on without parsing. */
 export async function computePolicy(db: Tables, keys: readonly KeyOf<"policy">[]): Promise<FoundByKey> {
   const { rows } = await sql<{ value: string }>`
     select jsonb_build_object(

@@ -14,15 +14,15 @@ import {
 import { type EntryKey, type KeyOf, parseKey } from "./entry-key.ts";
 import { computeOlderLists } from "./older-lists.ts";
 
-/** A projection entry as the tables have it. */
+/** A projection entry, computed from the tables. */
 export interface Computed {
   readonly key: string;
   readonly organizationId: string | null;
-  /** The value as JSON; `null` leaves a marker: the entry was there and is no longer. */
+  /** The value as JSON. `null` is a tombstone of an entry that no longer exists. */
   readonly json: string;
 }
 
-/** What the tables say about each entry, in the order of the keys. Throws for a key that no entry has. */
+/** Computes the entries of `keys` from the tables, in the order of the keys. Throws for an invalid key. */
 export async function computeEntries(reading: ReadHandle, keys: readonly string[], users: UserFactsById): Promise<readonly Computed[]> {
   const db = reading as unknown as Kysely<AnyTables>;
   const parsed = keys.map((text) => {
@@ -37,7 +37,7 @@ export async function computeEntries(reading: ReadHandle, keys: readonly string[
   return keys.map((key) => ({ key, organizationId: null, json: "null", ...found.get(key) }));
 }
 
-/** `keys` are all of the one kind. */
+/** All `keys` must be of this kind. */
 function computeKind(db: Kysely<AnyTables>, kind: EntryKey["kind"], keys: readonly EntryKey[], users: UserFactsById): Promise<FoundByKey> {
   switch (kind) {
     case "user":

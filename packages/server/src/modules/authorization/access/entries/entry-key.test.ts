@@ -17,12 +17,12 @@ const keys: readonly [EntryKey, string][] = [
 ];
 
 describe("an entry's key", () => {
-  it.each(keys)("%o is read back from its text", (key, text) => {
+  it.each(keys)("%o is parsed back from its text", (key, text) => {
     expect(formatKey(key)).toBe(text);
     expect(parseKey(text)).toEqual(key);
   });
 
-  // The texts are in databases and snapshots of other releases: each of them is a contract.
+  // Databases and snapshots of other releases have these texts: each is a contract.
   it.each([
     "",
     "iam",
@@ -47,13 +47,13 @@ describe("an entry's key", () => {
     `iam:role:x:effective_permissions`,
     "iam:role:system:Organization:effective_permissions",
     "iam:role:system:::effective_permissions",
-  ])("%j is none", (text) => {
+  ])("cannot be parsed from %j", (text) => {
     expect(parseKey(text)).toBeUndefined();
     expect(isEntryKey(text)).toBe(false);
     expect(isOfOwnTables(text)).toBe(false);
   });
 
-  it("users are another module's", () => {
+  it("of a user is not computed from the access module's tables", () => {
     for (const [key, text] of keys) expect(isOfOwnTables(text)).toBe(key.kind !== "user");
   });
 });

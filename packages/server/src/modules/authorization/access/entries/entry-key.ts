@@ -1,23 +1,23 @@
-/** What a projection entry is about. There is one entry of each, and one policy for the installation. */
+/** Identifies a projection entry. The installation has one policy entry. */
 export type EntryKey =
   /** A user, or a service account under its own id. */
   | { readonly kind: "user"; readonly userId: string }
   /** The status and the attributes of an organization. */
   | { readonly kind: "tenant"; readonly organizationId: string }
-  /** What the organization's plan includes. */
+  /** The entitlements of an organization. */
   | { readonly kind: "entitlements"; readonly organizationId: string }
-  /** The roles of a user or service account in an organization; null is the internal scope. */
+  /** The roles of a user or a service account in an organization, or with null in the internal scope. */
   | { readonly kind: "membership"; readonly userId: string; readonly organizationId: string | null }
   | { readonly kind: "role"; readonly roleId: string }
   /** The permission tree and the authorization model. */
   | { readonly kind: "policy" }
-  /** Everything that a role gives, for processes of the release before (`older-lists.ts`). */
+  /** Every permission that a role allows, for processes of the previous release (`older-lists.ts`). */
   | { readonly kind: "olderList"; readonly roleId: string }
   | { readonly kind: "olderSystemList"; readonly scope: string; readonly name: string };
 
 export type KeyOf<Kind extends EntryKey["kind"]> = Extract<EntryKey, { readonly kind: Kind }>;
 
-/** The key as the projection's table and the snapshot in Redis have it. */
+/** The text of a key in the projection's table and in the Redis snapshot. */
 export function formatKey(key: EntryKey): string {
   switch (key.kind) {
     case "user":
@@ -39,7 +39,7 @@ export function formatKey(key: EntryKey): string {
   }
 }
 
-/** The key that a text is; undefined for every other text, also for one that names something by what is no id. */
+/** Parses the text of a key; undefined for any other text, even if only an id in it is malformed. */
 export function parseKey(text: string): EntryKey | undefined {
   const key = read(text.split(":"));
   if (key === undefined || formatKey(key) !== text) return undefined;
@@ -49,7 +49,7 @@ export function parseKey(text: string): EntryKey | undefined {
 const word = /^\w+$/;
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The key of the kind that the parts name, whatever its ids are. */
+/** Reads the segments of a key without validating its ids. */
 function read([, what, first = "", second = "", third = "", fourth]: readonly string[]): EntryKey | undefined {
   switch (what) {
     case "policy":
@@ -98,10 +98,10 @@ export const listKey = (roleId: string): string => formatKey({ kind: "olderList"
 export const systemListKey = ({ scope, name }: { readonly scope: string; readonly name: string }): string =>
   formatKey({ kind: "olderSystemList", scope, name });
 
-/** Whether an entry may lie under the key. */
+/** Whether a text is a valid entry key. */
 export const isEntryKey = (key: string): boolean => parseKey(key) !== undefined;
 
-/** Whether the access module's own tables hold the entry whole, so that any process may compute it. Users belong to another module. */
+/** Whether the entry can be computed from the access module's own tables alone. Entries of users cannot: another module owns users. */
 export function isOfOwnTables(key: string): boolean {
   const parsed = parseKey(key);
   return parsed !== undefined && parsed.kind !== "user";

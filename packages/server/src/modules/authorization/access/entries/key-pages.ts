@@ -2,47 +2,48 @@ import { type Kysely, sql } from "kysely";
 import type { AnyTables, ReadHandle } from "#platform/database/database.ts";
 import { entitlementsKey, membershipKey, policyKey, roleKey, tenantStatusKey, userKey } from "./entry-key.ts";
 
-/** A page of keys, and where the next one begins; null after the last. */
+/** A page of keys, and the cursor of the next one; null after the last. */
 export interface KeyPage {
   readonly keys: readonly string[];
   readonly next: string | null;
 }
 
-/** Ids of people in their order, from `after` on. */
+/** Ids of users in their order, after `after`. */
 export type UserIds = (after: string | undefined, limit: number) => Promise<readonly string[]>;
 
 interface Section {
   readonly name: string;
-  /** Rows after `after`, each with the keys that follow from it and the place behind it. */
-  page(db: Kysely<AnyTables>, after: string | undefined, limit: number, users: UserIds): Promise<Rows>;
+  /** The keys that follow from the section's rows after `after`. */
+  page(db: Kysely<AnyTables>, after: string | undefined, limit: number, users: UserIds): Promise<SectionPage>;
 }
-interface Rows {
+interface SectionPage {
   readonly keys: readonly string[];
-  /** Where the next page of the section begins; undefined after the last. */
+  /** The position after which the next page of the section begins; undefined after the last. */
   readonly next: string | undefined;
 }
 
-const nobody = "00000000-0000-0000-0000-000000000000";
+/** Smaller than every id. */
+const zeroId = "00000000-0000-0000-0000-000000000000";
 
-/** A page of rows that each have a place of their own in the order. */
-const placed = (places: readonly string[], limit: number, keysOf: (place: string) => readonly string[]): Rows => ({
-  keys: places.flatMap(keysOf),
-  next: places.length === limit ? places.at(-1) : undefined,
+/** A page of rows that are identified by one id each. */
+const pageOfIds = (ids: readonly string[], limit: number, keysOf: (id: string) => readonly string[]): SectionPage => ({
+  keys: ids.flatMap(keysOf),
+  next: ids.length === limit ? ids.at(-1) : undefined,
 });
 
-/** Everything that the projection should have. */
+/** The expected entries of the projection. */
 const sections: readonly Section[] = [
   { name: "fixed", page: async () => ({ keys: [policyKey], next: undefined }) },
   {
     name: "users",
-    page: async (_db, after, limit, users) => placed(await users(after, limit), limit, (id) => [userKey(id)]),
+    page: async (_db, after, limit, users) => pageOfIds(await users(after, limit), limit, (id) => [userKey(id)]),
   },
   {
     name: "services",
     async page(db, after, limit) {
       const { rows } = await sql<{ id: string }>`select service_id as id from access_services
-        where service_id > ${after ?? nobody}::uuid order by service_id limit ${limit}`.execute(db);
-      return placed(
+        where service_id > ${after ?? zeroId}::uuid order by service_id limit ${limit}`.execute(db);
+      return pageOfIds(
         rows.map(({ id }) => id),
         limit,
         (id) => [userKey(id)],
@@ -53,8 +54,8 @@ const sections: readonly Section[] = [
     name: "organizations",
     async page(db, after, limit) {
       const { rows } = await sql<{ id: string }>`select organization_id as id from access_tenants
-        where organization_id > ${after ?? nobody}::uuid order by organization_id limit ${limit}`.execute(db);
-      return placed(
+        where organization_id > ${after ?? zeroId}::uuid order by organization_id limit ${limit}`.execute(db);
+      return pageOfIds(
         rows.map(({ id }) => id),
         limit,
         (id) => [tenantStatusKey(id), entitlementsKey(id)],
@@ -63,15 +64,15 @@ const sections: readonly Section[] = [
   },
   {
     name: "memberships",
-    /** Whole users, found along the index that begins with them: a page has `limit` assignments, and the rest of its last user's. */
+    /** Pages of whole users, by the index on users: `limit` assignments, and the remaining ones of the last user. */
     async page(db, after, limit) {
       const { rows: users } = await sql<{ id: string }>`select user_id as id from role_assignments
-        where user_id > ${after ?? nobody}::uuid order by user_id limit ${limit}`.execute(db);
+        where user_id > ${after ?? zeroId}::uuid order by user_id limit ${limit}`.execute(db);
       const last = users.at(-1)?.id;
       if (last === undefined) return { keys: [], next: undefined };
       const { rows } = await sql<{ user: string; organization: string | null }>`
         select distinct user_id as user, organization_id as organization from role_assignments
-        where user_id > ${after ?? nobody}::uuid and user_id <= ${last}::uuid order by 1, 2`.execute(db);
+        where user_id > ${after ?? zeroId}::uuid and user_id <= ${last}::uuid order by 1, 2`.execute(db);
       return {
         keys: rows.map(({ user, organization }) => membershipKey(user, organization)),
         next: users.length === limit ? last : undefined,
@@ -82,8 +83,8 @@ const sections: readonly Section[] = [
     name: "roles",
     async page(db, after, limit) {
       const { rows } = await sql<{ id: string }>`select id from roles
-        where id > ${after ?? nobody}::uuid order by id limit ${limit}`.execute(db);
-      return placed(
+        where id > ${after ?? zeroId}::uuid order by id limit ${limit}`.execute(db);
+      return pageOfIds(
         rows.map(({ id }) => id),
         limit,
         (id) => [roleKey(id)],
@@ -92,7 +93,7 @@ const sections: readonly Section[] = [
   },
 ];
 
-/** Lists the key of every entry that the projection should have, a page at a time. A page may be empty before the last. */
+/** Lists the keys of all expected entries of the projection, a page at a time. A page before the last may be empty. */
 export async function listEntryKeys(reading: ReadHandle, cursor: string | null, limit: number, users: UserIds): Promise<KeyPage> {
   const db = reading as unknown as Kysely<AnyTables>;
   const [name, after] = cursor === null ? [] : splitAtFirst(cursor);

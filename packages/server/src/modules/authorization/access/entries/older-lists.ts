@@ -1,7 +1,7 @@
 /**
- * What processes of the release before need while both run, in a roll-out and after a roll-back (decision 0031): they look for everything
- * that a role gives, what is below in the tree included, under `iam:role:<id>:effective_permissions`. The lists that are there stay until
- * they would be wrong; then they are marked as gone, and computed anew when such a process asks for one. Goes with the next release.
+ * Entries for processes of the previous release, during a roll-out and after a roll-back (decision 0031). They read every permission that a
+ * role allows, descendants included, under `iam:role:<id>:effective_permissions`. A list is stored until it would be outdated. Then a
+ * tombstone replaces it, and a process that needs it requests a repair. To be removed with the next release.
  */
 import { PermissionTree, type RoleRule, type StoredRule } from "@gatehouse/policy";
 import { type Kysely, sql } from "kysely";
@@ -11,7 +11,7 @@ import type { Found, FoundByKey } from "./compute-kinds.ts";
 import { formatKey, type KeyOf } from "./entry-key.ts";
 import type { PermissionEntry } from "./values.ts";
 
-/** The lists of the release before, by their keys. */
+/** Computes the lists of the previous release, by key. */
 export async function computeOlderLists(
   db: Kysely<AnyTables>,
   keys: readonly KeyOf<"olderList" | "olderSystemList">[],
@@ -28,7 +28,7 @@ export async function computeOlderLists(
   for (const key of keys) {
     const json = key.kind === "olderList" ? undefined : systemList(key, permissions);
     const role = key.kind === "olderList" ? rules.get(key.roleId) : undefined;
-    if (role) found.set(formatKey(key), { organizationId: role.organizationId, json: JSON.stringify(everythingBelow(tree, role.rules)) });
+    if (role) found.set(formatKey(key), { organizationId: role.organizationId, json: JSON.stringify(expandedRules(tree, role.rules)) });
     else if (json !== undefined) found.set(formatKey(key), { organizationId: null, json });
   }
   return found;
@@ -40,12 +40,12 @@ function systemList({ scope, name }: KeyOf<"olderSystemList">, permissions: read
   return JSON.stringify(permissions.filter((each) => each.scope === scope && definition.gives(each.value)).map(({ value }) => value));
 }
 
-interface GivenTo {
+interface RulesOfRole {
   readonly organizationId: string | null;
   readonly rules: readonly RoleRule[];
 }
 
-async function rulesOf(db: Kysely<AnyTables>, roleIds: readonly string[]): Promise<ReadonlyMap<string, GivenTo>> {
+async function rulesOf(db: Kysely<AnyTables>, roleIds: readonly string[]): Promise<ReadonlyMap<string, RulesOfRole>> {
   const { rows } = await sql<{ id: string; organization_id: string | null; rules: readonly RoleRule[] }>`
     select r.id, r.organization_id, coalesce((
       select jsonb_agg(jsonb_build_object('permission', d.value, 'effect', p.effect, 'condition', p.condition) order by d.value)
@@ -54,8 +54,8 @@ async function rulesOf(db: Kysely<AnyTables>, roleIds: readonly string[]): Promi
   return new Map(rows.map((row) => [row.id, { organizationId: row.organization_id, rules: row.rules }]));
 }
 
-/** The rules worked out over the tree: values that are given without a condition, then the other rules. */
-function everythingBelow(tree: PermissionTree, rules: readonly RoleRule[]): readonly StoredRule[] {
+/** Expands rules over the tree: first the permissions that are allowed without a condition, then the other rules. */
+function expandedRules(tree: PermissionTree, rules: readonly RoleRule[]): readonly StoredRule[] {
   const isPlain = (rule: RoleRule): boolean => rule.effect === "allow" && !rule.condition;
   const plain = tree.below(rules.filter(isPlain).map(({ permission }) => permission));
   const others = rules

@@ -1,12 +1,13 @@
-import type { User } from "#modules/foundation/identity/index.ts";
+import type { identity, User } from "#modules/foundation/identity/index.ts";
+import type { ReadApisOf } from "#operation/declaration/module.ts";
 import type { UserFactsById } from "./compute-kinds.ts";
 import type { UserEntry } from "./values.ts";
 
-/** Status and profile of people, from what the identity module tells of them. */
+/** Reads the status and profile of users from the identity module. */
 export const userFactsOf =
-  (identity: { usersById(ids: readonly string[]): Promise<ReadonlyMap<string, User>> }): UserFactsById =>
+  ({ usersById }: Pick<ReadApisOf<{ identity: typeof identity }>["identity"], "usersById">): UserFactsById =>
   async (ids) =>
-    new Map([...(await identity.usersById(ids))].map(([id, user]) => [id, factsOf(user)]));
+    new Map([...(await usersById(ids))].map(([id, user]) => [id, factsOf(user)]));
 
 const factsOf = ({ status, email, firstName, lastName, locale }: User): UserEntry => ({
   status,

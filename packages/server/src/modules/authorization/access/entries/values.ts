@@ -1,7 +1,7 @@
 import type { AuthorizationModel, PermissionNode, StoredRule } from "@gatehouse/policy";
 import type { AccessScope } from "../model.ts";
 
-/** What the product itself knows of a user, for conditions: `$user.email` and the others. */
+/** The user's profile, for conditions: `$user.email` and others. */
 export interface UserProfile {
   readonly email: string;
   readonly name: string;
@@ -9,12 +9,12 @@ export interface UserProfile {
   readonly lastName: string;
   readonly locale: string;
 }
-/** Of a user or a service account. */
+/** The entry of a user or a service account. */
 export interface UserEntry {
   readonly status: string;
-  /** Absent of a user. */
+  /** Absent for a user. */
   readonly kind?: "service";
-  /** Missing in entries of the release before, and of a service account. */
+  /** Missing for a service account, and in entries of the previous release. */
   readonly profile?: UserProfile;
 }
 export interface TenantEntry {
@@ -33,11 +33,11 @@ export interface RoleEntry {
   readonly name: string;
   readonly scope: AccessScope;
   readonly organizationId: string | null;
-  /** A system role gives what the product says (`system.ts`); nothing is given to it. */
+  /** A predicate defines what a system role allows (`system.ts`); it has no stored rules. */
   readonly isSystem: boolean;
-  /** The rules as they were given, in the order of their permissions. What follows from them below in the tree is not kept. */
+  /** The role's rules in the order of their permissions, not expanded over the tree. */
   readonly given: readonly StoredRule[];
-  /** Where processes of the release before look for what the role gives (`older-release.ts`). */
+  /** The key under which processes of the previous release read the role's permissions (`older-release.ts`). */
   readonly effective: string;
 }
 export interface PermissionEntry extends PermissionNode {

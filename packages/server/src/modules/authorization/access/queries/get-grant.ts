@@ -6,7 +6,7 @@ import { tenantOfGrant } from "../grant-tenant.ts";
 import { Grant } from "../model.ts";
 import { access } from "../module.ts";
 
-/** One grant. */
+/** Returns one grant. */
 export const getGrant = access.query("getGrant", {
   http: "GET /api/v1/iam/grants/:grantId",
   summary: "One grant.",

@@ -1,10 +1,10 @@
 import { permission } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
-import { AttributesOfSubject, isMember } from "../attributes.ts";
+import { AttributesOfSubject, isMember, toAttributes } from "../attributes.ts";
 import { MemberNotFound } from "../errors.ts";
 import { access } from "../module.ts";
 
-/** What the organization notes about a member. Version 0 where nothing is. */
+/** Returns a member's attributes; version 0 if none were set. */
 export const getMemberAttributes = access.query("getMemberAttributes", {
   http: "GET /api/v1/iam/organizations/:organizationId/members/:userId/attributes",
   summary: "A member's attributes.",
@@ -14,7 +14,7 @@ export const getMemberAttributes = access.query("getMemberAttributes", {
     category: "DataAccess",
     severity: "Info",
     entity: "User",
-    reading: "what is noted about somebody",
+    reading: "personal attributes of a member",
   },
   absent: MemberNotFound,
   versioned: true,
@@ -24,6 +24,6 @@ export const getMemberAttributes = access.query("getMemberAttributes", {
   async run({ store, fail }, { organizationId, userId }) {
     if (!(await isMember(store, userId, organizationId))) fail(MemberNotFound);
     const row = await store.attributes(organizationId, userId);
-    return { organizationId, userId, attributes: row?.attributes ?? {}, version: row?.version ?? 0 } as never;
+    return toAttributes(organizationId, userId, row);
   },
 });

@@ -3,7 +3,7 @@ import { Type } from "#operation/declaration/schema.ts";
 import { AuthorizationModelInput } from "../authorization-model.ts";
 import { access } from "../module.ts";
 
-/** The authorization model: the vocabulary that everybody writes conditions and grants in. Version 0 before there is one. */
+/** Returns the authorization model, the vocabulary of conditions and grants; version 0 if none was set. */
 export const getModel = access.query("getModel", {
   http: "GET /api/v1/iam/authorization/model",
   summary: "The authorization model.",

@@ -1,10 +1,10 @@
 import { permission } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
-import { AttributesOfSubject } from "../attributes.ts";
+import { AttributesOfSubject, toAttributes } from "../attributes.ts";
 import { MemberNotFound } from "../errors.ts";
 import { access } from "../module.ts";
 
-/** What is noted about the organization itself. Version 0 where nothing is. */
+/** Returns the organization's attributes; version 0 if none were set. */
 export const getOrganizationAttributes = access.query("getOrganizationAttributes", {
   http: "GET /api/v1/iam/organizations/:organizationId/attributes",
   summary: "The organization's attributes.",
@@ -15,6 +15,6 @@ export const getOrganizationAttributes = access.query("getOrganizationAttributes
   output: AttributesOfSubject,
   async run({ store }, { organizationId }) {
     const row = await store.attributes(organizationId, null);
-    return { organizationId, userId: null, attributes: row?.attributes ?? {}, version: row?.version ?? 0 } as never;
+    return toAttributes(organizationId, null, row);
   },
 });

@@ -6,7 +6,7 @@ import { access } from "../module.ts";
 import { representOne } from "../represent.ts";
 import { tenantOfRole } from "../role-tenant.ts";
 
-/** One role with its permissions. */
+/** Returns one role with its permissions. */
 export const getRole = access.query("getRole", {
   http: "GET /api/v1/iam/roles/:roleId",
   summary: "One role.",

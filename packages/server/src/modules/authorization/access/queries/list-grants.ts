@@ -8,7 +8,7 @@ import { access } from "../module.ts";
 
 const Id = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
 
-/** Grants of an organization or of the internal scope, in the order in which they were made; expired ones too, and marked. */
+/** Lists the grants of an organization or of the internal scope in the order of creation. Includes expired ones, flagged as such. */
 export const listGrants = access.query("listGrants", {
   http: "GET /api/v1/iam/grants",
   summary: "List grants.",
@@ -28,8 +28,8 @@ export const listGrants = access.query("listGrants", {
   async run({ store, page, now }, { organizationId = null, limit, cursor, subjectType, subjectId, ...search }) {
     const request = page({ ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) });
     const subject = subjectType !== undefined && subjectId !== undefined ? subjectOf({ type: subjectType, id: subjectId }).id : subjectId;
-    const wanted = { organizationId, ...search, subjectType, subjectId: subject };
-    const found = await store.grantPage(wanted, request.after?.[0], request.fetch);
+    const filters = { organizationId, ...search, subjectType, subjectId: subject };
+    const found = await store.grantPage(filters, request.after?.[0], request.fetch);
     const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
     return { items: rows.map((row) => toGrant(row, now)), nextCursor };
   },

@@ -5,8 +5,8 @@ import { access } from "../module.ts";
 import { toPermission } from "../store.ts";
 
 /**
- * Permission definitions in the order of their values. Those of organizations are the vocabulary that every
- * user makes roles from; internal ones are shown to whoever may read them.
+ * Lists permission definitions in the order of their values. Every signed-in user may list those of organizations, to build roles from.
+ * Internal ones need `Permission.Read`.
  */
 export const listPermissions = access.query("listPermissions", {
   http: "GET /api/v1/iam/permissions",

@@ -6,7 +6,7 @@ import { AccessScope, Role } from "../model.ts";
 import { access } from "../module.ts";
 import { represent } from "../represent.ts";
 
-/** The roles of a scope, system roles first. Without a scope: that of the organization given, or of the session. */
+/** Lists the roles of a scope, system roles first. Without a scope it is that of the given organization, or of the credential. */
 export const listRoles = access.query("listRoles", {
   http: "GET /api/v1/iam/roles",
   summary: "List the roles of an organization or of the internal scope.",

@@ -1,7 +1,7 @@
 import { Compile } from "typebox/compile";
 import { type TSchema, Type } from "#operation/declaration/schema.ts";
 
-// What AuthZEN 1.0 says of answers, written from its normative text; the schemas that are published beside it are stricter than it.
+// Schemas of AuthZEN 1.0 responses, written from its normative text: the published schemas are stricter than the text.
 
 const anything = { additionalProperties: true } as const;
 const FreeForm = Type.Object({}, anything);
@@ -52,7 +52,7 @@ const Metadata = Type.Object(
   anything,
 );
 
-const faultsBy = (schema: TSchema) => {
+const issuesBy = (schema: TSchema) => {
   const validator = Compile(schema);
   return (value: unknown): readonly string[] =>
     validator.Check(value)
@@ -60,16 +60,16 @@ const faultsBy = (schema: TSchema) => {
       : [...(validator.Errors(value) as Iterable<{ instancePath: string; message: string }>)].map((e) => `${e.instancePath} ${e.message}`);
 };
 
-const evaluations = faultsBy(Evaluations);
-const decision = faultsBy(Decision);
+const evaluations = issuesBy(Evaluations);
+const decision = issuesBy(Decision);
 
-/** What is wrong with a successful answer of each address, by the standard. */
+/** Validates a successful response of each endpoint against the standard. */
 export const issues: Readonly<Record<string, (value: unknown) => readonly string[]>> = {
   "/access/v1/evaluation": decision,
-  // Many, or one where the request had none (7.1).
+  // Many decisions, or a single one if the request had no `evaluations` (7.1).
   "/access/v1/evaluations": (value) => (Object.hasOwn(value as object, "evaluations") ? evaluations(value) : decision(value)),
-  "/access/v1/search/subject": faultsBy(Search(Entity)),
-  "/access/v1/search/resource": faultsBy(Search(Entity)),
-  "/access/v1/search/action": faultsBy(Search(Action)),
-  "/.well-known/authzen-configuration": faultsBy(Metadata),
+  "/access/v1/search/subject": issuesBy(Search(Entity)),
+  "/access/v1/search/resource": issuesBy(Search(Entity)),
+  "/access/v1/search/action": issuesBy(Search(Action)),
+  "/.well-known/authzen-configuration": issuesBy(Metadata),
 };

@@ -6,9 +6,9 @@ import { decisions } from "../module.ts";
 
 const dayMs = 86_400_000;
 
-/** Removes kept questions that are older than they are kept. */
+/** Removes recorded decisions past their retention. */
 export const pruneDecisions = decisions.command("pruneDecisions", {
-  summary: "Remove kept decisions whose time is over.",
+  summary: "Remove recorded decisions past their retention.",
   allow: operatorOnly(),
   audit: { action: "Decisions.Forgotten", category: "System", severity: "Info" },
   everyTenant: "the schedule serves every organization",
@@ -16,8 +16,8 @@ export const pruneDecisions = decisions.command("pruneDecisions", {
   output: Type.Object({ more: Type.Boolean(), stopped: Type.Boolean() }),
   async run({ store, services, now }) {
     const before = new Date(now.getTime() - services.settings.decisionDays * dayMs);
-    const { removed, stopped } = await store.forgetRecordedBefore(before, prunedAtOnce);
-    if (stopped) reportStopped(services.logger, "access.decisions");
+    const { removed, stopped } = await store.pruneRecordedBefore(before, prunedAtOnce);
+    if (stopped) reportStopped(services.logger, "decisions.recorded");
     return { more: removed === prunedAtOnce, stopped };
   },
 });

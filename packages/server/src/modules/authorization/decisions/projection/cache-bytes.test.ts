@@ -6,18 +6,18 @@ import { EntryMap } from "./entry-map.ts";
 const mebibyte = 1_024 * 1_024;
 const large = (n: number) => ({ attributes: Array.from({ length: 1_000 }, (_none, index) => `${n} ${index} ${"x".repeat(100)}`) });
 
-it("parts are held by their bytes, and one that falls out is stale", async () => {
-  const parts = new EntryMap(async (keys) => keys.map((key) => ({ value: large(Number(key)), version: "1" })), 4 * mebibyte);
-  const [first] = await parts.load(["0"]);
-  for (let n = 1; n < 200; n += 1) await parts.load([String(n)]);
-  const held = parts.keys();
-  expect(held.length).toBeGreaterThan(5);
-  expect(held.reduce((sum, key) => sum + sizeOf(parts.peek(key)?.value), 0)).toBeLessThan(4 * mebibyte);
-  expect(held).toContain("199");
+it("cached entries are limited by bytes, and an evicted one is stale", async () => {
+  const entries = new EntryMap(async (keys) => keys.map((key) => ({ value: large(Number(key)), version: "1" })), 4 * mebibyte);
+  const [first] = await entries.load(["0"]);
+  for (let n = 1; n < 200; n += 1) await entries.load([String(n)]);
+  const cached = entries.keys();
+  expect(cached.length).toBeGreaterThan(5);
+  expect(cached.reduce((sum, key) => sum + sizeOf(entries.peek(key)?.value), 0)).toBeLessThan(4 * mebibyte);
+  expect(cached).toContain("199");
   expect(first?.stale).toBe(true);
 });
 
-it("the copy in the process is held by its bytes", async () => {
+it("the in-process snapshot cache is limited by bytes", async () => {
   const cache = inProcessSnapshotCache();
   await cache.begin(0, null);
   const { watermark } = await cache.read([]);
@@ -30,7 +30,7 @@ it("the copy in the process is held by its bytes", async () => {
   expect(found.length).toBeLessThan(150);
 });
 
-it("sizes are told of every value of JSON", () => {
+it("every kind of JSON value has a size", () => {
   expect(sizeOf("x".repeat(1_000))).toBeGreaterThan(1_000);
   expect(sizeOf([1, [true, null, { a: "b" }]])).toBeGreaterThan(100);
 });

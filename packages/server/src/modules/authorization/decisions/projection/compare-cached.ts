@@ -1,19 +1,19 @@
 import { isDeepStrictEqual } from "node:util";
 import type { EntryMap, LoadedEntry } from "./entry-map.ts";
 
-/** Keys of one read: a few hundred rows by their keys take milliseconds. */
+/** Keys of one read, which takes milliseconds. */
 const pageSize = 500;
 
 export interface CachedDifferences {
-  /** Entries that were looked at. */
+  /** How many entries were compared. */
   readonly entries: number;
-  /** Keys whose entry is not what the database has. They were forgotten. */
+  /** Keys whose entry differed from the database. They were invalidated. */
   readonly keys: readonly string[];
 }
 
 /**
- * Compares what is cached with what `read` finds in the database, and forgets what differs. `catchUp` resolves when this process has
- * observed every event that was committed before the call: an entry that an event has removed meanwhile was right when it was read.
+ * Compares cached entries with what `read` finds in the database and invalidates those that differ. `catchUp` resolves when this process has
+ * observed every event committed before the call. An entry that an event has invalidated by then is no difference.
  */
 export async function compareCached(
   entries: EntryMap,
@@ -31,13 +31,13 @@ export async function compareCached(
     for (const key of suspects) {
       if (entries.peek(key) !== cached[page.indexOf(key)]) continue;
       differing.push(key);
-      entries.forget(key);
+      entries.invalidate(key);
     }
   }
   return { entries: keys.length, keys: differing };
 }
 
-/** Differences of several caches as those of one. */
+/** Combines the differences of several caches. */
 export const together = (found: readonly CachedDifferences[]): CachedDifferences => ({
   entries: found.reduce((sum, { entries }) => sum + entries, 0),
   keys: found.flatMap(({ keys }) => keys),

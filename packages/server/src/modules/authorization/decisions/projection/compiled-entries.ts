@@ -3,7 +3,7 @@ import { compileRules, PermissionTree, Policy, type RoleFacts, type RoleRules, r
 import { LRUCache } from "lru-cache";
 import { type PolicyEntry, type RoleEntry, type SystemRoleDefinition, systemRoleNamed } from "#modules/authorization/access/index.ts";
 
-/** A policy is compiled once a version of it. The model was checked when it was written. */
+/** Each version of the policy is compiled once. The model was validated when it was written. */
 const policies = new WeakMap<PolicyEntry, Policy>();
 export function policyOf(entry: PolicyEntry): Policy {
   let policy = policies.get(entry);
@@ -15,8 +15,8 @@ export function policyOf(entry: PolicyEntry): Policy {
 }
 
 /**
- * Rules are shared by every role that was given the same: a product gives its roles to each of its tenants, and what follows from
- * them is then worked out and kept once. A role's facts are shared by everybody who holds it. A change of the tree changes neither.
+ * Roles with equal rules share the compiled rules: an application creates the same roles in each tenant. All holders of a role share its
+ * facts. A change of the tree changes neither.
  */
 const rulesOfRoles = new WeakMap<RoleEntry, RoleRules>();
 const rulesBytesMax = 64 * 1_024 * 1_024;
@@ -29,13 +29,13 @@ function rulesOf(role: RoleEntry): RoleRules {
   const given = JSON.stringify(role.given);
   const text = createHash("sha256").update(given).digest("base64");
   const rules = rulesOfTexts.get(text) ?? compileRules(role.given);
-  // Conditions are held as JSON, and as functions once they are evaluated.
+  // Conditions are stored as JSON, and as functions once they are evaluated.
   rulesOfTexts.set(text, rules, { size: 100 + given.length * 4 });
   rulesOfRoles.set(role, rules);
   return rules;
 }
 
-/** What a system role gives is a rule over the definitions of its scope, so it follows from the policy alone. */
+/** The rules of a system role are a predicate over the permissions of its scope, so they depend on the policy only. */
 const rulesOfSystem = new WeakMap<PolicyEntry, Map<SystemRoleDefinition, RoleRules>>();
 
 function systemRules(policy: PolicyEntry, definition: SystemRoleDefinition): RoleRules {
@@ -49,7 +49,7 @@ function systemRules(policy: PolicyEntry, definition: SystemRoleDefinition): Rol
   return rules;
 }
 
-/** Undefined for a role that is not there. A system role that this release does not have gives nothing. */
+/** The facts of a role; undefined for a missing one. A system role that is unknown to this release allows nothing. */
 export function roleFacts(role: RoleEntry | null, policy: PolicyEntry): RoleFacts | undefined {
   if (!role) return undefined;
   const definition = role.isSystem ? systemRoleNamed(role.name, role.scope) : undefined;

@@ -17,18 +17,18 @@ const entry = (...values: readonly string[]): LoadedEntry => ({
 const soon = () => performance.now() + 30;
 const later = () => performance.now() + 10_000;
 
-/** What the projector has handled, and the entry as it is kept; loads are let through one by one where `held` is set. */
-class Kept {
+/** A source with the stored entry and the handled events. `blocked` delays its loads. */
+class FakeSource {
   entry = entry("Doc", "Doc.Read", "Report");
   readonly handled = new Set<string>();
   loads = 0;
   failing = false;
-  held: Promise<void> | undefined;
+  blocked: Promise<void> | undefined;
 
   async fetch(): Promise<LoadedEntry> {
     this.loads += 1;
     const found = this.entry;
-    await this.held;
+    await this.blocked;
     if (this.failing) throw new Unavailable("database", undefined);
     return found;
   }
@@ -41,15 +41,15 @@ class Kept {
 let policies: CurrentPolicy | undefined;
 afterEach(() => policies?.stop());
 
-async function current(kept: Kept): Promise<CurrentPolicy> {
-  policies = new CurrentPolicy(kept);
+async function current(source: FakeSource): Promise<CurrentPolicy> {
+  policies = new CurrentPolicy(source);
   await policies.entry();
   return policies;
 }
 
 describe("the policy that a process decides with", () => {
-  it("a change of one permission concerns that and what is below it, and no other", async () => {
-    const policy = await current(new Kept());
+  it("is concerned by a change of a permission for the permission and its descendants only", async () => {
+    const policy = await current(new FakeSource());
     policy.changed("one", "Doc");
     expect(["Doc", "Doc.Read", "Report", "Unheard"].map((action) => policy.concerns(action))).toEqual([true, true, false, false]);
     policy.changed("two", "Unheard");
@@ -58,17 +58,17 @@ describe("the policy that a process decides with", () => {
     expect(policy.concerns("Report")).toBe(true);
   });
 
-  it("a question waits until the policy contains the changes that it knows of and that concern it", async () => {
-    const kept = new Kept();
-    const policy = await current(kept);
+  it("makes a query wait until it contains the observed changes that concern the query", async () => {
+    const source = new FakeSource();
+    const policy = await current(source);
     policy.changed("one", "Doc");
     policy.changed("another", "Report");
     await expect(policy.settled(policy.about(["Doc.Read"]), soon())).rejects.toThrow(Unavailable);
     await policy.settled(modelChanges, soon());
     const waiting = policy.settled(policy.about(["Doc.Read"]), later());
-    policy.changed("after it was asked", "Doc");
-    kept.entry = entry("Doc", "Report");
-    kept.handled.add("one");
+    policy.changed("after the query", "Doc");
+    source.entry = entry("Doc", "Report");
+    source.handled.add("one");
     policy.announced();
     await waiting;
     expect((await policy.entry()).value?.permissions).toHaveLength(2);
@@ -76,88 +76,88 @@ describe("the policy that a process decides with", () => {
     expect(policy.concerns("Doc")).toBe(true);
   });
 
-  it("a policy that was read before a change was projected does not count for it", async () => {
-    const kept = new Kept();
-    const policy = await current(kept);
+  it("does not contain a change if it was read before the change was projected", async () => {
+    const source = new FakeSource();
+    const policy = await current(source);
     const { promise, resolve } = Promise.withResolvers<void>();
-    kept.held = promise;
-    kept.handled.add("early");
+    source.blocked = promise;
+    source.handled.add("early");
     policy.changed("early", "Report");
     policy.changed("late", "Doc");
-    kept.handled.add("late");
+    source.handled.add("late");
     policy.announced();
     const waiting = policy.settled(everyChange, later());
-    kept.held = undefined;
+    source.blocked = undefined;
     resolve();
     await waiting;
-    expect(kept.loads).toBe(3);
+    expect(source.loads).toBe(3);
     expect(policy.behind).toBe(0);
   });
 
-  it("an event that is heard of after it was handled is loaded at once", async () => {
-    const kept = new Kept();
-    const policy = await current(kept);
-    kept.handled.add("early");
+  it("is loaded at once for an event that is observed after it was handled", async () => {
+    const source = new FakeSource();
+    const policy = await current(source);
+    source.handled.add("early");
     policy.changed("early", "Doc");
     await policy.settled(everyChange, later());
-    expect(kept.loads).toBe(2);
+    expect(source.loads).toBe(2);
   });
 
-  it("what makes the old one stale is the new one, not the change", async () => {
-    const kept = new Kept();
-    const policy = await current(kept);
+  it("becomes stale by its replacement, not by the change", async () => {
+    const source = new FakeSource();
+    const policy = await current(source);
     const before = await policy.entry();
     policy.changed("one", "Doc");
     expect(before.stale).toBe(false);
-    kept.handled.add("one");
+    source.handled.add("one");
     policy.announced();
     await policy.settled(everyChange, later());
     expect(before.stale).toBe(true);
     expect(await policy.entry()).not.toBe(before);
   });
 
-  it("a load that fails is tried again, and whoever waits gets it", async () => {
-    const kept = new Kept();
-    const policy = await current(kept);
-    kept.failing = true;
-    kept.handled.add("one");
+  it("is loaded again after a failed load, and waiting calls get it", async () => {
+    const source = new FakeSource();
+    const policy = await current(source);
+    source.failing = true;
+    source.handled.add("one");
     policy.changed("one", "Doc");
     const waiting = policy.settled(everyChange, later());
-    await expect.poll(() => kept.loads).toBeGreaterThan(1);
-    kept.failing = false;
+    await expect.poll(() => source.loads).toBeGreaterThan(1);
+    source.failing = false;
     await waiting;
     expect(policy.behind).toBe(0);
   });
 
-  it("a policy that was forgotten while it was read is read again", async () => {
-    const kept = new Kept();
-    const policy = await current(kept);
+  it("is read again if it was invalidated during a read", async () => {
+    const source = new FakeSource();
+    const policy = await current(source);
     const { promise, resolve } = Promise.withResolvers<void>();
-    kept.held = promise;
+    source.blocked = promise;
     policy.announced();
-    policy.forget();
-    kept.entry = entry("Report");
-    kept.held = undefined;
+    policy.invalidate();
+    source.entry = entry("Report");
+    source.blocked = undefined;
     resolve();
     expect((await policy.entry()).value?.permissions).toHaveLength(1);
   });
 
-  it("many changes one after the other are few loads where nobody waits", async () => {
-    const kept = new Kept();
-    const policy = await current(kept);
+  it("is loaded few times for many changes in a row if no call waits", async () => {
+    const source = new FakeSource();
+    const policy = await current(source);
     for (let index = 0; index < 100; index += 1) {
-      kept.handled.add(`${index}`);
+      source.handled.add(`${index}`);
       policy.changed(`${index}`, "Doc");
       await new Promise((resolve) => setImmediate(resolve));
     }
     await expect.poll(() => policy.behind).toBe(0);
-    expect(kept.loads).toBeLessThan(50);
+    expect(source.loads).toBeLessThan(50);
   });
 
   it("rejects while it cannot be read, and ends when it is stopped", async () => {
-    const kept = new Kept();
-    kept.failing = true;
-    policies = new CurrentPolicy(kept);
+    const source = new FakeSource();
+    source.failing = true;
+    policies = new CurrentPolicy(source);
     await expect(policies.entry()).rejects.toThrow(Unavailable);
     await policies.stop();
     await expect(policies.entry()).rejects.toThrow(Unavailable);

@@ -5,44 +5,44 @@ import { Unavailable } from "#platform/unavailable.ts";
 import { policyOf } from "./compiled-entries.ts";
 import type { CachedEntry, LoadedEntry } from "./entry-map.ts";
 
-/** A permission whose place in the tree changed; null where the model changed, which may concern every decision. */
+/** A permission whose position in the tree changed; null for a change of the model, which may concern every decision. */
 export type PolicyChange = string | null;
 
-/** Whether a change concerns a question. */
+/** Whether a change concerns a query. */
 export type Concerns = (change: PolicyChange) => boolean;
 
 export const everyChange: Concerns = () => true;
 export const modelChanges: Concerns = (change) => change === null;
 
 /**
- * A process without waiting calls spends at most a fifth of its time on loading policies, however fast permissions are changed one after
- * another: parsing and compiling 20,000 permissions takes it 30 ms.
+ * Without waiting calls, a process spends at most a fifth of its time on loading policies, however fast permissions change. Parsing and
+ * compiling 20,000 permissions takes 30 ms.
  */
 const restPerLoad = 4;
-/** After a failure: a database that is away is not asked again at once. */
+/** The delay after a failure, so that an unavailable database is not queried again at once. */
 const retryMs = 250;
 
 interface Source {
-  /** Reads the entry as it is kept; asked after an announcement, it contains what was announced. */
+  /** Reads the stored entry. After an announcement it contains the announced change. */
   fetch(): Promise<LoadedEntry | null>;
   /** Whether the projector has handled the event. */
   isProjected(eventId: string): boolean;
 }
 
 /**
- * The policy that this process decides with, and the changes that it does not contain yet. A change of the tree makes nothing stale by
- * itself: decisions that it does not concern go on with the policy at hand, and those that it concerns wait for the next one. One a process.
+ * The policy that this process decides with, and the changes that it does not contain yet. Decisions that a change of the tree does not
+ * concern continue with the current policy; those that it concerns wait for the next one. One instance per process.
  */
 export class CurrentPolicy {
   readonly #source: Source;
   #entry: CachedEntry<PolicyEntry> | undefined;
-  /** By event. */
+  /** Pending changes by event id. */
   readonly #changes = new Map<string, PolicyChange>();
   #replaced = 0;
-  /** True when something was announced that the policy at hand may not contain. */
+  /** Whether a change was announced that the current policy may not contain. */
   #wanted = false;
   #running: Promise<void> | undefined;
-  /** The changes that the load under way will contain. */
+  /** The changes that the running load will contain. */
   #loading: ReadonlySet<string> = new Set();
   #waiters = 0;
   #progress = Promise.withResolvers<void>();
@@ -54,22 +54,22 @@ export class CurrentPolicy {
     this.#source = source;
   }
 
-  /** How many policies have been replaced so far: while it stays the same, what was current is current. */
+  /** Counts replacements of the policy. While it is unchanged, a policy that was current is still current. */
   get replaced(): number {
     return this.#replaced;
   }
 
-  /** Changes that the policy at hand does not contain. */
+  /** The number of changes that the current policy does not contain. */
   get behind(): number {
     return this.#changes.size;
   }
 
-  /** Whether a change that is not contained yet concerns a decision about the action: one of the action itself or of what stands above it. */
+  /** Whether a pending change concerns decisions about the action: a change of the action itself or of one of its ancestors. */
   concerns(action: string): boolean {
     return this.#changes.size > 0 && this.#some(this.about([action]));
   }
 
-  /** Tells which changes concern decisions about these actions. */
+  /** A predicate for changes that concern decisions about these actions. */
   about(actions: readonly string[]): Concerns {
     const tree = this.#entry?.value ? policyOf(this.#entry.value).tree : undefined;
     const concerned = new Set<PolicyChange>([null, ...actions.flatMap((action) => tree?.lineage(action) ?? [action])]);
@@ -85,26 +85,26 @@ export class CurrentPolicy {
   /** The projector has written the entry anew. */
   announced(): void {
     this.#wanted = true;
-    // Who has not asked for a policy yet loads it when it does.
+    // Without any use of the policy so far, the first use loads it.
     if (this.#entry !== undefined || this.#waiters > 0) this.#begin();
   }
 
-  /** Drops the policy at hand; the next question loads it. */
-  forget(): void {
+  /** Drops the current policy; the next query loads it. */
+  invalidate(): void {
     this.#replace(undefined);
     this.#wanted = true;
   }
 
-  /** Forgets the policy at hand and what it does not contain; those that wait look again. */
-  forgetAll(): void {
-    this.forget();
+  /** Drops the current policy and the pending changes. Waiting calls check again. */
+  clear(): void {
+    this.invalidate();
     this.#changes.clear();
-    this.#tellWaiters();
+    this.#wakeWaiters();
   }
 
   /**
-   * Compares the policy at hand with the entry that `read` finds, and forgets it where it is another. Undefined where there is none; what a
-   * change has replaced meanwhile was right when it was read.
+   * Compares the current policy with the entry that `read` finds. Drops it and returns true if they differ. Undefined without a current
+   * policy. A policy that is being replaced is no difference.
    */
   async compare(read: () => Promise<LoadedEntry | null>, catchUp: () => Promise<void>): Promise<boolean | undefined> {
     const entry = this.#entry;
@@ -112,13 +112,13 @@ export class CurrentPolicy {
     const found = (await read())?.value ?? null;
     if (isDeepStrictEqual(entry.value, found)) return false;
     await catchUp();
-    // One that a newer one is on its way for is not wrong, only not the newest.
+    // A policy with a pending replacement is outdated, but not wrong.
     if (this.#entry !== entry || this.#wanted || this.#running !== undefined || this.#changes.size > 0) return false;
-    this.forget();
+    this.invalidate();
     return true;
   }
 
-  /** The policy at hand; loaded where there is none. */
+  /** The current policy; loads it if there is none. */
   async entry(): Promise<CachedEntry<PolicyEntry>> {
     while (this.#entry === undefined) {
       if (this.#stopped) throw new Unavailable("authorization projection", undefined);
@@ -129,7 +129,7 @@ export class CurrentPolicy {
     return this.#entry;
   }
 
-  /** Waits until the policy at hand contains the changes known now that concern the question. Throws {@link Unavailable} at `deadline`. */
+  /** Waits until the current policy contains the pending changes that concern the query. Throws {@link Unavailable} at `deadline`. */
   async settled(concerns: Concerns, deadline: number): Promise<void> {
     const ids = [...this.#changes].flatMap(([id, change]) => (concerns(change) ? [id] : []));
     if (ids.length === 0) return;
@@ -152,7 +152,7 @@ export class CurrentPolicy {
 
   /** Wakes the waiting calls: the projector has handled something. */
   handled(): void {
-    if (this.#waiters > 0) this.#tellWaiters();
+    if (this.#waiters > 0) this.#wakeWaiters();
   }
 
   async stop(): Promise<void> {
@@ -167,7 +167,7 @@ export class CurrentPolicy {
     return false;
   }
 
-  /** One load at a time; rejects where it fails, and is then tried again by itself. */
+  /** Starts a load unless one is running. Rejects if the load fails; a timer retries it. */
   #begin(): Promise<void> {
     if (this.#running === undefined) {
       const running = this.#run().finally(() => {
@@ -196,14 +196,14 @@ export class CurrentPolicy {
     const contained = new Set([...this.#changes.keys()].filter((id) => this.#source.isProjected(id)));
     this.#loading = contained;
     const replaced = this.#replaced;
-    const askedAt = performance.now();
+    const startedAt = performance.now();
     try {
       const loaded = await this.#source.fetch();
       // Parsing was one turn of the event loop, compiling is another; each takes some 15 ms for 20,000 permissions.
       await nextTurn();
       const value = (loaded?.value ?? null) as PolicyEntry | null;
       if (value !== null) policyOf(value);
-      // Forgotten meanwhile: what was read may be from before.
+      // Invalidated meanwhile: the entry may be older than the invalidation.
       if (replaced !== this.#replaced) this.#wanted = true;
       else {
         this.#replace({
@@ -222,8 +222,8 @@ export class CurrentPolicy {
     } finally {
       this.#loading = new Set();
     }
-    this.#tellWaiters();
-    return performance.now() - askedAt;
+    this.#wakeWaiters();
+    return performance.now() - startedAt;
   }
 
   #replace(entry: CachedEntry<PolicyEntry> | undefined): void {
@@ -232,7 +232,7 @@ export class CurrentPolicy {
     this.#replaced += 1;
   }
 
-  #tellWaiters(): void {
+  #wakeWaiters(): void {
     this.#progress.resolve();
     this.#progress = Promise.withResolvers<void>();
   }

@@ -7,12 +7,12 @@ import { type CachedEntry, EntryMap, type LoadedEntry } from "./entry-map.ts";
 import { Pending } from "./pending.ts";
 
 /**
- * How long a check leaves an entry that an event has changed to the projector, before it computes it from the tables itself: longer than
- * a projection takes, and a quarter of the bound, so that a projector with a bulk change before it makes no check fail.
+ * How long a check waits for the projector to write a changed entry, before it computes the entry from the tables itself. Longer than a
+ * projection takes, and a quarter of the revocation bound, so that checks succeed while the projector handles a bulk change.
  */
 const projectorHasMs = revocationBoundMs / 4;
 
-/** The projection entries of this process: in memory, each no older than the events that it knows to have changed it. One a process. */
+/** The in-process cache of projection entries. No entry is older than the events observed for it. One instance per process. */
 export class EntryCache {
   readonly #platform: Platform;
   readonly #entries: EntryMap;
@@ -25,17 +25,17 @@ export class EntryCache {
     this.#entries = new EntryMap((keys) => this.#fetch(keys), platform.settings.cacheBytes / 2);
   }
 
-  /** How many entries have become stale so far: while it stays the same, what was current is current. */
+  /** Counts entries that became stale. While it is unchanged, an entry that was current is still current. */
   get staled(): number {
     return this.#entries.staled;
   }
 
-  /** Events that the projector has still to handle. */
+  /** The number of events that the projector has not handled yet. */
   get behind(): number {
     return this.#pending.size;
   }
 
-  /** How long the projector has not handled the oldest of them. */
+  /** The age of the oldest of them. */
   get behindMs(): number {
     return this.#pending.oldestMs;
   }
@@ -45,29 +45,29 @@ export class EntryCache {
     return !this.#pending.awaits(eventId);
   }
 
-  /** An event has changed the entries under `keys`. */
+  /** Invalidates the entries of `keys`, which an event has changed. */
   changed(eventId: string, keys: readonly string[]): void {
     this.#pending.add(eventId, keys);
-    for (const key of keys) this.#entries.forget(key);
+    for (const key of keys) this.#entries.invalidate(key);
   }
 
-  /** The projector has written the entries under `keys`, and with them what the events `handled` have changed. */
+  /** Invalidates the entries of `keys`, which the projector has written; they contain the changes of the events `handled`. */
   announced(handled: readonly string[], keys: readonly string[]): void {
-    for (const key of keys) this.#entries.forget(key);
+    for (const key of keys) this.#entries.invalidate(key);
     this.#pending.handled(handled);
   }
 
-  forget(keys: readonly string[]): void {
-    for (const key of keys) this.#entries.forget(key);
+  invalidate(keys: readonly string[]): void {
+    for (const key of keys) this.#entries.invalidate(key);
   }
 
-  /** Forgets what was read and what is behind. */
-  forgetAll(): void {
-    this.#entries.forgetAll();
+  /** Drops all entries and pending events. */
+  clear(): void {
+    this.#entries.clear();
     this.#pending.clear();
   }
 
-  /** Compares what is cached with the table; what differs is forgotten. What the table does not contain yet is not compared. */
+  /** Compares cached entries with the table and invalidates those that differ. Entries with a pending event are not compared. */
   compare(catchUp: () => Promise<void>): Promise<CachedDifferences> {
     const read = async (keys: readonly string[]): Promise<readonly (LoadedEntry | null)[]> => {
       const found = await this.#source.entries(keys, { bypassSnapshot: true });
@@ -78,28 +78,28 @@ export class EntryCache {
     return compareCached(this.#entries, read, catchUp);
   }
 
-  /** An entry as the table has it. */
+  /** Reads an entry from the table. */
   async inTable(key: string): Promise<LoadedEntry | null> {
     return (await this.#source.entries([key], { bypassSnapshot: true }))[0] ?? null;
   }
 
-  /** An entry as it is kept, past memory. */
-  async kept(key: string): Promise<LoadedEntry | null> {
+  /** Reads an entry from the source, bypassing this cache. */
+  async stored(key: string): Promise<LoadedEntry | null> {
     return (await this.#source.entries([key]))[0] ?? null;
   }
 
-  /** The entries under `keys` in their order. Throws {@link Unavailable} where they are not known by `deadline` (performance.now). */
+  /** The entries of `keys` in their order. Throws {@link Unavailable} if they are not known by `deadline` (performance.now). */
   async load<Value>(keys: readonly string[], deadline: number): Promise<readonly CachedEntry<Value>[]> {
     if (keys.length === 0) return [];
-    // What is in memory was read after every event that has changed it.
+    // A cached entry was read after every event that changed it.
     const missing = this.#entries.missing(keys);
     if (missing.length > 0) await this.#projected(missing, deadline);
-    const { readModelLookups } = this.#platform.metrics;
-    if (missing.length < keys.length) readModelLookups.inc({ found: "memory" }, keys.length - missing.length);
+    const { projectionLookups } = this.#platform.metrics;
+    if (missing.length < keys.length) projectionLookups.inc({ found: "memory" }, keys.length - missing.length);
     return (await this.#entries.load(keys)) as readonly CachedEntry<Value>[];
   }
 
-  /** Waits until the projector has written what events have changed, as far as the source cannot compute it itself. */
+  /** Waits for the projector to write changed entries. Does not wait long for entries that the source can compute. */
   async #projected(keys: readonly string[], deadline: number): Promise<void> {
     const { lagging } = this.#source;
     const projectedBy = lagging === undefined ? deadline : Math.min(deadline, performance.now() + projectorHasMs);
@@ -108,7 +108,7 @@ export class EntryCache {
     if (!(await this.#pending.settled(others, deadline))) throw new Unavailable("authorization projection", undefined);
   }
 
-  /** Reads entries of the source. One that the projector has not written yet is computed from the tables (decision 0031). */
+  /** Reads entries from the source. Computes those that the projector has not written yet from the tables (decision 0031). */
   async #fetch(keys: readonly string[]): Promise<readonly (LoadedEntry | null)[]> {
     const { lagging } = this.#source;
     const behind = keys.filter((key) => lagging?.covers(key) === true && this.#pending.behind([key]));
@@ -116,8 +116,8 @@ export class EntryCache {
     const computed = await lagging.compute(behind);
     const found = new Map<string, LoadedEntry | null>(behind.map((key, index) => [key, computed[index] ?? null]));
     const others = keys.filter((key) => !found.has(key));
-    const kept = others.length > 0 ? await this.#source.entries(others) : [];
-    for (const [index, key] of others.entries()) found.set(key, kept[index] ?? null);
+    const stored = others.length > 0 ? await this.#source.entries(others) : [];
+    for (const [index, key] of others.entries()) found.set(key, stored[index] ?? null);
     return keys.map((key) => found.get(key) ?? null);
   }
 }

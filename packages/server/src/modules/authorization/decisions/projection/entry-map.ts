@@ -1,7 +1,7 @@
 import { LoadingCache } from "#platform/log/loading-cache.ts";
 import { sizeOf } from "#platform/snapshot-cache/size-of.ts";
 
-/** What was read of the projection's table or cache. `version` is the revision that the value came with. */
+/** An entry that was read from the projection's table or snapshot. `version` is the revision of the value. */
 export interface LoadedEntry {
   readonly value: unknown;
   readonly version: string;
@@ -9,36 +9,36 @@ export interface LoadedEntry {
   readonly unavailable?: boolean;
 }
 
-/** One value of the projection in memory. Views hold entries; a stale one is never decided from. */
+/** A cached entry of the projection. Views reference entries; no decision uses a stale one. */
 export interface CachedEntry<Value = unknown> {
   readonly key: string;
-  /** Null where the projection has nothing under the key. */
+  /** Null if the projection has no entry for the key. */
   readonly value: Value | null;
-  /** The revision that the value came with; null where nothing is under the key. */
+  /** The revision of the value; null if there is no entry. */
   readonly version: string | null;
-  /** There should be a value and it could not be computed: nothing is decided from it. */
+  /** The value could not be computed: no decision uses it. */
   readonly unavailable: boolean;
-  /** What it takes in memory, about. */
+  /** Its approximate size in memory. */
   readonly bytes: number;
   stale: boolean;
 }
 
-/** Enough for the users that are active at a time; what is evicted is read again from the next layer. */
+/** Enough for concurrently active users; an evicted entry is read again from the next layer. */
 const entriesMax = 400_000;
 
-/** An entry beside its value, and its place in the cache. */
+/** The overhead of an entry in addition to its value. */
 const entryBytes = 250;
 
 type Fetch = (keys: readonly string[]) => Promise<readonly (LoadedEntry | null)[]>;
 
 /**
- * The first layer: entries in this process, invalidated by key. What single flight and a race with an invalidation mean is said at
- * {@link LoadingCache}. The lease is the reader's: it checks it once for all entries of a decision.
+ * The first cache layer: entries in this process, invalidated by key. {@link LoadingCache} documents single flight and races with an
+ * invalidation. The reader checks the lease, once for all entries of a decision.
  */
 export class EntryMap {
   readonly #entries: LoadingCache<string, CachedEntry>;
 
-  /** Holds no more than `bytesMax`: one tenant's large values evict others, and do not fill the process. */
+  /** Limited to `bytesMax`: large values of one tenant evict others, but cannot exhaust the process's memory. */
   constructor(load: Fetch, bytesMax: number) {
     this.#entries = new LoadingCache({
       entriesMax,
@@ -47,44 +47,44 @@ export class EntryMap {
         const loaded = await load(keys);
         return keys.map((key, index) => cachedEntry(key, loaded[index] ?? null));
       },
-      // Views hold entries, also such as are no longer kept here.
+      // Views may reference entries that are no longer cached here.
       onStale: (entry) => {
         entry.stale = true;
       },
     });
   }
 
-  /** How many entries have become stale so far: while it stays the same, what was current is current. */
+  /** Counts entries that became stale. While it is unchanged, an entry that was current is still current. */
   get staled(): number {
     return this.#entries.staled;
   }
 
-  forget(key: string): void {
+  invalidate(key: string): void {
     this.#entries.invalidate(key);
   }
 
-  forgetAll(): void {
+  clear(): void {
     this.#entries.clear();
   }
 
-  /** The keys of what is kept. */
+  /** The keys of the cached entries. */
   keys(): readonly string[] {
     return this.#entries.keys();
   }
 
-  /** The entry, where it is kept. */
+  /** The entry if it is cached. */
   peek<Value>(key: string): CachedEntry<Value> | undefined {
     return this.#entries.get(key) as CachedEntry<Value> | undefined;
   }
 
-  /** Those of `keys` that are not kept. */
+  /** Those of `keys` that are not cached. */
   missing(keys: readonly string[]): readonly string[] {
     return keys.filter((key) => !this.#entries.has(key));
   }
 
-  /** The entries of `keys` in their order. One that was changed while it was read comes back stale. */
+  /** The entries of `keys` in their order. An entry that was invalidated while it was read is stale. */
   load(keys: readonly string[]): Promise<readonly CachedEntry[]> {
-    // Absence is an entry, too, so there is one for each key.
+    // Absence is cached as an entry, so there is one for each key.
     return this.#entries.loadAll(keys) as Promise<readonly CachedEntry[]>;
   }
 }

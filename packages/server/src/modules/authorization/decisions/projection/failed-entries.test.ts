@@ -1,16 +1,13 @@
 import { expectWritten } from "@gatehouse/testing/answers.ts";
-import { joinAs, newOrganization, newPerson, type OrganizationOf, type Person, unique } from "@gatehouse/testing/people.ts";
-import { asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { newMember, newOrganization, type OrganizationOf, type Person } from "@gatehouse/testing/people.ts";
+import { asOperator } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { roleKey } from "#modules/authorization/access/index.ts";
 import { entriesConsumer } from "./names.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 interface Holder {
   readonly organization: OrganizationOf;
@@ -20,12 +17,8 @@ interface Holder {
 
 async function holder(): Promise<Holder> {
   const organization = await newOrganization(server);
-  const { token } = organization.owner;
-  const body = { name: `Updaters ${unique()}`, scope: "Organization", organizationId: organization.id };
-  const role = (await server.call("POST /api/v1/iam/roles", { token, body })).body.id;
-  const person = await newPerson(server);
-  await joinAs(server, organization, person, role);
-  return { organization, person, role };
+  const person = await newMember(server, organization);
+  return { organization, person, role: person.roleId };
 }
 
 const give = async ({ organization, role }: Holder, permission: string) =>
@@ -48,18 +41,18 @@ const check = async ({ organization, person }: Holder, actionType: string) =>
 const deadLetters = async () => (await asOperator(server, "operations.listDeadLetters", { consumer: entriesConsumer })).items;
 const owner = () => server.application.platform.database.owner;
 
-/** The database refuses to store the entry under `key`. */
+/** Makes the database reject the entry of `key`. */
 async function breakEntry(key: string): Promise<void> {
   await sql`create function refuse_entry() returns trigger language plpgsql as $$ begin
     raise exception 'this entry holds \\u0000 and cannot be written'; end $$`.execute(owner());
-  await sql`create trigger refuse_entry before insert on access_read_model for each row
+  await sql`create trigger refuse_entry before insert on projection_entries for each row
     when (new.key = ${sql.lit(key)}) execute function refuse_entry()`.execute(owner());
 }
 
 const mendEntry = () => sql`drop function refuse_entry() cascade`.execute(owner());
 
 describe("a projection entry that cannot be computed", () => {
-  it("is dead-lettered alone: checks that need it are denied, the others go on, and a redrive puts it back", async () => {
+  it("becomes a dead letter: checks that need it are denied, others succeed, and a redrive recomputes it", async () => {
     const [bad, good] = [await holder(), await holder()];
     for (const each of [bad, good]) await give(each, "Organization.Update");
     await server.application.settled();
@@ -68,7 +61,7 @@ describe("a projection entry that cannot be computed", () => {
     await breakEntry(roleKey(bad.role));
     for (const each of [bad, good]) await give(each, "Organization.InviteMember");
     await expect.poll(async () => (await check(good, "Organization.InviteMember")).isAuthorized, { timeout: 10_000 }).toBe(true);
-    // What it gave before is unknown now: an older entry could allow what was taken away.
+    // The older entry must not be used: it could allow a revoked permission.
     await expect
       .poll(async () => (await check(bad, "Organization.Update")).reasonCode, { timeout: 10_000 })
       .toBe("permission_data_unavailable");

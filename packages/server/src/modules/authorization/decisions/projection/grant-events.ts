@@ -1,7 +1,7 @@
 import { GrantChanged, GrantCreated, GrantRevoked } from "#modules/authorization/access/index.ts";
 import type { RevokingEvents } from "#platform/log/follower.ts";
 
-/** A grant's event says all that its look-ups are found by; the table is read again, so no worker stands between. */
+/** The event of a grant identifies its cached look-ups. They are read again from the table, without the projector. */
 const grantFields = ["resource", "relation", "subject"];
 export const revokingGrantEvents: RevokingEvents = {
   [GrantCreated.type]: grantFields,

@@ -3,13 +3,13 @@ import { isSystemPermission, isTopRole, parseKey, type RoleEntry } from "#module
 import type { CachedEntry } from "./entry-map.ts";
 
 export interface PermissionsOfUser {
-  /** A check of it is allowed, whatever the resource and the request. */
+  /** Permissions that are allowed for every resource and request. */
   readonly always: readonly string[];
-  /** A check depends on the resource, the request or the plan. */
+  /** Permissions that depend on the resource, the request or the plan. */
   readonly conditional: readonly string[];
 }
 
-/** What lies within `scopes`, which limits a credential. Nothing where the user may do nothing at all. */
+/** The user's permissions within `scopes`, the limit of a credential. None if the view refuses everything. */
 export function permissionsOf(view: View | undefined, scopes?: ReadonlySet<string>): PermissionsOfUser {
   const found = { always: [] as string[], conditional: [] as string[] };
   if (view === undefined || view.refusal !== undefined) return found;
@@ -25,8 +25,8 @@ export function permissionsOf(view: View | undefined, scopes?: ReadonlySet<strin
 }
 
 /**
- * Those of `values` that no role gives without a condition, that one takes away, or that lie outside `scopes`. To an owner or
- * administrator (`isTopHolder`) a denial of an application's permission is no obstacle: nobody stands above them who could take it back.
+ * The missing permissions among `values`: not allowed by a role without a condition, denied by one, or outside `scopes`. For an owner or
+ * administrator (`isTopHolder`), a denial of an application's permission does not count: no one above them could remove it.
  */
 export function missingPermissions(
   view: View | undefined,
@@ -44,6 +44,6 @@ export function missingPermissions(
   });
 }
 
-/** Whether what a view is made of is the highest role of its scope. */
+/** Whether the entry is the highest role of its scope. */
 export const isOfTopRole = ({ key, value }: CachedEntry): boolean =>
   parseKey(key)?.kind === "role" && value !== null && isTopRole(value as RoleEntry);

@@ -1,4 +1,4 @@
-/** The consumer that keeps the projection; its row in `consumers` is the lock that the projection is written under. The name was released. */
-export const projectorName = "access.read-model";
-/** The dead-letter queue of single projection entries, by their keys. */
-export const entriesConsumer = "access.projection-entries";
+/** The projector's consumer name. Its row in `consumers` is the lock for writing the projection. */
+export const projectorName = "decisions.update-projection";
+/** The dead-letter queue of projection entries, by key. */
+export const entriesConsumer = "decisions.projection-entries";

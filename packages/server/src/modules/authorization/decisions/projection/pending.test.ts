@@ -5,8 +5,8 @@ import { Pending } from "./pending.ts";
 const key = membershipKey("someone", null);
 const soon = () => performance.now() + 20;
 
-describe("what has changed in the tables but not yet in the read model", () => {
-  it("is behind until its last event was handled", async () => {
+describe("an entry that changed in the tables but not yet in the projection", () => {
+  it("is behind until its last event is handled", async () => {
     const pending = new Pending();
     pending.add("one", [key]);
     pending.add("two", [key]);
@@ -19,7 +19,7 @@ describe("what has changed in the tables but not yet in the read model", () => {
     expect(pending.size).toBe(0);
   });
 
-  it("is not behind for an event that is heard of after it was handled: a projector may read a later transaction", async () => {
+  it("is not behind by an event that is observed after it was handled", async () => {
     const pending = new Pending();
     pending.handled(["early"]);
     pending.add("early", [key]);
@@ -28,7 +28,7 @@ describe("what has changed in the tables but not yet in the read model", () => {
     expect(await pending.settled([key], soon())).toBe(true);
   });
 
-  it("counts an event once, however often it is told", () => {
+  it("counts an event once, however often it is observed", () => {
     const pending = new Pending();
     pending.add("one", [key]);
     pending.add("one", [key]);
@@ -36,7 +36,7 @@ describe("what has changed in the tables but not yet in the read model", () => {
     expect(pending.behind([key])).toBe(false);
   });
 
-  it("tells which events are still to be handled", () => {
+  it("awaits observed events until they are handled", () => {
     const pending = new Pending();
     pending.add("one", [key]);
     expect(pending.awaits("one")).toBe(true);
@@ -47,7 +47,7 @@ describe("what has changed in the tables but not yet in the read model", () => {
     expect(pending.awaits("early")).toBe(false);
   });
 
-  it("forgets what was handled before and never heard of", () => {
+  it("drops the oldest events that were handled but never observed", () => {
     const pending = new Pending();
     pending.handled(["first"]);
     pending.handled(Array.from({ length: 10_000 }, (_, index) => `other ${index}`));

@@ -1,21 +1,21 @@
-/** Far more than are ever on their way at a time. */
+/** Far more than are ever in flight. */
 const handledBeforeMax = 10_000;
 
 /**
- * Which parts have changed in the tables but not yet in the projection. A decision that needs one of them waits, so it
- * is never older than a write that this process knows of, its own or another's.
+ * Tracks entries that have changed in the tables but not yet in the projection. A decision that needs one of them waits, so it is never
+ * older than a write that this process has observed.
  */
 export class Pending {
-  /** Events that were told to be handled before they were heard of: the projector may read what a later transaction wrote. */
+  /** Events that were announced as handled before they were observed: the projector may read writes of a later transaction. */
   readonly #handledBefore = new Set<string>();
-  /** For each part, the events that the projector has still to handle. */
+  /** For each key, the events that the projector has not handled yet. */
   readonly #byKey = new Map<string, Set<string>>();
   readonly #keysOf = new Map<string, readonly string[]>();
-  /** When each of those events became known, of performance.now; the oldest first. */
+  /** When each of those events was observed (performance.now), the oldest first. */
   readonly #since = new Map<string, number>();
   #waiting: (() => void)[] = [];
 
-  /** `keys` are behind until the event `id` has been handled. */
+  /** Marks `keys` as behind until the event `id` is handled. */
   add(id: string, keys: readonly string[]): void {
     if (this.#keysOf.has(id) || this.#handledBefore.delete(id)) return;
     this.#keysOf.set(id, keys);
@@ -43,7 +43,7 @@ export class Pending {
     for (const proceed of waiting) proceed();
   }
 
-  /** Forgets what is behind; those that wait look again. */
+  /** Drops all pending events. Waiting calls check again. */
   clear(): void {
     this.#handledBefore.clear();
     this.#byKey.clear();
@@ -54,7 +54,7 @@ export class Pending {
 
   #remember(id: string): void {
     this.#handledBefore.add(id);
-    // Most are from before this process began to listen and never come; those that do come come soon.
+    // Most are from before this process observed events and never arrive; the others arrive soon.
     if (this.#handledBefore.size <= handledBeforeMax) return;
     for (const oldest of this.#handledBefore) {
       this.#handledBefore.delete(oldest);
@@ -67,7 +67,7 @@ export class Pending {
     return keys.some((key) => this.#byKey.has(key));
   }
 
-  /** Whether the event `id` is known and has not been handled. */
+  /** Whether the event `id` was observed and is not handled yet. */
   awaits(id: string): boolean {
     return this.#keysOf.has(id);
   }
@@ -76,13 +76,13 @@ export class Pending {
     return this.#keysOf.size;
   }
 
-  /** How long the oldest event that has not been handled is known; 0 where there is none. */
+  /** The time since the oldest pending event was observed; 0 if there is none. */
   get oldestMs(): number {
     const [oldest] = this.#since.values();
     return oldest === undefined ? 0 : performance.now() - oldest;
   }
 
-  /** Resolves true once none of `keys` is behind, false when `deadline` (performance.now) came first. */
+  /** Resolves to true once none of `keys` is behind, to false at `deadline` (performance.now). */
   async settled(keys: readonly string[], deadline: number): Promise<boolean> {
     while (this.behind(keys)) {
       const left = deadline - performance.now();

@@ -9,21 +9,21 @@ import { entriesConsumer } from "./names.ts";
 import { dropEveryList, dropLists, missingSystemLists } from "./older-release.ts";
 import { unavailableValue } from "./stored-entry.ts";
 
-/** Computes the entries under `keys` from the tables, in the transaction that writes them. */
+/** Computes the entries of `keys` from the tables, in the transaction that writes them. */
 export type Compute = (keys: readonly string[]) => Promise<readonly Computed[]>;
 
-/** What was written, the version that it was written under (the id of the transaction), and the number of the write. */
+/** The written entries, their version (the transaction id), and the number of the write. */
 export interface Projected {
   readonly entries: readonly Computed[];
-  /** Keys whose entries could not be computed. They are marked as unavailable, so that checks that need them are denied. */
+  /** Keys whose entries could not be computed. They are stored as unavailable, so that checks that need them are denied. */
   readonly failed: readonly string[];
   readonly version: bigint;
   readonly number: number;
 }
 
 /**
- * Computes each entry under `keys` from the tables and writes it. An entry that cannot be computed becomes a dead letter and does not hold
- * up the others (decision 0029). `treeMoved` says that a permission has another parent now.
+ * Computes the entries of `keys` from the tables and writes them. An entry that cannot be computed becomes a dead letter and does not block
+ * the others (decision 0029). `treeMoved`: a permission has another parent now.
  */
 export async function projectKeys(
   tx: WriteHandle,
@@ -31,8 +31,8 @@ export async function projectKeys(
   compute: Compute,
   { treeMoved = false }: { readonly treeMoved?: boolean } = {},
 ): Promise<Projected> {
-  const wanted = keys.includes(policyKey) ? [...keys, ...(await missingSystemLists(tx))] : keys;
-  const { done, failed } = await isolateFailures(tx, [...new Set(wanted)], async (some) => {
+  const all = keys.includes(policyKey) ? [...keys, ...(await missingSystemLists(tx))] : keys;
+  const { done, failed } = await isolateFailures(tx, [...new Set(all)], async (some) => {
     const computed = await compute(some);
     await write(tx, computed);
     return computed;
@@ -48,35 +48,35 @@ export async function projectKeys(
   );
   const dropped = await dropLists(tx, roleIdsOf(keys));
   const entries = [...done, ...dropped.map((key): Computed => ({ key, organizationId: null, json: "null" }))];
-  // A Redis snapshot that misses a number begins anew, without the lists.
+  // Skipping a number empties the Redis snapshot, and with it the lists.
   const missed = treeMoved && (await dropEveryList(tx)) ? 1 : 0;
   return { entries, failed: failedKeys, version: BigInt(await revisionOf(tx)), number: await nextNumber(tx, 1 + missed) };
 }
 
 async function write(tx: WriteHandle, entries: readonly Computed[]): Promise<void> {
-  // In the order of keys, so that two writers of the same ones wait for each other instead of locking each other out.
-  await sql`insert into access_read_model (key, organization_id, value, version)
+  // Sorted by key, so that two writers of the same entries do not deadlock.
+  await sql`insert into projection_entries (key, organization_id, value, version)
     select key, organization_id, value::jsonb, pg_current_xact_id()::text::bigint
     from unnest(${entries.map(({ key }) => key)}::text[], ${entries.map(({ organizationId }) => organizationId)}::uuid[],
       ${entries.map(({ json }) => json)}::text[]) as p (key, organization_id, value)
     order by key
     on conflict (key) do update set value = excluded.value, organization_id = excluded.organization_id, version = excluded.version
-    where access_read_model.version <= excluded.version`.execute(tx);
+    where projection_entries.version <= excluded.version`.execute(tx);
 }
 
-/** Unmarked, a membership that could not be computed would look like none. An entry that cannot even be marked is deleted. */
+/** Stores the entry as unavailable: a membership that could not be computed must not look absent. Deletes it if that fails as well. */
 async function markUnavailable(tx: WriteHandle, key: string): Promise<void> {
   try {
     await inSavepoint(tx, () => write(tx, [{ key, organizationId: null, json: JSON.stringify(unavailableValue) }]));
   } catch {
-    await sql`delete from access_read_model where key = ${key}`.execute(tx);
+    await sql`delete from projection_entries where key = ${key}`.execute(tx);
   }
 }
 
-/** Counts a write of the projection, in its transaction; the next writer waits until that has ended. */
+/** Increments the number of the projection's writes. The row lock makes the next writer wait for this transaction. */
 async function nextNumber(tx: WriteHandle, by: number): Promise<number> {
   const { rows } = await sql<{ number: string }>`
-    update access_read_model_marks set number = number + ${by}::bigint returning number::text`.execute(tx);
+    update projection_watermarks set number = number + ${by}::bigint returning number::text`.execute(tx);
   return Number((rows[0] as { number: string }).number);
 }
 

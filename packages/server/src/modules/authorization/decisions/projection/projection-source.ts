@@ -1,20 +1,21 @@
 import { sql } from "kysely";
 import { computeEntries, findRelationships, isOfOwnTables, type UserFactsById } from "#modules/authorization/access/index.ts";
 import { everyTenant, internalScope, tenantScope } from "#platform/database/database.ts";
+import { firstRow } from "#platform/database/rows.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
 import { readTail } from "#platform/log/log.ts";
 import type { Platform } from "#platform/platform.ts";
-import { ReadModelChanged } from "../events.ts";
+import { ProjectionChanged } from "../events.ts";
 import type { FoundRelationships, LaggingEntries, PolicySource, RelationshipLookup, SourceEntry } from "../policy-source.ts";
 import { EntrySource } from "./entry-source.ts";
 import { leaveLineage } from "./lineage.ts";
 import { projectorName } from "./names.ts";
 import { projectedTypes } from "./touched.ts";
 
-/** Users belong to another module's tables; no entry about one is computed here. */
+/** Another module owns users: their entries are not computed here. */
 const noUsers: UserFactsById = async () => new Map();
 
-/** The source of the installation that holds the rights itself: its projection, and the relationships of the access module. One a process. */
+/** The policy source of a complete installation: its projection, and the access module's relationships. One instance per process. */
 export class ProjectionSource implements PolicySource {
   readonly #platform: Platform;
   readonly #stored: EntrySource;
@@ -23,18 +24,19 @@ export class ProjectionSource implements PolicySource {
   constructor(platform: Platform) {
     this.#platform = platform;
     this.#stored = new EntrySource(platform);
-    // A replica of the database may lack the change that an event told of, so there only the projector's announcement counts.
+    // A replica may lack a change that was observed in the log, so with replicas only the projector's announcement counts.
     if (platform.database.replica === undefined) this.lagging = { covers: isOfOwnTables, compute: (keys) => this.#compute(keys) };
     platform.log.onEvent((event) => this.#observe(event));
-    platform.log.onRestart(async () => this.#stored.forgetWritten());
+    platform.log.onRestart(async () => this.#stored.clearWritten());
   }
 
   async start(): Promise<readonly LoggedEvent[]> {
     const { events } = await this.#platform.database.read(everyTenant, async (db) => {
-      const { rows } = await sql<{ transaction: string }>`select transaction::text from consumers where name = ${projectorName}`.execute(
-        db as never,
+      const projector = await firstRow(
+        db,
+        sql<{ transaction: string }>`select transaction::text from consumers where name = ${projectorName}`,
       );
-      return readTail(db, rows[0]?.transaction ?? "0", [...projectedTypes, ReadModelChanged.type]);
+      return readTail(db, projector?.transaction ?? "0", [...projectedTypes, ProjectionChanged.type]);
     });
     for (const event of events) this.#observe(event);
     await leaveLineage(this.#platform);
@@ -55,7 +57,7 @@ export class ProjectionSource implements PolicySource {
     max: number,
   ): Promise<readonly FoundRelationships[]> {
     const { database, log, metrics } = this.#platform;
-    metrics.readModelLookups.inc({ found: "database" }, lookups.length);
+    metrics.projectionLookups.inc({ found: "database" }, lookups.length);
     const scope = organizationId === null ? internalScope : tenantScope(organizationId);
     const found = await log.whileObserved(() => database.read(scope, (db) => findRelationships(db, organizationId, lookups, max + 1)));
     return found.map((relationships) => ({ relationships, version: newest(relationships.map(({ revision }) => revision)) }));
@@ -65,13 +67,13 @@ export class ProjectionSource implements PolicySource {
     const { database, log, metrics } = this.#platform;
     const version = log.revision;
     const computed = await log.whileObserved(() => database.read(everyTenant, (db) => computeEntries(db, keys, noUsers)));
-    metrics.readModelLookups.inc({ found: "computed" }, keys.length);
+    metrics.projectionLookups.inc({ found: "computed" }, keys.length);
     return computed.map(({ json }) => ({ value: JSON.parse(json) as unknown, version }));
   }
 
-  /** The projector announces what it has written: an older snapshot is not believed from here on. */
+  /** Observes the projector's announcement of a write: from now on an older snapshot is not trusted. */
   #observe({ type, data, position }: LoggedEvent): void {
-    if (type !== ReadModelChanged.type) return;
+    if (type !== ProjectionChanged.type) return;
     const { keys, number } = data as { readonly keys: readonly string[]; readonly number?: number };
     if (number !== undefined) this.#stored.observe(number);
     this.#stored.observeWritten(keys, BigInt(position.transaction));

@@ -2,17 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expectWritten } from "@gatehouse/testing/answers.ts";
-import { joinAs, newAdministrator, newOrganization, newPerson, type Person, unique } from "@gatehouse/testing/people.ts";
+import { newAdministrator, newMember, newOrganization, type Person, unique } from "@gatehouse/testing/people.ts";
 import { makeDatabase, type TestDatabase } from "@gatehouse/testing/postgres.ts";
-import {
-  type AnyBody,
-  asOperator,
-  backend,
-  distributed,
-  openTestServer,
-  startTestServer,
-  type TestServer,
-} from "@gatehouse/testing/server.ts";
+import { type AnyBody, asOperator, backend, distributed, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { UserFactsById } from "#modules/authorization/access/entries/compute-kinds.ts";
@@ -32,41 +25,30 @@ interface Holder {
 
 async function holderOf(on: TestServer, permissions: readonly string[]): Promise<Holder> {
   const organization = await newOrganization(on);
-  const { token } = organization.owner;
-  const { body } = await on.call(`POST ${iam}/roles`, {
-    token,
-    body: { name: `Role ${unique()}`, scope: "Organization", organizationId: organization.id },
-  });
-  expectWritten(await on.call(`POST ${iam}/roles/${body.id}/permissions`, { token, body: { permissions } }), 200);
-  const person = await newPerson(on);
-  await joinAs(on, organization, person, body.id);
-  return { organizationId: organization.id, ownerToken: token, person, roleId: body.id };
+  const person = await newMember(on, organization, permissions, "person");
+  return { organizationId: organization.id, ownerToken: organization.owner.token, person, roleId: person.roleId };
 }
 
 const ask = async (on: TestServer, { organizationId, person }: Holder, actionType: string): Promise<AnyBody> =>
   on.call(`POST ${iam}/authorization/check`, { token: person.token, body: { userId: person.id, tenantId: organizationId, actionType } });
 
 const keptValue = async (on: TestServer, key: string): Promise<AnyBody> => {
-  const { rows } = await sql<{ value: AnyBody }>`select value from access_read_model where key = ${key}`.execute(
+  const { rows } = await sql<{ value: AnyBody }>`select value from projection_entries where key = ${key}`.execute(
     on.application.platform.database.owner,
   );
   return rows[0]?.value;
 };
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 describe("an entry that cannot be computed", () => {
   const issues: readonly [string, (tx: WriteHandle) => Promise<never>][] = [
-    ["the computation throws", () => Promise.reject(new Error("a value that nobody foresaw"))],
+    ["the computation throws", () => Promise.reject(new Error("an unexpected value"))],
     ["the database refuses a statement", (tx) => sql`select 1 / 0`.execute(tx) as unknown as Promise<never>],
   ];
-  // It reaches for the memory of the process that answers; with roles apart that is another one's. It has run in one process.
+  // Uses the caches of the deciding process, which is another one if the roles run in separate processes.
   it.skipIf(distributed).each(issues)(
-    "%s: it is marked and denied with its own reason, and the others are written",
+    "(%s) is stored as unavailable and denied with its own reason, and the others are written",
     async (_what, fail) => {
       const [broken, sound] = [await holderOf(server, ["Organization.Update"]), await holderOf(server, ["Organization.Update"])];
       await server.application.settled();
@@ -87,19 +69,19 @@ describe("an entry that cannot be computed", () => {
       expect(await keptValue(server, userKey(sound.person.id))).toEqual({ status: "Active" });
       const { watermark } = await cache.read([]);
       await cache.begin(projected.number, watermark);
-      server.application.reader.forgetAll();
+      server.application.reader.clear();
       expect((await ask(server, broken, "Organization.Update")).body).toMatchObject({ reasonCode: "permission_data_unavailable" });
       expect((await ask(server, sound, "Organization.Update")).body).toMatchObject({ isAuthorized: true });
-      // The check has asked for its repair.
+      // The check has requested its repair.
       await expect.poll(async () => (await ask(server, broken, "Organization.Update")).body.isAuthorized, { timeout: 15_000 }).toBe(true);
     },
   );
 
-  it("is told by the repair that meets it and by a comparison", async () => {
+  it("is reported by the repair and by a comparison", async () => {
     const { database } = server.application.platform;
     const at = await holderOf(server, ["Organization.Update"]);
     await server.application.settled();
-    // A role's name that is no text any more: what no command writes, and a computation cannot read.
+    // A role whose name is not text: no command writes it, and it cannot be computed.
     await sql`alter table permission_definitions rename column value to value_moved`.execute(database.owner);
     const keys = [roleKey(at.roleId), userKey(at.person.id)];
     try {
@@ -118,8 +100,8 @@ describe("an entry that cannot be computed", () => {
   });
 });
 
-describe("a change of the tree", () => {
-  it("changes one entry, whatever the roles", async () => {
+describe("a change of the permission tree", () => {
+  it("changes one entry, independent of the number of roles", async () => {
     const { token } = await newAdministrator(server);
     const root = `Tree${unique()}`;
     const made = await server.call(`POST ${iam}/permissions`, { token, body: { value: root, scope: "Organization" } });
@@ -128,19 +110,19 @@ describe("a change of the tree", () => {
     await server.application.settled();
     const { database } = server.application.platform;
     const newest = async () =>
-      (await sql<{ version: string }>`select max(version)::text as version from access_read_model`.execute(database.owner)).rows[0]
+      (await sql<{ version: string }>`select max(version)::text as version from projection_entries`.execute(database.owner)).rows[0]
         ?.version;
     const before = await newest();
     expectWritten(await server.call(`POST ${iam}/permissions`, { token, body: { value: `${root}.Read`, scope: "Organization" } }), 201);
     await server.application.settled();
-    const { rows } = await sql<{ key: string }>`select key from access_read_model where version > ${before}::bigint`.execute(
+    const { rows } = await sql<{ key: string }>`select key from projection_entries where version > ${before}::bigint`.execute(
       database.owner,
     );
     expect(rows.map(({ key }) => key)).toEqual([policyKey]);
   });
 });
 
-describe("where nothing projects", () => {
+describe("without a running projector", () => {
   let database: TestDatabase | undefined;
   let folder: string;
   let holder: Holder;
@@ -168,7 +150,7 @@ describe("where nothing projects", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it("a check of what a role was given is answered from the tables, within the bound", async () => {
+  it("a check of a changed role is decided from the tables, within the bound", async () => {
     expect((await ask(idle, holder, "Organization.Update")).body).toMatchObject({ isAuthorized: true });
     const { ownerToken: token, roleId } = holder;
     const change = (method: string) =>
@@ -179,7 +161,7 @@ describe("where nothing projects", () => {
     expect((await ask(idle, holder, "Organization.Update")).body).toMatchObject({ isAuthorized: true });
   });
 
-  it("a check that a change of the tree does not concern goes on, and one that it does is refused rather than wrong", async () => {
+  it("a check that a change of the tree does not concern succeeds, and one that it concerns is refused", async () => {
     const { token } = administrator;
     expect((await ask(idle, holder, `${root}.Read`)).body).toMatchObject({ isAuthorized: true });
     const listed = await idle.call(`GET ${iam}/permissions?scope=Organization&limit=200`, { token });
@@ -195,17 +177,17 @@ describe("where nothing projects", () => {
   });
 });
 
-describe("processes of the release before, in a roll-out and after a roll-back", () => {
+describe("processes of the previous release, in a roll-out and after a roll-back", () => {
   const listKey = (roleId: string) => `iam:role:${roleId}:effective_permissions`;
   const ownerList = "iam:role:system:Organization:Owner:effective_permissions";
 
-  it("find what system roles give, and go on with the lists of roles that nothing has changed", async () => {
+  it("find the lists of system roles, and of unchanged custom roles", async () => {
     const [changed, other] = [await holderOf(server, ["Organization.Update"]), await holderOf(server, ["Organization.Update"])];
     await server.application.settled();
     const { owner } = server.application.platform.database;
     expect(await keptValue(server, ownerList)).toContain("Organization.ManageOwners");
     const lists = [changed, other].map(({ roleId }) => listKey(roleId));
-    await sql`insert into access_read_model (key, value, version)
+    await sql`insert into projection_entries (key, value, version)
       select key, '["Organization.Update"]', 1 from unnest(${lists}::text[]) as l (key)`.execute(owner);
     const body = { permissions: ["Organization.Update"] };
     const { ownerToken: token, roleId } = changed;
@@ -213,13 +195,13 @@ describe("processes of the release before, in a roll-out and after a roll-back",
     await server.application.settled();
     expect(await keptValue(server, listKey(roleId))).toBeNull();
     expect(await keptValue(server, listKey(other.roleId))).toEqual(["Organization.Update"]);
-    // What such a process asks for when it misses a list.
+    // The repair that such a process requests for a missing list.
     await asOperator(server, "decisions.repairProjection", { keys: [listKey(roleId)] });
     expect(await keptValue(server, listKey(roleId))).toEqual([]);
   });
 
-  // It looks at the snapshot of the process that projects, which is another one where each role has its own.
-  it.skipIf(distributed)("lose every list of a custom role when a permission moves, and get it back as they ask for it", async () => {
+  // Reads the snapshot of the projecting process, which is another one if the roles run in separate processes.
+  it.skipIf(distributed)("lose every list of a custom role when a permission moves, and get it back on request", async () => {
     const { token } = await newAdministrator(server);
     const [from, to] = [`From${unique()}`, `To${unique()}`];
     const ids: Record<string, string> = {};
@@ -242,19 +224,23 @@ describe("processes of the release before, in a roll-out and after a roll-back",
   });
 });
 
-describe("the schema step that keeps what roles were given", () => {
-  it("makes of the entries of the release before what this one keeps", async () => {
+describe("the schema step 0120", () => {
+  it("converts the entries of the previous release to those of this one", async () => {
     const at = await holderOf(server, ["Organization.Update"]);
     await server.application.settled();
     const { owner } = server.application.platform.database;
     const step = steps.find(({ name }) => name === "0120_access_rules_as_given");
     await owner.transaction().execute(async (tx) => {
       await sql`select set_config('app.tenant', '*', true)`.execute(tx);
-      await sql`update access_read_model set value = value - 'given' - 'isSystem' where key like 'iam:role:id:%'`.execute(tx);
-      await sql`update access_read_model set value = jsonb_set(value, '{permissions}',
+      await sql`update projection_entries set value = value - 'given' - 'isSystem' where key like 'iam:role:id:%'`.execute(tx);
+      await sql`update projection_entries set value = jsonb_set(value, '{permissions}',
         (select jsonb_agg(p - 'scope') from jsonb_array_elements(value -> 'permissions') p)) where key = ${policyKey}`.execute(tx);
-      await sql`drop index idx_access_read_model_older_lists`.execute(tx);
+      await sql`drop index idx_projection_entries_older_lists`.execute(tx);
+      // The step runs before the one that gave the table its name of today.
+      await sql`alter table projection_entries rename to access_read_model`.execute(tx);
       await step?.up(tx);
+      await sql`alter table access_read_model rename to projection_entries`.execute(tx);
+      await sql`alter index idx_access_read_model_older_lists rename to idx_projection_entries_older_lists`.execute(tx);
     });
     const page: { keys: string[] } = await asOperator(server, "decisions.listEntryKeys", { cursor: null });
     const keys = page.keys.filter((key) => key.startsWith("iam:role:") || key === policyKey);

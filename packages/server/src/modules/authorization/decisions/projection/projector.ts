@@ -6,24 +6,24 @@ import type { LoggedEvent } from "#platform/log/event.ts";
 import { revisionOf } from "#platform/log/log.ts";
 import type { Committed } from "#platform/log/publish.ts";
 import type { Platform } from "#platform/platform.ts";
-import { ReadModelChanged } from "../events.ts";
+import { ProjectionChanged } from "../events.ts";
 import { projectorName } from "./names.ts";
 import type { Projected } from "./project.ts";
 import { publish } from "./snapshot.ts";
 import { keysTouchedBy, policyChangeOf, projectedTypes } from "./touched.ts";
 
-/** Recomputes the entries under `keys` from the tables and returns what was written. */
+/** Recomputes the entries of `keys` from the tables and returns what was written. */
 export type Project = (tx: WriteHandle, keys: readonly string[], options: { readonly treeMoved: boolean }) => Promise<Projected>;
 
 /**
- * Events that one transaction projects. Its entries are computed in a fixed number of statements (0.1 s for 1,000 entries), so a bulk
- * change of any size is projected in steps that each take effect, and what else changed meanwhile waits for one step at most.
+ * Events that one transaction projects. It computes its entries in a fixed number of statements (0.1 s for 1,000 entries). A bulk change is
+ * projected in batches that take effect one by one, and any other change waits for one batch at most.
  */
 const batch = 500;
 
 /**
- * The worker's half: keeps the projection in step with the log. It computes each entry anew from the tables, so the order
- * of events is nothing to it and a repeated one does no harm; that is why it may be eager.
+ * The consumer that updates the projection, in the worker. It recomputes each entry from the tables, so it is idempotent and independent of
+ * the order of events; therefore it may be eager.
  */
 export function projector(platform: Platform, project: Project): Consumer {
   let written: { readonly projected: Projected; readonly published: Committed } | undefined;
@@ -33,7 +33,7 @@ export function projector(platform: Platform, project: Project): Consumer {
     eager: true,
     batch,
     async handle(events: readonly LoggedEvent[], tx: WriteHandle) {
-      // A permission that has moved takes rights along; one that was defined or deleted takes none from others.
+      // A moved permission changes what roles include; a defined or deleted one does not.
       const treeMoved = events.some((event) => event.type === PermissionUpdated.type && policyChangeOf(event) !== undefined);
       const projected = await project(tx, [...new Set(events.flatMap(keysTouchedBy))], { treeMoved });
       const changeId = uuid();
@@ -41,8 +41,8 @@ export function projector(platform: Platform, project: Project): Consumer {
       if (failed.length > 0) platform.logger.error({ keys: failed }, "projection entries could not be computed and are dead letters");
       const event = {
         id: uuid(),
-        type: ReadModelChanged.type,
-        subject: `read-model/${changeId}`,
+        type: ProjectionChanged.type,
+        subject: `projection/${changeId}`,
         organizationId: null,
         data: { changeId, handled: events.map(({ id }) => id), keys: [...entries.map(({ key }) => key), ...failed], number },
       };
@@ -54,7 +54,7 @@ export function projector(platform: Platform, project: Project): Consumer {
       if (written === undefined) return;
       await publish(platform, written.projected);
       platform.publisher.committed(written.published);
-      // Checks that wait for this revision go on at once.
+      // Checks that wait for this revision continue at once.
       await platform.log.catchUp();
     },
   };

@@ -5,7 +5,7 @@ import { answerCacheChecks } from "./report-cached.ts";
 
 const readers = new WeakMap<Platform, DecisionReader>();
 
-/** The one reader of a process: every module that decides shares its caches. */
+/** The reader of the process. All modules that decide share its caches. */
 export function readerOf(platform: Platform): DecisionReader {
   const known = readers.get(platform);
   if (known !== undefined) return known;

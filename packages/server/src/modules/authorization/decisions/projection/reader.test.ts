@@ -4,38 +4,25 @@ import { join } from "node:path";
 import { expectWritten } from "@gatehouse/testing/answers.ts";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import {
-  joinAs,
   newAdministrator,
+  newMember,
   newOrganization,
-  newPerson,
   type OrganizationOf,
   type Person,
   rolesOf,
   signIn,
-  unique,
 } from "@gatehouse/testing/people.ts";
 import { makeDatabase } from "@gatehouse/testing/postgres.ts";
-import {
-  type AnyBody,
-  asOperator,
-  backend,
-  distributed,
-  openTestServer,
-  startTestServer,
-  type TestServer,
-} from "@gatehouse/testing/server.ts";
+import { type AnyBody, asOperator, backend, distributed, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { membershipKey, roleKey, userKey } from "#modules/authorization/access/index.ts";
 import { everyTenant } from "#platform/database/database.ts";
 import type { Watermark } from "#platform/snapshot-cache/snapshot-cache.ts";
 import { projectorName } from "./names.ts";
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await startTestServer();
-});
-afterAll(() => server.close());
+const server = serverOfSuite();
 
 interface Staffed {
   readonly organization: OrganizationOf;
@@ -43,21 +30,11 @@ interface Staffed {
   readonly role: string;
 }
 
-/** A person who may update the organization by a role of its own, and has not asked anything yet. */
+/** A user who may update the organization by a custom role, without any check so far. */
 async function staffed(on: TestServer = server): Promise<Staffed> {
   const organization = await newOrganization(on);
-  const { token } = organization.owner;
-  const { body } = await on.call("POST /api/v1/iam/roles", {
-    token,
-    body: { name: `Updaters ${unique()}`, scope: "Organization", organizationId: organization.id },
-  });
-  expectWritten(
-    await on.call(`POST /api/v1/iam/roles/${body.id}/permissions`, { token, body: { permissions: ["Organization.Update"] } }),
-    200,
-  );
-  const person = await newPerson(on);
-  await joinAs(on, organization, person, body.id);
-  return { organization, person, role: body.id };
+  const person = await newMember(on, organization, ["Organization.Update"]);
+  return { organization, person, role: person.roleId };
 }
 
 const ask = async ({ organization, person }: Staffed, on: TestServer = server): Promise<AnyBody> =>
@@ -74,18 +51,18 @@ async function emptyCopy(): Promise<void> {
   await cache.begin(watermark?.number ?? 0, watermark);
 }
 
-describe("a part of the read model that is lost", () => {
+describe("a lost projection entry", () => {
   const lost: readonly [string, (at: Staffed) => string][] = [
     ["a role", ({ role }) => roleKey(role)],
     ["the status of the user", ({ person }) => userKey(person.id)],
   ];
-  it.each(lost)("%s: the check is denied with its own reason and a warning, and the worker puts it back", async (_what, keyOf) => {
+  it.each(lost)("(%s) makes the check denied with its own reason and a warning, and the worker recomputes it", async (_what, keyOf) => {
     const at = await staffed();
     const key = keyOf(at);
     await server.application.settled();
     const { database } = server.application.platform;
     const before = await rowOf(key);
-    await sql`delete from access_read_model where key = ${key}`.execute(database.owner);
+    await sql`delete from projection_entries where key = ${key}`.execute(database.owner);
     await emptyCopy();
     expect(await ask(at)).toMatchObject({
       isAuthorized: false,
@@ -101,16 +78,16 @@ describe("a part of the read model that is lost", () => {
   });
 
   async function rowOf(key: string): Promise<unknown> {
-    const { rows } = await sql<{ value: unknown }>`select value from access_read_model where key = ${key}`.execute(
+    const { rows } = await sql<{ value: unknown }>`select value from projection_entries where key = ${key}`.execute(
       server.application.platform.database.owner,
     );
     return rows[0]?.value;
   }
 });
 
-describe("the cache in front of the read model", () => {
-  // It fills and reads the cache of one process; with roles apart each has its own. It has run in one process.
-  it.skipIf(distributed)("never wins with an old value after a change", async () => {
+describe("the snapshot of the projection", () => {
+  // Uses the cache of one process; if the roles run in separate processes, each has its own.
+  it.skipIf(distributed)("never provides an old value after a change", async () => {
     const at = await staffed();
     const key = membershipKey(at.person.id, at.organization.id);
     expect((await ask(at)).isAuthorized).toBe(true);
@@ -130,15 +107,15 @@ describe("the cache in front of the read model", () => {
     });
     expectWritten(changed, 200);
     await server.application.settled();
-    // A slow process gives what it has read before the change.
+    // A slow process fills the snapshot with a value from before the change.
     await cache.fill([{ key, value: old?.value as string, version: old?.version as bigint, ttlSeconds: 3_600 }], watermark as Watermark);
     expect((await cache.read([key])).entries[0]?.value).not.toBe(old?.value);
     expect((await ask(at)).isAuthorized).toBe(false);
   });
 });
 
-describe("a repair at the same moment as a change", () => {
-  it("never leaves what was true before the change", async () => {
+describe("a repair concurrent with a change", () => {
+  it("never leaves the state from before the change", async () => {
     const at = await staffed();
     const { token } = at.organization.owner;
     for (let round = 0; round < 10; round += 1) {
@@ -152,7 +129,7 @@ describe("a repair at the same moment as a change", () => {
       await server.application.settled();
       const { rows } = await sql<{
         value: string[];
-      }>`select value -> 'given' as value from access_read_model where key = ${roleKey(at.role)}`.execute(
+      }>`select value -> 'given' as value from projection_entries where key = ${roleKey(at.role)}`.execute(
         server.application.platform.database.owner,
       );
       expect(rows[0]?.value, `round ${round}`).toEqual(method === "POST" ? ["Organization.Update"] : []);
@@ -161,7 +138,7 @@ describe("a repair at the same moment as a change", () => {
 });
 
 describe.runIf(backend === "postgresql")("a repair while the projector works (PostgreSQL only: PGlite has one connection)", () => {
-  it("waits for it: what is computed first is not written last", async () => {
+  it("waits for the projector, so that an older result is not written last", async () => {
     const { database } = server.application.platform;
     await server.application.settled();
     let repaired = false;
@@ -185,7 +162,7 @@ describe.runIf(backend === "postgresql")("a repair while the projector works (Po
 });
 
 describe("after a restart", () => {
-  it("a check is right even when nothing had projected the last change before the process stopped", async () => {
+  it("a check is correct even if the last change was not projected before the process stopped", async () => {
     const folder = mkdtempSync(join(tmpdir(), "gatehouse-restart-"));
     const database = backend === "postgresql" ? await makeDatabase() : undefined;
     const environment = { GATEHOUSE_DATA_DIR: join(folder, "data"), ...(database ? { DATABASE_URL: database.url } : {}) };
@@ -197,7 +174,7 @@ describe("after a restart", () => {
       expect((await ask(at, first)).isAuthorized).toBe(true);
       await first.close();
 
-      // Nobody projects: the change is in the log and not in the projection when the process ends.
+      // Without a projector the change is in the log, but not in the projection, when the process ends.
       const second = await restarted(false);
       const taken = await second.call(`DELETE /api/v1/iam/roles/${at.role}/permissions`, {
         token: at.organization.owner.token,
@@ -209,12 +186,12 @@ describe("after a restart", () => {
 
       const third = await restarted(false);
       expect(third.application.reader.behind).toBe(1);
-      // What was changed before it began to listen says nothing of how soon it hears of a change.
+      // Changes from before it observed events are not measured.
       const { values } = await third.application.platform.metrics.revocationSeconds.get();
       expect(values.find(({ metricName }) => metricName?.endsWith("_count"))?.value).toBe(0);
-      const asked = ask(at, third);
+      const pendingCheck = ask(at, third);
       await third.application.startWorker();
-      expect(await asked).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });
+      expect(await pendingCheck).toMatchObject({ isAuthorized: false, reasonCode: "missing_permission" });
       expect(await ask(at, third)).toMatchObject({ isAuthorized: false });
       await signIn(third, at.person.email);
       await third.close();
@@ -225,8 +202,8 @@ describe("after a restart", () => {
   });
 });
 
-describe("the published bound of a revocation", () => {
-  it("is measured: each change of rights that this process hears is a figure below a second", async () => {
+describe("the revocation metric", () => {
+  it("measures each observed change of permissions, below a second", async () => {
     const { revocationSeconds } = server.application.platform.metrics;
     const figure = async (name: string): Promise<number> =>
       (await revocationSeconds.get()).values.find(({ metricName }) => metricName?.endsWith(name))?.value ?? 0;

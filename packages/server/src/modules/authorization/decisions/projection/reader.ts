@@ -15,19 +15,19 @@ import { waitForRevision } from "#operation/kernel/wait-for-revision.ts";
 import type { LoggedEvent } from "#platform/log/event.ts";
 import { revocationBoundMs } from "#platform/log/follower.ts";
 import type { Platform } from "#platform/platform.ts";
-import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
+import { isSliceSpent, nextSlice } from "#platform/time-slice.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { DecisionBudgets } from "../decision-budgets.ts";
 import { DecisionRecorder } from "../decision-recorder.ts";
-import { ReadModelChanged } from "../events.ts";
+import { ProjectionChanged } from "../events.ts";
 import type { PolicySource } from "../policy-source.ts";
 import { type CachedDifferences, together } from "./compare-cached.ts";
 import { policyOf, roleFacts } from "./compiled-entries.ts";
+import { type ComposedView, type DecisionQuery, isOfOtherKind, type RequestContext } from "./composed-view.ts";
 import { CurrentPolicy, everyChange, modelChanges } from "./current-policy.ts";
 import { EntryCache } from "./entry-cache.ts";
 import type { CachedEntry } from "./entry-map.ts";
 import { type GrantOfEvent, revokingGrantEvents } from "./grant-events.ts";
-import { type DecisionQuery, type HeldView, isOfOtherKind, type RequestContext } from "./held-view.ts";
 import { isOfTopRole, missingPermissions, type PermissionsOfUser, permissionsOf } from "./holdings.ts";
 import { orPending, orPendingLater, RelationshipCache } from "./relationship-cache.ts";
 import { Repairs } from "./repairs.ts";
@@ -36,7 +36,7 @@ import { keysTouchedBy, policyChangeOf, revokingEvents } from "./touched.ts";
 import { ViewCache } from "./view-cache.ts";
 import { WaitingTime } from "./waiting-time.ts";
 
-/** A list may need many rounds of look-ups; a check that needs longer than this has a database that does not answer. */
+/** A list may need many rounds of look-ups. If a check needs longer, the database does not respond. */
 const settleMs = 5_000;
 
 const profileFields = new Set(["email", "name", "firstName", "lastName", "locale"].map((name) => `$user.${name}`));
@@ -44,15 +44,21 @@ const dataUnavailable: Decision = { allowed: false, reason: "permission_data_una
 const notAMember: Decision = { allowed: false, reason: "not_a_member" };
 const noContext: RequestContext = {};
 
-/** Whose holdings are asked for, and what limits them. */
+/** The expected subject of a query about permissions, and the limit of its credential. */
 export interface HoldingsOptions {
-  /** What the subject must be; of another kind it holds nothing. */
+  /** The expected kind of the subject. A subject of the other kind has no permissions. */
   readonly kind?: HolderKind | undefined;
-  /** Limits a credential. */
+  /** The limit of a credential. */
   readonly scopes?: ReadonlySet<string> | undefined;
 }
 
-/** A decision and the view that it was made from; undefined where the data for one was missing. */
+interface SubjectOfView {
+  readonly userId: string;
+  readonly organizationId: string | null;
+  readonly kind: HolderKind | undefined;
+}
+
+/** A decision and its view; the view is undefined if its data was missing. */
 export interface Decided {
   readonly decision: Decision;
   readonly view: View | undefined;
@@ -60,11 +66,11 @@ export interface Decided {
 
 /**
  * Makes decisions from a {@link PolicySource}, through in-process caches that the event log invalidates (decision 0002). Never reads the
- * tables that commands write. One a process.
+ * tables that commands write. One instance per process.
  */
 export class DecisionReader {
   readonly #platform: Platform;
-  readonly #listensSince: number;
+  readonly #observesSince: number;
   readonly #source: PolicySource;
   readonly #entries: EntryCache;
   readonly #relationships: RelationshipCache;
@@ -78,42 +84,42 @@ export class DecisionReader {
     this.#platform = platform;
     this.#source = source;
     this.budgets = new DecisionBudgets(platform.settings);
-    this.#listensSince = platform.clock.now();
+    this.#observesSince = platform.clock.now();
     this.recorder = new DecisionRecorder(platform);
     this.#entries = new EntryCache(platform, source);
     this.#policies = new CurrentPolicy({
-      fetch: () => this.#entries.kept(policyKey),
+      fetch: () => this.#entries.stored(policyKey),
       isProjected: (eventId) => this.#entries.isProjected(eventId),
     });
     this.#views = new ViewCache(this.#entries, this.#policies, platform.settings.cacheBytes / 4);
     this.#relationships = new RelationshipCache(platform, source);
     this.#repairs = new Repairs(platform, (keys) => {
-      this.#entries.forget(keys);
-      if (keys.includes(policyKey)) this.#policies.forget();
+      this.#entries.invalidate(keys);
+      if (keys.includes(policyKey)) this.#policies.invalidate();
     });
-    // Until the projector's announcement arrives, nothing is decided from the entries that an event has changed.
+    // Until the projector's announcement arrives, no decision uses the entries that an event has changed.
     platform.log.onEvent((event) => this.#observe(event), { ...revokingEvents, ...revokingGrantEvents });
     platform.log.onRestart(() => {
-      this.forgetAll();
+      this.clear();
       return this.start();
     });
   }
 
-  /** Finds out what the projector has still to handle from before this process began to listen. */
+  /** Observes earlier events that the projector has not handled yet. */
   async start(): Promise<void> {
     for (const event of await this.#source.start()) this.#observe(event);
   }
 
-  /** Forgets everything that was read; {@link start} has to follow before anything is decided. */
-  forgetAll(): void {
+  /** Clears all caches. {@link start} must follow before the next decision. */
+  clear(): void {
     this.#views.clear();
-    this.#entries.forgetAll();
-    this.#policies.forgetAll();
-    this.#relationships.forgetAll();
-    this.#repairs.forgetAll();
+    this.#entries.clear();
+    this.#policies.clear();
+    this.#relationships.clear();
+    this.#repairs.clear();
   }
 
-  /** Compares everything that is cached with the database; what differs is forgotten. */
+  /** Compares all cached entries with the database and invalidates those that differ. */
   async compareCached(): Promise<CachedDifferences> {
     const { catchUp } = this.#platform.log;
     const ofPolicy = async (): Promise<CachedDifferences> => {
@@ -123,37 +129,36 @@ export class DecisionReader {
     return together([await this.#entries.compare(catchUp), await ofPolicy(), await this.#relationships.compare(catchUp)]);
   }
 
-  /** Empties the shared snapshot of the projection; it fills again with what is asked for. */
+  /** Empties the Redis snapshot of the projection; reads fill it again. */
   renewSnapshot(): Promise<void> {
     return renew(this.#platform);
   }
 
-  /** The shared snapshot, for its verification. */
+  /** The Redis snapshot, for its verification. */
   get snapshot(): Platform["snapshotCache"] {
     return this.#platform.snapshotCache;
   }
 
-  /** Writes down what is still to be written. */
+  /** Stops loading policies and writes the recorded decisions. */
   async stop(): Promise<void> {
     await this.#policies.stop();
     await this.recorder.stop();
   }
 
-  /** Events whose changes decisions do not contain yet. */
+  /** The number of events whose changes decisions do not contain yet. */
   get behind(): number {
     return this.#entries.behind;
   }
 
-  /** How long the oldest of them waits for the projector, in seconds. */
+  /** The age of the oldest of them, in seconds. */
   get behindSeconds(): number {
     return this.#entries.behindMs / 1_000;
   }
 
   /**
-   * Decides whether the user may perform `action` in the organization (null: the internal scope), no older than any
-   * write that this process knows of, and than `minRevision` when it is given.
-   * Throws {@link Unavailable} when it cannot know, RevisionNotReached when `minRevision` does not come in time, PolicyError as
-   * the engine does.
+   * Decides whether the user may perform `action` in the organization (null: the internal scope). The decision contains every write that this
+   * process has observed, and `minRevision` if given. Throws {@link Unavailable} if that cannot be guaranteed, RevisionNotReached if
+   * `minRevision` does not arrive in time, and PolicyError like the engine.
    */
   decide(
     userId: string,
@@ -164,16 +169,16 @@ export class DecisionReader {
   ): MaybePromise<Decided> {
     const { log } = this.#platform;
     if (log.fresh && (minRevision === undefined || log.hasSeen(minRevision))) {
-      const held = this.#views.current(userId, organizationId);
-      if (held?.view !== undefined && !this.#policies.concerns(action)) {
+      const composed = this.#views.current(userId, organizationId);
+      if (composed?.view !== undefined && !this.#policies.concerns(action)) {
         try {
-          const decision = this.#decideAtOnce(held.view, organizationId, action, context);
+          const decision = this.#decideAtOnce(composed.view, organizationId, action, context);
           if (decision !== pendingDecision) {
-            this.#platform.metrics.readModelHits.count += held.entries.length;
-            return { decision, view: held.view };
+            this.#platform.metrics.projectionHits.count += composed.entries.length;
+            return { decision, view: composed.view };
           }
         } catch (error) {
-          this.#missesProfile(error, held);
+          this.#renewProfile(error, composed);
           if (!this.#mayBeNew(error)) throw error;
         }
       }
@@ -183,31 +188,29 @@ export class DecisionReader {
 
   #decideAtOnce(view: View, organizationId: string | null, action: string, context: RequestContext): Decision | Pending {
     if (isOfOtherKind(view, context.subjectKind)) return notAMember;
-    // Most actions have no rule about relations, and without a resource there is nothing that they could say.
+    // Most actions have no rule about relations, and without a resource no relation applies.
     const related = context.resource !== undefined && view.plan(action).rules !== undefined;
-    return related ? this.#decideFromMemory(view, organizationId, action, context) : decide(view, action, context);
+    return related ? this.#decideFromCache(view, organizationId, action, context) : decide(view, action, context);
   }
 
-  /** Whether a name that the policy at hand does not know may be one that it does not contain yet. */
+  /** Whether a name that is unknown to the current policy may be defined by a pending change. */
   #mayBeNew(error: unknown): boolean {
     const unknown = error instanceof PolicyError && (error.code === "unknown_permission" || error.code === "unknown_resource_type");
     return unknown && this.#policies.behind > 0;
   }
 
-  /** An entry of the release before has no profile; it is written anew when a condition asks for it. A service account never has one. */
-  #missesProfile(error: unknown, { view, entries }: HeldView): void {
-    if (
-      view?.facts.user.profile !== undefined ||
-      view?.subject.type === "service" ||
-      !(error instanceof PolicyError) ||
-      error.code !== "invalid_input"
-    )
-      return;
+  /**
+   * Requests a new user entry if a condition reads the profile and the entry, written by the previous release, has none. Service accounts
+   * never have one.
+   */
+  #renewProfile(error: unknown, { view, entries }: ComposedView): void {
+    if (view?.facts.user.profile !== undefined || view?.subject.type === "service") return;
+    if (!(error instanceof PolicyError) || error.code !== "invalid_input") return;
     if (error.issues.some(({ field }) => profileFields.has(field)))
       this.#repairs.renew(entries.filter(({ key, value }) => value !== null && key === userKey(view?.facts.user.id ?? "")));
   }
 
-  #decideFromMemory(view: View, organizationId: string | null, action: string, context: RequestContext): Decision | Pending {
+  #decideFromCache(view: View, organizationId: string | null, action: string, context: RequestContext): Decision | Pending {
     const relationships = this.#relationships.reading(organizationId);
     return orPending(relationships, () => decide(view, action, { ...context, relationships }));
   }
@@ -226,38 +229,38 @@ export class DecisionReader {
       return decision === pendingDecision ? pendingDecision : { decision, view, entries };
     });
     const { reason } = decided.decision;
-    if (reason === "permission_data_unavailable") this.#repairs.ask(decided.entries);
-    // A plan that nobody has told us is no fault of the projection; a row that is not there is.
-    if (reason === "entitlement_data_unavailable") this.#repairs.ask(decided.entries.filter(({ version }) => version === null));
+    if (reason === "permission_data_unavailable") this.#repairs.request(decided.entries);
+    // Unset entitlements are no error of the projection, but a missing row is.
+    if (reason === "entitlement_data_unavailable") this.#repairs.request(decided.entries.filter(({ version }) => version === null));
     return { decision: decided.decision, view: decided.view };
   }
 
   /**
-   * Evaluates a query on a current view, again after loading the relationships that it missed, until there is an answer. A long query
-   * yields to the event loop itself. Throws as `decide` does.
+   * Evaluates a query on a current view. Repeats it after loading missing relationships until it has an answer. A long query yields to the
+   * event loop itself. Throws like {@link decide}.
    */
   async settle<Answer>(
     { userId, organizationId, minRevision, action }: DecisionQuery,
-    query: (held: HeldView, relationships: RelationshipReader) => MaybePromise<Answer | Pending>,
+    query: (composed: ComposedView, relationships: RelationshipReader) => MaybePromise<Answer | Pending>,
   ): Promise<Answer> {
     if (minRevision !== undefined) await waitForRevision(this.#platform.log, minRevision);
     await this.#containing(action === undefined ? undefined : [action]);
     const waiting = new WaitingTime(settleMs);
-    for (let mayBeNew = true; !waiting.isOver; ) {
-      if (isSliceOver()) await nextSlice();
-      const held = this.#current(userId, organizationId) ?? (await waiting.on(() => this.#view(userId, organizationId)));
-      // A change that was observed while the view was composed counts, too.
+    for (let mayBeNew = true; !waiting.isExpired; ) {
+      if (isSliceSpent()) await nextSlice();
+      const composed = this.#current(userId, organizationId) ?? (await waiting.on(() => this.#view(userId, organizationId)));
+      // A change may have been observed while the view was composed.
       if (action !== undefined && this.#policies.concerns(action)) {
         await waiting.on(() => this.#containing([action]));
         continue;
       }
       const relationships = this.#relationships.reading(organizationId);
       try {
-        const answer = await orPendingLater(relationships, async () => query(held, relationships));
+        const answer = await orPendingLater(relationships, async () => query(composed, relationships));
         if (answer !== pendingDecision) return answer;
         await waiting.on(() => this.#relationships.load(relationships));
       } catch (error) {
-        this.#missesProfile(error, held);
+        this.#renewProfile(error, composed);
         if (!mayBeNew || !this.#mayBeNew(error)) throw error;
         mayBeNew = false;
         await waiting.on(() => this.#containing(undefined));
@@ -267,25 +270,25 @@ export class DecisionReader {
   }
 
   /**
-   * Waits until the policy at hand contains what this process knows to have changed for decisions about `actions`, or at all. A list of
-   * everything has the time of a list; a check is answered within the bound.
+   * Waits until the current policy contains the observed changes that concern decisions about `actions`, or without actions all changes. A
+   * list may wait longer than a check, which is limited by the revocation bound.
    */
   async #containing(actions: readonly string[] | undefined): Promise<void> {
     await this.#waitUntilFresh();
     if (this.#policies.behind === 0) return;
     const now = performance.now();
     if (actions === undefined) return this.#policies.settled(everyChange, now + settleMs);
-    // Where a permission stands is told by the policy at hand.
+    // The current policy has the ancestors of a permission.
     await this.#policies.entry();
     await this.#policies.settled(this.#policies.about(actions), now + revocationBoundMs);
   }
 
-  /** The view in memory, where it may be decided from now. */
-  #current(userId: string, organizationId: string | null): HeldView | undefined {
+  /** The cached view if decisions may use it now. */
+  #current(userId: string, organizationId: string | null): ComposedView | undefined {
     return this.#platform.log.fresh ? this.#views.current(userId, organizationId) : undefined;
   }
 
-  /** The facts of roles, without those that are not there. */
+  /** The facts of roles; missing roles are left out. */
   async roleFacts(roleIds: readonly string[]): Promise<readonly RoleFacts[]> {
     const deadline = performance.now() + revocationBoundMs;
     const roles = await this.#entries.load<RoleEntry>(roleIds.map(roleKey), deadline);
@@ -293,7 +296,7 @@ export class DecisionReader {
     return policy === null ? [] : roles.flatMap(({ value }) => roleFacts(value, policy) ?? []);
   }
 
-  /** The policy that decisions are made from now. Throws {@link Unavailable} where it is not there. */
+  /** The current policy. Throws {@link Unavailable} if it is missing. */
   async policy(): Promise<Policy> {
     await this.#waitUntilFresh();
     await this.#policies.settled(modelChanges, performance.now() + revocationBoundMs);
@@ -302,13 +305,13 @@ export class DecisionReader {
     return policyOf(value);
   }
 
-  /** Every permission that a role of the user or service account has something to say about, by what it says; each sorted. */
+  /** The permissions that the user or service account has, always or conditionally; each list is sorted. */
   permissionsOf(userId: string, organizationId: string | null, { kind, scopes }: HoldingsOptions = {}): Promise<PermissionsOfUser> {
     return this.#ofView({ userId, organizationId, kind }, undefined, (view) => permissionsOf(view, scopes));
   }
 
   /**
-   * Those of `values` that the user or service account does not hold: no role gives it without a condition, one takes it away, or it lies
+   * Those of `values` that the user or service account does not hold: no role allows it without a condition, a role denies it, or it is
    * outside the scopes.
    */
   missingPermissions(
@@ -323,38 +326,35 @@ export class DecisionReader {
   }
 
   async #ofView<Answer>(
-    {
-      userId,
-      organizationId,
-      kind,
-    }: { readonly userId: string; readonly organizationId: string | null; readonly kind: HolderKind | undefined },
+    { userId, organizationId, kind }: SubjectOfView,
     actions: readonly string[] | undefined,
     answer: (view: View | undefined, entries: readonly CachedEntry[]) => Answer,
   ): Promise<Answer> {
     await this.#containing(actions);
-    const held = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
-    return held.view && isOfOtherKind(held.view, kind) ? answer(undefined, []) : answer(held.view, held.entries);
+    const composed = this.#current(userId, organizationId) ?? (await this.#view(userId, organizationId));
+    const isExpected = composed.view === undefined || !isOfOtherKind(composed.view, kind);
+    return isExpected ? answer(composed.view, composed.entries) : answer(undefined, []);
   }
 
-  /** Composes a view, again when an entry changed meanwhile, until the revocation bound is over. */
-  async #view(userId: string, organizationId: string | null): Promise<HeldView> {
+  /** Composes a view; repeats it if an entry changed meanwhile, until the revocation bound expires. */
+  async #view(userId: string, organizationId: string | null): Promise<ComposedView> {
     const deadline = performance.now() + revocationBoundMs;
     while (performance.now() < deadline) {
       await this.#waitUntilFresh();
-      const held = await this.#views.compose(userId, organizationId, deadline);
-      if (held !== undefined) return held;
+      const composed = await this.#views.compose(userId, organizationId, deadline);
+      if (composed !== undefined) return composed;
     }
     throw new Unavailable("authorization projection", undefined);
   }
 
-  /** Throws {@link Unavailable} while this process does not follow the log: its caches are not trusted then. */
+  /** Throws {@link Unavailable} while this process does not follow the log: its caches must not be used then. */
   async #waitUntilFresh(): Promise<void> {
     const { log } = this.#platform;
     if (!log.fresh && !(await log.observed())) throw new Unavailable("event log", undefined);
   }
 
   #observe(event: LoggedEvent): void {
-    if (event.type === ReadModelChanged.type) {
+    if (event.type === ProjectionChanged.type) {
       const { handled, keys } = event.data as { readonly handled: readonly string[]; readonly keys: readonly string[] };
       this.#entries.announced(handled, keys);
       if (keys.includes(policyKey)) this.#policies.announced();
@@ -363,13 +363,13 @@ export class DecisionReader {
     }
     const keys = keysTouchedBy(event);
     const isGrant = event.type in revokingGrantEvents;
-    if ((isGrant || keys.length > 0) && event.occurredAt.getTime() >= this.#listensSince) {
-      // From here on no decision is made without it: what it touches is read anew. Without what lies before, none was ever made here.
+    if ((isGrant || keys.length > 0) && event.occurredAt.getTime() >= this.#observesSince) {
+      // From now on every decision contains the change. Older events are not measured: this process never decided without them.
       this.#platform.metrics.revocationSeconds.observe(Math.max(0, this.#platform.clock.now() - event.occurredAt.getTime()) / 1_000);
     }
     if (isGrant) {
       const { resource, relation, subject } = event.data as unknown as GrantOfEvent;
-      this.#relationships.forget(event.organizationId, resource, relation, { ...subject, relation: subject.relation ?? undefined });
+      this.#relationships.invalidate(event.organizationId, resource, relation, { ...subject, relation: subject.relation ?? undefined });
       return;
     }
     if (keys.length === 0) return;

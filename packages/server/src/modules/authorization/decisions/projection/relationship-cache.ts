@@ -14,7 +14,7 @@ import type { PolicySource, RelationshipLookup } from "../policy-source.ts";
 import { type CachedDifferences, compareCached } from "./compare-cached.ts";
 import { EntryMap, type LoadedEntry } from "./entry-map.ts";
 
-/** One look-up as a key: the fixed names, then the two identifiers, which may hold anything, told apart by a length. */
+/** A look-up as a key: the names, then the two identifiers, separated by a length because they may contain any character. */
 type Lookup = RelationshipLookup["kind"];
 const keyOf = (
   organizationId: string | null,
@@ -25,12 +25,12 @@ const keyOf = (
   resourceId: string,
 ): string =>
   `${organizationId ?? ""}|${lookup}|${type}|${relation}|${subject.type}|${subject.relation ?? ""}|${resourceId.length}|${resourceId}${subject.id}`;
-const nobody: SubjectRef = { type: "", id: "" };
+const noSubject: SubjectRef = { type: "", id: "" };
 
 function parse(key: string): RelationshipLookup {
-  const parts = key.split("|", 7);
-  const [, kind, type, relation, subjectType, subjectRelation, length] = parts as [string, Lookup, string, string, string, string, string];
-  const ids = key.slice(parts.join("|").length + 1);
+  const names = key.split("|", 7);
+  const [, kind, type, relation, subjectType, subjectRelation, length] = names as [string, Lookup, string, string, string, string, string];
+  const ids = key.slice(names.join("|").length + 1);
   return {
     kind,
     resource: { type, id: ids.slice(0, Number(length)) },
@@ -39,11 +39,11 @@ function parse(key: string): RelationshipLookup {
   };
 }
 
-/** A relation that has more than this is not decided over (docs/security/attacks.md, 34). */
+/** Relations with more relationships than this are not decided (docs/security/attacks.md, 34). */
 const listMax = walkLimits.lookups;
-const tooMany = "more than can be decided over";
+const tooMany = "too many to decide";
 
-/** Relationships as decisions read them: each look-up from the in-process cache, else from the source. One a process. */
+/** The in-process cache of relationship look-ups, loaded from the source. One instance per process. */
 export class RelationshipCache {
   readonly #source: PolicySource;
   readonly #entries: EntryMap;
@@ -53,28 +53,28 @@ export class RelationshipCache {
     this.#entries = new EntryMap((keys) => this.#fetch(keys), platform.settings.cacheBytes / 4);
   }
 
-  /** A reader for one question; what it did not have is in its `missing` afterwards. */
+  /** A reader for one evaluation. Afterwards its `missing` has the keys that were not cached. */
   reading(organizationId: string | null): CachedRelationships {
     return new CachedRelationships(this.#entries, organizationId);
   }
 
-  /** Loads what a question missed. */
+  /** Loads the look-ups that an evaluation missed. */
   async load({ missing }: CachedRelationships): Promise<void> {
     await this.#entries.load([...missing]);
   }
 
-  forgetAll(): void {
-    this.#entries.forgetAll();
+  clear(): void {
+    this.#entries.clear();
   }
 
-  /** Forgets every look-up that a written or removed relationship stands in. */
-  forget(organizationId: string | null, resource: ResourceRef, relation: string, subject: SubjectRef): void {
-    this.#entries.forget(keyOf(organizationId, "direct", resource.type, relation, subject, resource.id));
-    this.#entries.forget(keyOf(organizationId, "reverse", resource.type, relation, subject, ""));
-    if (isIndirect(subject)) this.#entries.forget(keyOf(organizationId, "indirect", resource.type, relation, nobody, resource.id));
+  /** Invalidates every look-up that contains a written or removed relationship. */
+  invalidate(organizationId: string | null, resource: ResourceRef, relation: string, subject: SubjectRef): void {
+    this.#entries.invalidate(keyOf(organizationId, "direct", resource.type, relation, subject, resource.id));
+    this.#entries.invalidate(keyOf(organizationId, "reverse", resource.type, relation, subject, ""));
+    if (isIndirect(subject)) this.#entries.invalidate(keyOf(organizationId, "indirect", resource.type, relation, noSubject, resource.id));
   }
 
-  /** Compares what is cached with the table; what differs is forgotten. */
+  /** Compares cached look-ups with the table and invalidates those that differ. */
   compare(catchUp: () => Promise<void>): Promise<CachedDifferences> {
     return compareCached(this.#entries, (keys) => this.#fetch(keys), catchUp);
   }
@@ -93,7 +93,7 @@ export class RelationshipCache {
   }
 }
 
-/** Answers from memory, and remembers what was not there. */
+/** Answers look-ups from the cache and collects those that are missing. */
 export class CachedRelationships implements RelationshipReader {
   readonly missing = new Set<string>();
   readonly #entries: EntryMap;
@@ -109,7 +109,7 @@ export class CachedRelationships implements RelationshipReader {
   }
 
   indirect(resource: ResourceRef, relation: string): readonly Relationship[] | undefined {
-    return this.#look(keyOf(this.#organizationId, "indirect", resource.type, relation, nobody, resource.id));
+    return this.#look(keyOf(this.#organizationId, "indirect", resource.type, relation, noSubject, resource.id));
   }
 
   reverse(subject: SubjectRef, type: string, relation: string): readonly Relationship[] | undefined {
@@ -131,30 +131,30 @@ export class CachedRelationships implements RelationshipReader {
   }
 }
 
-/** A limit that was met while something was not at hand says nothing yet: what was missing may be all that it takes. */
-export function orPending<Answer>({ missing }: CachedRelationships, ask: () => Answer | Pending): Answer | Pending {
+/** Evaluates a query. A limit that is exceeded while look-ups are missing is not final: the result is pending until they are loaded. */
+export function orPending<Answer>({ missing }: CachedRelationships, query: () => Answer | Pending): Answer | Pending {
   try {
-    return ask();
+    return query();
   } catch (error) {
-    return pendingUnlessWhole(missing, error);
+    return pendingUnlessComplete(missing, error);
   }
 }
 
-/** The same for a question that pauses. */
+/** Like {@link orPending}, for an asynchronous query. */
 export async function orPendingLater<Answer>(
   { missing }: CachedRelationships,
-  ask: () => Promise<Answer | Pending>,
+  query: () => Promise<Answer | Pending>,
 ): Promise<Answer | Pending> {
   try {
-    return await ask();
+    return await query();
   } catch (error) {
-    return pendingUnlessWhole(missing, error);
+    return pendingUnlessComplete(missing, error);
   }
 }
 
-function pendingUnlessWhole(missing: ReadonlySet<string>, error: unknown): Pending {
+function pendingUnlessComplete(missing: ReadonlySet<string>, error: unknown): Pending {
   const isLimit = error instanceof PolicyError && error.code === "evaluation_limit";
-  // What one request may cost is not more because something has to be loaded for it.
+  // The budget of a request is final, even if look-ups are missing.
   if (missing.size > 0 && isLimit && !error.issues.some(({ rule }) => rule === "request_steps")) return pendingDecision;
   throw error;
 }

@@ -3,33 +3,33 @@ import type { Platform } from "#platform/platform.ts";
 import { repairJob } from "../queues.ts";
 import type { CachedEntry } from "./entry-map.ts";
 
-/** A missing entry is put right once, not by every check that misses it. */
+/** The repair of a missing entry is requested once in this time, not by every check that needs it. */
 const repairEveryMs = 10_000;
 
-/** Asks the worker to put missing entries back; the check itself has been denied (decision 0002). One a process. */
+/** Requests the worker to recompute missing entries; the check itself was denied (decision 0002). One instance per process. */
 export class Repairs {
   readonly #platform: Platform;
-  readonly #forget: (keys: readonly string[]) => void;
+  readonly #invalidate: (keys: readonly string[]) => void;
   readonly #requestedAt = new Map<string, number>();
 
-  /** `forget` drops what is in memory of the entries, so that they are read again. */
-  constructor(platform: Platform, forget: (keys: readonly string[]) => void) {
+  /** `invalidate` drops the cached entries, so that they are read again. */
+  constructor(platform: Platform, invalidate: (keys: readonly string[]) => void) {
     this.#platform = platform;
-    this.#forget = forget;
+    this.#invalidate = invalidate;
   }
 
-  ask(entries: readonly CachedEntry[]): void {
+  request(entries: readonly CachedEntry[]): void {
     const now = performance.now();
     const missing = entries.filter(
       (entry) => entry.value === null && (this.#requestedAt.get(entry.key) ?? Number.NEGATIVE_INFINITY) < now - repairEveryMs,
     );
     if (missing.length === 0) return;
     const keys = missing.map((entry) => entry.key);
-    this.#platform.logger.warn({ keys }, "entries of the projection are missing; their checks are denied until they are put back");
+    this.#platform.logger.warn({ keys }, "projection entries are missing; checks that need them are denied until they are recomputed");
     this.#enqueue(keys, now);
   }
 
-  /** Asks for entries to be written in the form of this release. */
+  /** Requests that entries are rewritten in the form of this release. */
   renew(entries: readonly CachedEntry[]): void {
     const now = performance.now();
     const keys = entries
@@ -41,13 +41,13 @@ export class Repairs {
   #enqueue(keys: readonly string[], now: number): void {
     const { database, jobs, logger } = this.#platform;
     for (const key of keys) this.#requestedAt.set(key, now);
-    this.#forget(keys);
+    this.#invalidate(keys);
     database
       .transact(everyTenant, (tx) => jobs.enqueue(tx, repairJob, { keys }))
       .catch((error) => logger.error({ err: error }, "the repair of the projection could not be requested"));
   }
 
-  forgetAll(): void {
+  clear(): void {
     this.#requestedAt.clear();
   }
 }

@@ -2,13 +2,13 @@ import { hostname } from "node:os";
 import { type Kysely, sql } from "kysely";
 import { type AnyTables, everyTenant, type ReadHandle, type WriteHandle } from "#platform/database/database.ts";
 import type { Platform } from "#platform/platform.ts";
-import { CachesAsked } from "../events.ts";
+import { CacheCheckRequested } from "../events.ts";
 import type { CachedDifferences } from "./compare-cached.ts";
 
-/** So many keys are told: they show what is wrong, and the number says how much. */
-const keysToldMax = 100;
+/** Keys that a report lists as examples; `differing` is the full count. */
+const reportedKeysMax = 100;
 
-/** What a process has found in its own caches when an operator asked for it. */
+/** The result of a cache check in one process. */
 export interface CacheReport {
   readonly host: string;
   readonly pid: number;
@@ -17,10 +17,10 @@ export interface CacheReport {
   readonly keys: string[];
 }
 
-/** Lets this process answer when an operator asks what it has cached. */
+/** Makes this process run the cache checks that operators request. */
 export function answerCacheChecks(platform: Platform, compare: () => Promise<CachedDifferences>): void {
   platform.log.onEvent(({ type, data }) => {
-    if (type !== CachesAsked.type) return;
+    if (type !== CacheCheckRequested.type) return;
     const { checkId } = data as { checkId: string };
     compare()
       .then((found) => reportCached(platform, checkId, found))
@@ -28,10 +28,10 @@ export function answerCacheChecks(platform: Platform, compare: () => Promise<Cac
   });
 }
 
-/** Writes down what this process has found, where the operator's command finds it. */
+/** Stores the result of this process for the operator's command. */
 async function reportCached({ database, logger }: Platform, checkId: string, found: CachedDifferences): Promise<void> {
-  const keys = found.keys.slice(0, keysToldMax);
-  if (found.keys.length > 0) logger.error({ keys, differing: found.keys.length }, "cached entries were not what the database has");
+  const keys = found.keys.slice(0, reportedKeysMax);
+  if (found.keys.length > 0) logger.error({ keys, differing: found.keys.length }, "cached entries differed from the database");
   await database.transact(everyTenant, (tx) =>
     sql`insert into access_cache_reports (check_id, host, pid, entries, differing, keys, reported_at)
       values (${checkId}, ${hostname()}, ${process.pid}, ${found.entries}, ${found.keys.length}, ${JSON.stringify(keys)}, now())
@@ -45,6 +45,6 @@ export async function cacheReports(db: ReadHandle, checkId: string): Promise<rea
   return rows;
 }
 
-/** Reports are read within a minute; they stay a day, for an operator who looks into the table. */
+/** Deletes reports after a day. The command reads them within a minute; operators may read the table later. */
 export const pruneCacheReports = (tx: WriteHandle) =>
   sql`delete from access_cache_reports where reported_at < now() - interval '1 day'`.execute(tx);

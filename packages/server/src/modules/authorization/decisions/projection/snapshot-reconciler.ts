@@ -3,20 +3,20 @@ import type { Platform } from "#platform/platform.ts";
 import { sameWatermark, type Watermark } from "#platform/snapshot-cache/snapshot-cache.ts";
 import { beginAt, lastNumber, unlessAway } from "./snapshot.ts";
 
-/** Often enough that a lost snapshot helps again soon; readers do not use it meanwhile. */
-const lookEveryMs = 2_000;
+/** Often enough that a lost snapshot is soon of use again; readers do not use it meanwhile. */
+const reconcileEveryMs = 2_000;
 
 /**
- * Makes sure that the Redis snapshot has come to the database's number (decision 0022). It heals what the next write would heal too, so
- * that a copy is of use again where nothing is written for a long time. Each worker has one.
+ * Reconciles the Redis snapshot with the database's number (decision 0022). The next write would do the same; this task helps when there is no
+ * write for a long time. Each worker runs one.
  */
 export function snapshotReconciler(platform: Platform): BackgroundTask {
   const { snapshotCache: cache, database } = platform;
-  /** A watermark that was behind at the last look; where it still is at the next one, it has missed a write for good. */
+  /** The watermark that was behind at the last step. If it still is at the next one, the snapshot has missed a write. */
   let behind: Watermark | undefined;
-  const look = (): Promise<void> =>
+  const reconcile = (): Promise<void> =>
     unlessAway(platform, async () => {
-      // First the watermark: a write is committed before it is published, so an honest snapshot is not ahead of a number that is read later.
+      // The watermark first: a write is committed before it is published, so a valid snapshot is never ahead of a number read later.
       const { watermark } = await cache.read([]);
       const number = await lastNumber(database);
       const wasBehind = behind !== undefined && sameWatermark(behind, watermark);
@@ -26,13 +26,13 @@ export function snapshotReconciler(platform: Platform): BackgroundTask {
     });
   return {
     name: "decisions.reconcile-snapshot",
-    everyMs: lookEveryMs,
+    everyMs: reconcileEveryMs,
     async step() {
-      await look();
+      await reconcile();
       return false;
     },
-    // One look repairs what there is to repair.
-    mark: async () => "",
+    // One step does all the work.
+    watermark: async () => "",
     isPast: async () => true,
   };
 }

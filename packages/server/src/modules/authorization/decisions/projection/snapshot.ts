@@ -6,17 +6,17 @@ import { Unavailable } from "#platform/unavailable.ts";
 import type { Projected } from "./project.ts";
 import { cacheSecondsOf } from "./stored-entry.ts";
 
-/** Another worker's write of a moment ago may still be on its way; after so many turns it counts as lost. */
-const turnMs = 10;
-const turnsMax = 5;
+/** The preceding write of another worker may not be published yet; after this many attempts it counts as lost. */
+const attemptMs = 10;
+const attemptsMax = 5;
 
-/** Stores what was written in the Redis snapshot, once it is committed and in the order of the writes. Never rejects. */
+/** Publishes a committed write to the Redis snapshot, in the order of the writes. Never rejects. */
 export async function publish(platform: Platform, projected: Projected): Promise<void> {
   const { failed, version, number } = projected;
   const entries = projected.entries.map(({ key, json }) => entryOf(key, json, version));
   await unlessAway(platform, async () => {
     if (!(await isTurnOf(platform, number))) return;
-    // The copy cannot delete single entries, and must not keep an older value of one that failed.
+    // The snapshot cannot delete single entries, and must not retain an older value of a failed one.
     if (failed.length > 0) {
       await beginAt(platform, number, (await platform.snapshotCache.read([])).watermark);
       return;
@@ -25,7 +25,7 @@ export async function publish(platform: Platform, projected: Projected): Promise
   });
 }
 
-/** Empties the copy, whatever it holds. Throws {@link Unavailable} where it does not answer. */
+/** Empties the snapshot. Throws {@link Unavailable} if Redis does not respond. */
 export async function renew(platform: Platform): Promise<void> {
   for (;;) {
     const { watermark } = await platform.snapshotCache.read([]);
@@ -33,7 +33,7 @@ export async function renew(platform: Platform): Promise<void> {
   }
 }
 
-/** Begins a generation at `number` unless another process has moved the watermark from `seen`. */
+/** Begins an empty generation at `number`, unless another process has moved the watermark from `seen`. */
 export async function beginAt(
   { snapshotCache: cache, logger, metrics }: Platform,
   number: number,
@@ -42,42 +42,42 @@ export async function beginAt(
   const begun = await cache.begin(number, seen);
   if (begun) {
     metrics.snapshotGenerations.inc();
-    logger.info({ before: seen?.number ?? null, number }, "the Redis snapshot of the projection begins anew");
+    logger.info({ before: seen?.number ?? null, number }, "the Redis snapshot of the projection was emptied");
   }
   return begun;
 }
 
-/** Runs `work`. A snapshot that is unavailable is no error: its watermark shows what it misses. */
+/** Runs `work`. An unavailable snapshot is no error: its watermark shows that it missed a write. */
 export async function unlessAway({ logger }: Platform, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (error instanceof Unavailable) logger.debug({ err: error }, "the Redis snapshot of the projection was not reached");
-    else logger.error({ err: error }, "the Redis snapshot of the projection could not be kept");
+    if (error instanceof Unavailable) logger.debug({ err: error }, "the Redis snapshot of the projection is unavailable");
+    else logger.error({ err: error }, "the Redis snapshot of the projection could not be updated");
   }
 }
 
 export const entryOf = (key: string, value: string, version: bigint): Entry => ({ key, value, version, ttlSeconds: cacheSecondsOf(key) });
 
-/** The number of the projection's last committed write; asked of the primary, because a replica may lag behind the copy. */
+/** The number of the projection's last committed write. Read from the primary, because a replica may lag behind the snapshot. */
 export const lastNumber = (database: Database): Promise<number> =>
   database.transact(everyTenant, async (tx) => {
-    const { rows } = await sql<{ number: string }>`select number::text from access_read_model_marks`.execute(tx);
+    const { rows } = await sql<{ number: string }>`select number::text from projection_watermarks`.execute(tx);
     return Number(rows[0]?.number ?? 0);
   });
 
 /**
- * Waits for the write before `number`, which another worker may have committed a moment ago. False where the copy was already begun
- * anew after this write: then it holds nothing that the write changes.
+ * Waits for the publication of the write before `number`, which another worker may have committed. False if the snapshot was emptied after
+ * this write: then it has nothing that the write changes.
  */
 async function isTurnOf({ snapshotCache: cache, database }: Platform, number: number): Promise<boolean> {
-  for (let turn = 0; cache.shared; turn += 1) {
+  for (let attempt = 0; cache.shared; attempt += 1) {
     const { watermark } = await cache.read([]);
     if (watermark === null || watermark.number === number - 1) return true;
-    // Ahead of the database itself: that was restored to an earlier time, and the copy is of one that never was.
+    // Ahead of the database: it was restored to an earlier time, and the snapshot is of lost writes.
     if (watermark.number >= number) return watermark.number > (await lastNumber(database));
-    if (turn === turnsMax) return true;
-    await new Promise((resolve) => setTimeout(resolve, turnMs));
+    if (attempt === attemptsMax) return true;
+    await new Promise((resolve) => setTimeout(resolve, attemptMs));
   }
   return true;
 }

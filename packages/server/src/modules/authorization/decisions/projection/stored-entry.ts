@@ -1,16 +1,15 @@
 import { type PolicyEntry, parseKey, policyKey } from "#modules/authorization/access/index.ts";
 
 /**
- * How long the Redis snapshot keeps an entry, as a second line behind its watermark. What roles give is read for everybody who holds
- * them and changes seldom: the hour of the permission cache. What is about one user or organization is an entity: half an hour, so
- * that those who have gone leave sooner.
+ * The TTL of an entry in the Redis snapshot, in addition to the protection by its watermark. An hour for roles and the policy, which all
+ * holders share and which change rarely. Half an hour for users and organizations, so that inactive ones expire sooner.
  */
 export const cacheSecondsOf = (key: string): number => (key === policyKey || key.startsWith("iam:role:") ? cacheSecondsMax : 1_800);
 export const cacheSecondsMax = 3_600;
 
 /**
- * Whether a stored value has the form of this release. One that a process of the release before has written, in a roll-out or after a
- * roll-back, counts as missing: it is denied with its own reason and put right at once.
+ * Whether a stored value has the form of this release. A value that a process of the previous release wrote, in a roll-out or after a
+ * roll-back, counts as missing: the check is denied with its own reason, and the entry is recomputed at once.
  */
 export function hasPresentForm(key: string, value: unknown): boolean {
   if (value === null) return true;
@@ -18,7 +17,7 @@ export function hasPresentForm(key: string, value: unknown): boolean {
   return key !== policyKey || (value as PolicyEntry).permissions.every(({ scope }) => scope !== undefined);
 }
 
-/** Kept in place of a value that could not be computed: decisions that need it are denied with `permission_data_unavailable`. */
+/** Stored instead of a value that could not be computed: decisions that need it are denied with `permission_data_unavailable`. */
 export const unavailableValue = { unavailable: true } as const;
 export const isUnavailable = (value: unknown): boolean =>
   typeof value === "object" && value !== null && (value as { readonly unavailable?: unknown }).unavailable === true;

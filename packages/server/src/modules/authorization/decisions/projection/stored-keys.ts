@@ -3,15 +3,15 @@ import type { KeyPage } from "#modules/authorization/access/index.ts";
 import type { AnyTables, ReadHandle } from "#platform/database/database.ts";
 import { isOlderList } from "./older-release.ts";
 
-/** A page of the keys that entries should have. */
+/** A page of the expected keys. */
 type ExpectedKeys = (cursor: string | null, limit: number) => Promise<KeyPage>;
 
-/** How the cursor of a page of stored keys begins; the other cursors are those of the expected keys. */
+/** The prefix of a cursor of stored keys. All other cursors belong to the expected keys. */
 const storedPrefix = "rows";
 
 /**
- * Lists the key of every entry that is stored (without those that only the release before reads), then of every one that is missing,
- * each once, a page at a time. A page may be empty before the last.
+ * Lists the keys of all stored entries (without those for the previous release), then of all missing ones, each once, a page at a time. A
+ * page before the last may be empty.
  */
 export async function listKeys(reading: ReadHandle, cursor: string | null, limit: number, expected: ExpectedKeys): Promise<KeyPage> {
   const db = reading as unknown as Kysely<AnyTables>;
@@ -23,12 +23,12 @@ export async function listKeys(reading: ReadHandle, cursor: string | null, limit
   return { keys: await withoutRow(db, page.keys), next: page.next };
 }
 
-/** Where the expected keys begin. */
+/** The cursor of the first page of expected keys. */
 const expectedPrefix = "expected";
 
 async function storedKeys(db: Kysely<AnyTables>, after: string, limit: number): Promise<readonly string[]> {
   const { rows } = await sql<{ key: string }>`
-    select key from access_read_model where key > ${after} and not (${isOlderList}) order by key limit ${limit}`.execute(db);
+    select key from projection_entries where key > ${after} and not (${isOlderList}) order by key limit ${limit}`.execute(db);
   return rows.map(({ key }) => key);
 }
 
@@ -36,6 +36,6 @@ async function withoutRow(db: Kysely<AnyTables>, keys: readonly string[]): Promi
   if (keys.length === 0) return keys;
   const { rows } = await sql<{ key: string }>`
     select wanted.key from unnest(${keys}::text[]) as wanted (key)
-    where not exists (select from access_read_model present where present.key = wanted.key)`.execute(db);
+    where not exists (select from projection_entries present where present.key = wanted.key)`.execute(db);
   return rows.map(({ key }) => key);
 }

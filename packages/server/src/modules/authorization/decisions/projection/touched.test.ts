@@ -11,8 +11,8 @@ import { keysTouchedBy, policyChangeOf } from "./touched.ts";
 
 const event = (type: string, data: Record<string, unknown>) => ({ type, data });
 
-describe("what an event changes of the projection", () => {
-  it("a change of the tree is one entry, and concerns the permission that it names", () => {
+describe("the projection entries that an event changes", () => {
+  it("are the policy for a change of the tree, which concerns the named permission", () => {
     const moved = event(PermissionUpdated.type, { value: "Doc.Read", parent: "Report", previousParent: "Doc" });
     expect(keysTouchedBy(moved)).toEqual([policyKey]);
     expect(policyChangeOf(moved)).toBe("Doc.Read");
@@ -21,18 +21,18 @@ describe("what an event changes of the projection", () => {
     expect(policyChangeOf(defined)).toBe("Doc");
   });
 
-  it("a permission that stays where it is has changed its description, which decides nothing", () => {
-    const described = event(PermissionUpdated.type, { value: "Doc", parent: null, previousParent: null });
-    expect(keysTouchedBy(described)).toEqual([]);
-    expect(policyChangeOf(described)).toBeUndefined();
+  it("are none for a change of a permission's description", () => {
+    const descriptionChange = event(PermissionUpdated.type, { value: "Doc", parent: null, previousParent: null });
+    expect(keysTouchedBy(descriptionChange)).toEqual([]);
+    expect(policyChangeOf(descriptionChange)).toBeUndefined();
   });
 
-  it("a new model, and a permission that an older process does not name, may concern every decision", () => {
+  it("may concern every decision for a new model, and for an older event without the permission's name", () => {
     expect(policyChangeOf(event(ModelReplaced.type, { version: 2 }))).toBeNull();
     expect(policyChangeOf(event(PermissionUpdated.type, {}))).toBeNull();
   });
 
-  it("a role's rule is one entry and nothing of the policy", () => {
+  it("are the role, and not the policy, for a change of a role's rule", () => {
     const set = event(RoleRuleSet.type, { roleId: "r" });
     expect(keysTouchedBy(set)).toEqual([roleKey("r")]);
     expect(policyChangeOf(set)).toBeUndefined();

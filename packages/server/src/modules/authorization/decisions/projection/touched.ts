@@ -27,7 +27,7 @@ import type { RevokingEvents } from "#platform/log/follower.ts";
 
 type Data = Record<string, unknown>;
 
-/** Which parts an event changes, and the fields of its data that say so. */
+/** The entries that an event changes, and the fields of its data that identify them. */
 interface Touch {
   readonly by: readonly string[];
   keys(data: Data): readonly string[];
@@ -38,7 +38,7 @@ const aboutUser: Touch = { by: ["userId"], keys: (data) => [userKey(text(data, "
 const aboutRole: Touch = { by: ["roleId"], keys: (data) => [roleKey(text(data, "roleId"))] };
 const aboutTree: Touch = { by: ["value", "parent", "previousParent"], keys: (data) => (isMove(data) ? [policyKey] : []) };
 
-/** An update says where the permission stood before; one that leaves it there has changed its description, which decides nothing. */
+/** Whether a permission's parent changed. An update of the description does not affect decisions. */
 const isMove = ({ previousParent, parent }: Data): boolean => previousParent === undefined || previousParent !== parent;
 
 const touches: Readonly<Record<string, Touch>> = {
@@ -79,7 +79,7 @@ const touches: Readonly<Record<string, Touch>> = {
 /** The events that the projection depends on. */
 export const projectedTypes: readonly string[] = Object.keys(touches);
 
-/** The same, with the fields by which the parts are found that they change. */
+/** The same events, with the fields that identify the changed entries. */
 export const revokingEvents: RevokingEvents = Object.fromEntries(Object.entries(touches).map(([type, { by }]) => [type, by]));
 
 export const keysTouchedBy = (event: Pick<LoggedEvent, "type" | "data">): readonly string[] => touches[event.type]?.keys(event.data) ?? [];
@@ -87,12 +87,12 @@ export const keysTouchedBy = (event: Pick<LoggedEvent, "type" | "data">): readon
 const treeTypes: ReadonlySet<string> = new Set([PermissionDefined.type, PermissionUpdated.type, PermissionDeleted.type]);
 
 /**
- * What an event changes of the policy: the permission whose place in the tree it changes, so that decisions about others are as they
- * were; null where it may change every decision; undefined where it changes nothing.
+ * The change of the policy by an event: the permission whose position in the tree changes, so that decisions about others are unaffected; null
+ * if it may affect every decision; undefined if it changes nothing.
  */
 export function policyChangeOf(event: Pick<LoggedEvent, "type" | "data">): string | null | undefined {
   if (!keysTouchedBy(event).includes(policyKey)) return undefined;
   const { value } = event.data;
-  // A process of the release before tells of a permission without its name.
+  // Events of the previous release lack the permission's name.
   return treeTypes.has(event.type) && typeof value === "string" ? value : null;
 }

@@ -13,54 +13,56 @@ import {
   userKey,
 } from "#modules/authorization/access/index.ts";
 import { policyOf, roleFacts } from "./compiled-entries.ts";
+import { type ComposedView, sizeOfView } from "./composed-view.ts";
 import type { CurrentPolicy } from "./current-policy.ts";
 import type { EntryCache } from "./entry-cache.ts";
 import type { CachedEntry } from "./entry-map.ts";
-import { type HeldView, sizeOfView } from "./held-view.ts";
 
 const viewsMax = 200_000;
 const internalTenant: TenantEntry = { status: "Active" };
 
-/** The views of this process, each with the entries that it was composed of. A view with a stale entry is never returned. One a process. */
+/** The in-process cache of views, each with the entries that it was composed of. Never returns a view with a stale entry. One per process. */
 export class ViewCache {
   readonly #entries: EntryCache;
   readonly #policies: CurrentPolicy;
-  readonly #views: LRUCache<string, HeldView>;
+  readonly #views: LRUCache<string, ComposedView>;
 
   constructor(entries: EntryCache, policies: CurrentPolicy, bytesMax: number) {
     this.#entries = entries;
     this.#policies = policies;
-    this.#views = new LRUCache({ max: viewsMax, maxSize: bytesMax, sizeCalculation: sizeOfView });
+    // Without `max`, for which lru-cache allocates at once: megabytes for an empty cache.
+    this.#views = new LRUCache({ maxSize: bytesMax, sizeCalculation: sizeOfView });
   }
 
-  /** The view, where it is cached and each of its entries is current. */
-  current(userId: string, organizationId: string | null): HeldView | undefined {
-    const held = this.#views.get(viewKey(userId, organizationId));
-    return held === undefined || this.#isStale(held) ? undefined : held;
+  /** The view if it is cached and all of its entries are current. */
+  current(userId: string, organizationId: string | null): ComposedView | undefined {
+    const composed = this.#views.get(viewKey(userId, organizationId));
+    return composed === undefined || this.#isStale(composed) ? undefined : composed;
   }
 
   clear(): void {
     this.#views.clear();
   }
 
-  /** Composes the view and keeps it. Undefined where an entry changed meanwhile: then it has to be composed again. */
-  async compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView | undefined> {
-    const held = await this.#compose(userId, organizationId, deadline);
-    if (this.#isStale(held)) return undefined;
-    this.#views.set(viewKey(userId, organizationId), held);
-    return held;
+  /** Composes the view and caches it. Undefined if an entry changed meanwhile: then the caller has to compose it again. */
+  async compose(userId: string, organizationId: string | null, deadline: number): Promise<ComposedView | undefined> {
+    const composed = await this.#compose(userId, organizationId, deadline);
+    if (this.#isStale(composed)) return undefined;
+    this.#views.set(viewKey(userId, organizationId), composed);
+    if (this.#views.size > viewsMax) this.#views.pop();
+    return composed;
   }
 
-  /** Looks at a view's entries only where some entry has become stale since: of thousands of decisions few come after a change. */
-  #isStale(held: HeldView): boolean {
+  /** Checks a view's entries only if any entry became stale since the last check, which is rare. */
+  #isStale(composed: ComposedView): boolean {
     const staled = this.#entries.staled + this.#policies.replaced;
-    if (held.lookedAt === staled) return false;
-    for (const entry of held.entries) if (entry.stale) return true;
-    held.lookedAt = staled;
+    if (composed.checkedAtStaled === staled) return false;
+    for (const entry of composed.entries) if (entry.stale) return true;
+    composed.checkedAtStaled = staled;
     return false;
   }
 
-  async #compose(userId: string, organizationId: string | null, deadline: number): Promise<HeldView> {
+  async #compose(userId: string, organizationId: string | null, deadline: number): Promise<ComposedView> {
     const keys = [membershipKey(userId, organizationId), userKey(userId)];
     if (organizationId !== null) keys.push(tenantStatusKey(organizationId), entitlementsKey(organizationId));
     const [membership, user, tenant, entitlements] = (await this.#entries.load(keys, deadline)) as [
@@ -71,11 +73,11 @@ export class ViewCache {
     ];
     const roleIds = membership.value?.roleIds ?? [];
     const roles = await this.#entries.load<RoleEntry>(roleIds.map(roleKey), deadline);
-    // Last, because it may be replaced at any time, and what is composed with it is then composed again.
+    // Loaded last: a replacement of the policy makes the view stale, and the earlier it is read the likelier that is.
     const policy = await this.#policies.entry();
     const entries = [policy, membership, user, ...(tenant ? [tenant] : []), ...(entitlements ? [entitlements] : []), ...roles];
     const { value } = policy;
-    if (value === null || entries.some(({ unavailable }) => unavailable)) return { view: undefined, entries, lookedAt: -1 };
+    if (value === null || entries.some(({ unavailable }) => unavailable)) return { view: undefined, entries, checkedAtStaled: -1 };
     const inScope = organizationId === null ? internalTenant : tenant?.value;
     const facts = {
       user: {
@@ -93,7 +95,7 @@ export class ViewCache {
       },
       roles: membership.value === null ? undefined : roles.map((role) => roleFacts(role.value, value)),
     };
-    return { view: new View(policyOf(value), facts), entries, lookedAt: -1 };
+    return { view: new View(policyOf(value), facts), entries, checkedAtStaled: -1 };
   }
 }
 

@@ -1,4 +1,4 @@
-/** How long may be waited for others in all. Own work is not waiting: it is bounded by steps, and pauses. */
+/** Limits the total time of waiting for other processes. Computation does not count: it is bounded by steps. */
 export class WaitingTime {
   #leftMs: number;
 
@@ -6,7 +6,7 @@ export class WaitingTime {
     this.#leftMs = ms;
   }
 
-  get isOver(): boolean {
+  get isExpired(): boolean {
     return this.#leftMs <= 0;
   }
 

@@ -10,19 +10,18 @@ import { type ErrorDetail, OperationError, PermissionDenied, TooManyRequests } f
 import { isIdentified, isSelf } from "#operation/declaration/principal.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { attempt, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
-import { isSliceOver, nextSlice } from "#platform/time-slice.ts";
+import { isSliceSpent, nextSlice } from "#platform/time-slice.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { queryContext } from "../evaluate.ts";
-import { mayAsk } from "../may-ask.ts";
+import { mayQuery } from "../may-query.ts";
 import { decisions } from "../module.ts";
 import type { Decided } from "../projection/reader.ts";
 
-/** Of a request that is read at once; the budget bounds what the checks cost (decision 0038). */
+/** Limits the size of a request; the budget limits the cost of its checks (decision 0038). */
 const checksMax = 1_000;
 
-/** Many checks in one request, each about whomever the caller may check; the answers stand in the order of the questions (docs/contract.md). */
-export const checkBatch = decisions.memoryQuery("checkBatch", {
-  releasedAs: "access.checkBatch",
+/** Decides many checks in one request, each about a user whom the caller may check. The results have the order of the checks. */
+export const checkBatch = decisions.inMemoryQuery("checkBatch", {
   http: "POST /api/v1/iam/authorization/check-batch",
   summary: "Check many actions at once.",
   allow: identified({ appliesScopes: true }),
@@ -32,16 +31,16 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
   tenant: () => undefined,
   async run({ state, services, principal, fail, holds }, { checks }) {
     const others = isIdentified(principal) ? checks.filter((check) => !isSelf(principal, check.userId)) : [];
-    // Who may ask about one user of a tenant may ask about all of them.
+    // One authorization per tenant: it is the same for all users of a tenant.
     for (const [tenantId, [about]] of Map.groupBy(others, (check) => check.tenantId ?? null)) {
-      if (!(await mayAsk({ principal, holds }, about?.userId, tenantId)))
+      if (!(await mayQuery({ principal, holds }, about?.userId, tenantId)))
         fail(PermissionDenied, { field: "checks", rule: "permission", permission: "Authorization.Check" });
     }
     const shared = queryContext({ state, principal, services });
     const pending: MaybePromise<Outcome>[] = [];
     for (const check of checks) {
       pending.push(outcomeOf(() => decideFor(state, check, shared)));
-      if (isSliceOver()) await nextSlice();
+      if (isSliceSpent()) await nextSlice();
     }
     // Waits for all of them, so that no rejection is left unhandled.
     const decided = pending.some((each) => each instanceof Promise) ? await Promise.all(pending) : (pending as readonly Outcome[]);
@@ -63,7 +62,7 @@ export const checkBatch = decisions.memoryQuery("checkBatch", {
 
 type Outcome = Decided | { readonly error: unknown };
 
-/** What came of a question. Memory answers most without a promise, which would cost as much as the answer. */
+/** The outcome of a check. Most are decided from caches without a promise, which would cost as much as the decision. */
 function outcomeOf(decide: () => MaybePromise<Decided>): MaybePromise<Outcome> {
   return attempt<Decided, Outcome>(
     decide,
@@ -72,10 +71,10 @@ function outcomeOf(decide: () => MaybePromise<Decided>): MaybePromise<Outcome> {
   );
 }
 
-/** The first error with the places of all that are like it; one that is no fault of the request goes before any that is. */
+/** Combines errors: an internal error has precedence; else the first one, with the details of all errors of its kind. */
 function together(errors: readonly unknown[]): unknown {
-  const issue = errors.find((error) => !(error instanceof OperationError) || error.definition.status >= 500);
-  if (issue !== undefined) return issue;
+  const internalError = errors.find((error) => !(error instanceof OperationError) || error.definition.status >= 500);
+  if (internalError !== undefined) return internalError;
   const [first] = errors as readonly OperationError[];
   const alike = (errors as readonly OperationError[]).filter(({ definition }) => definition === first?.definition);
   return new OperationError(

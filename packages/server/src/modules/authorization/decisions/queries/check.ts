@@ -1,21 +1,20 @@
-import { EvaluationLimit, tellingErrors, UnknownPermission, UnknownResourceType } from "#modules/authorization/access/index.ts";
+import { EvaluationLimit, UnknownPermission, UnknownResourceType, withOperationErrors } from "#modules/authorization/access/index.ts";
 import { identified } from "#operation/declaration/authorization.ts";
 import { PermissionDenied, TooManyRequests } from "#operation/declaration/errors.ts";
 import { after } from "#operation/kernel/maybe-promise.ts";
 import { answerOf, CheckAnswer, CheckRequest, decideFor } from "../check.ts";
 import { queryContext } from "../evaluate.ts";
-import { mayAsk } from "../may-ask.ts";
+import { mayQuery } from "../may-query.ts";
 import { decisions } from "../module.ts";
 
 /**
- * Whether a user may perform an action in a scope, from the projection alone. Everybody
- * may ask about themselves; asking about others takes `Authorization.Check`, or `Organization.CheckAccess` in the organization.
+ * Decides whether a user may perform an action in a scope. Every caller may check themselves. Checks of others need `Authorization.Check`, or
+ * `Organization.CheckAccess` in the organization.
  */
-export const check = decisions.memoryQuery("check", {
-  releasedAs: "access.check",
+export const check = decisions.inMemoryQuery("check", {
   http: "POST /api/v1/iam/authorization/check",
   summary: "Check whether a user may perform an action.",
-  // The rule is in the handler: one refusal for all others, so that nobody learns of an organization whether it is there.
+  // The handler authorizes: one error for all other users, so that it does not reveal which organizations exist.
   allow: identified({ appliesScopes: true }),
   input: CheckRequest,
   output: CheckAnswer,
@@ -24,7 +23,7 @@ export const check = decisions.memoryQuery("check", {
   decision: ({ isAuthorized, reasonCode, decisionId }) => ({ allowed: isAuthorized, reason: reasonCode, decisionId }),
   run({ state, services, principal, holds, fail }, request) {
     const decideNow = () =>
-      tellingErrors(
+      withOperationErrors(
         () => decideFor(state, request, queryContext({ state, principal, services })),
         (decided) => {
           const { decision } = decided;
@@ -33,7 +32,7 @@ export const check = decisions.memoryQuery("check", {
           return answerOf(decided, request, services.revision);
         },
       );
-    return after(mayAsk({ principal, holds }, request.userId, request.tenantId ?? null), (may) =>
+    return after(mayQuery({ principal, holds }, request.userId, request.tenantId ?? null), (may) =>
       may ? decideNow() : fail(PermissionDenied, { field: "userId", rule: "permission", permission: "Authorization.Check" }),
     );
   },

@@ -28,11 +28,10 @@ const ChangeAnswer = Type.Unsafe<ExplainedChange>(
   ),
 );
 
-/** Why a check answers what it answers, with the facts used and their revisions; and for a denial what would allow it. */
-export const explain = decisions.memoryQuery("explain", {
-  releasedAs: "access.explain",
+/** Explains the decision of a check, with the facts used and their revisions, and for a denial the changes that would allow it. */
+export const explain = decisions.inMemoryQuery("explain", {
   http: "POST /api/v1/iam/authorization/explain",
-  summary: "Explain a decision, and what would change it.",
+  summary: "Explain a decision and what would change it.",
   allow: aboutUser,
   absent: MemberNotFound,
   input: CheckRequest,
@@ -52,54 +51,54 @@ export const explain = decisions.memoryQuery("explain", {
     const tenantId = request.tenantId ?? null;
     const seesAll = await holds(null, "Authorization.Check");
     const roles = await state.roleFacts(await reading((_store, uses) => uses.access.roleIdsOf(tenantId)));
-    const answer = await evaluate(queryContext({ state, principal, services }), request, async ({ view, held, context }) => {
+    const answer = await evaluate(queryContext({ state, principal, services }), request, async ({ view, composed, context }) => {
       const isMember = view.facts.roles !== undefined;
       const seen = isMember || seesAll ? view : asNonMember(view);
       const explanation = await inSlices(explainInSteps(seen, request.actionType, context, roles));
-      return typeof explanation === "symbol" ? explanation : { explanation, parts: held.entries, isMember, view };
+      return typeof explanation === "symbol" ? explanation : { explanation, entries: composed.entries, isMember, view };
     });
     if (answer === undefined) return fail(MemberNotFound);
     const { isMember, view } = answer;
     const isAboutSelf = isSelf(principal, request.userId);
-    const { explanation: whole, parts } =
+    const { explanation: full, entries } =
       isMember || seesAll ? answer : ofNonMember(answer, isAboutSelf ? undefined : userKey(request.userId));
     const readsAttributes = tenantId === null ? seesAll : await holds(tenantId, "Organization.ReadAttributes");
-    const explanation = seesAll || readsAttributes ? whole : withoutAttributes(whole);
+    const explanation = seesAll || readsAttributes ? full : withoutAttributes(full);
     return {
       isAuthorized: explanation.decision.allowed,
       reason: sentenceOf(explanation.decision, request.actionType),
       reasonCode: explanation.decision.reason,
       part: explanation.part,
       steps: [...explanation.steps],
-      facts: parts.map(({ key, version }: CachedEntry) => ({ key, revision: version })),
+      facts: entries.map(({ key, version }: CachedEntry) => ({ key, revision: version })),
       changes: explainedChanges(explanation, {
         tenantId,
         isMember,
-        // Of a non-member nothing is told, not even what it is.
+        // The kind of a non-member is not revealed.
         isService: (isMember || seesAll) && view.subject.type === "service",
         policy: view.policy,
         roles,
-        held: (view.facts.roles ?? []).filter((role) => role !== undefined),
+        subjectRoles: (view.facts.roles ?? []).filter((role) => role !== undefined),
       }),
       revision: services.revision,
     };
   },
 });
 
-/** Hides whether a non-member exists elsewhere, and their status (docs/security/attacks.md, 20). */
+/** Hides whether a non-member exists, and their status (docs/security/attacks.md, 20). */
 const asNonMember = ({ policy, facts }: View): View => new View(policy, { ...facts, user: { ...facts.user, status: "Active" } });
 
 interface Explained {
   readonly explanation: Explanation;
-  readonly parts: readonly CachedEntry[];
+  readonly entries: readonly CachedEntry[];
 }
 
 /**
- * Says of a non-member only that they are none, and to who may check in the scope also how to let them in. To the non-member, the
- * scope looks as one that does not exist.
+ * Reduces the explanation about a non-member to the missing membership, and for other callers how to grant one. To the non-member the scope
+ * looks like one that does not exist.
  */
-function ofNonMember({ explanation, parts }: Explained, user: string | undefined): Explained {
+function ofNonMember({ explanation, entries }: Explained, user: string | undefined): Explained {
   const steps = explanation.steps.filter(({ part }) => part === "membership");
-  if (user === undefined) return { explanation: { ...explanation, steps, changes: [] }, parts: [] };
-  return { explanation: { ...explanation, steps }, parts: parts.filter(({ key }) => key !== user) };
+  if (user === undefined) return { explanation: { ...explanation, steps, changes: [] }, entries: [] };
+  return { explanation: { ...explanation, steps }, entries: entries.filter(({ key }) => key !== user) };
 }

@@ -25,19 +25,18 @@ const Column = Type.Union([
 
 const SqlInput = Type.Object({
   dialect: oneOf("postgresql", "mariadb"),
-  /** Which column holds each attribute; `id` is the resource's own. */
+  /** The column of each attribute; `id` is the resource's id. */
   columns: Type.Record(Type.String(), Column),
   table: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
   firstParameter: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000 })),
 });
 
 /**
- * Which resources of a type a user may act on, as a tree of conditions over their attributes, and as SQL for the product's own
- * tables: the same answer as a check of each row. It does not choose a resource whose relationships lack what their conditions need:
- * such a one is in `undecided`.
+ * Returns which resources of a type a user may act on, as a tree of conditions over their attributes, and optionally as SQL for the
+ * application's tables. The result equals a check of each row. Resources whose relationships cannot be decided without more data are not
+ * matched; they are in `undecided`.
  */
-export const filter = decisions.memoryQuery("filter", {
-  releasedAs: "access.filter",
+export const filter = decisions.inMemoryQuery("filter", {
   http: "POST /api/v1/iam/authorization/filter",
   summary: "Which resources of a type, as a filter.",
   allow: aboutUser,

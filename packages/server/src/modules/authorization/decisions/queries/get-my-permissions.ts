@@ -6,9 +6,8 @@ import { decisions } from "../module.ts";
 
 const nothing = { always: [], conditional: [] };
 
-/** What the principal may do in an organization, or in the scope of its credential: for an interface to show or hide. */
-export const getMyPermissions = decisions.memoryQuery("getMyPermissions", {
-  releasedAs: "access.getMyPermissions",
+/** Lists the caller's permissions in an organization, or in the scope of its credential, for user interfaces. */
+export const getMyPermissions = decisions.inMemoryQuery("getMyPermissions", {
   http: "GET /api/v1/iam/users/me/permissions",
   summary: "The own permissions in an organization or in the session's scope.",
   allow: identified({ appliesScopes: true }),
@@ -16,14 +15,14 @@ export const getMyPermissions = decisions.memoryQuery("getMyPermissions", {
   output: Type.Object({
     organizationId: nullable(Uuid),
     permissions: Type.Array(Type.String()),
-    /** What depends on the resource, the request or the plan: only a check can tell. */
+    /** Permissions that depend on the resource, the request or the plan: only a check decides them. */
     conditionalPermissions: Type.Array(Type.String()),
     revision: Type.String(),
   }),
   tenant: () => undefined,
   async run({ state, identified: principal, services }, input) {
     const organizationId = input.organizationId ?? principal.organizationId;
-    // A credential that is for one organization says nothing of another.
+    // A credential of one organization reveals nothing about another.
     const isHidden = isForeignTo(principal, organizationId);
     const { always, conditional } = isHidden ? nothing : await state.permissionsOf(principal.id, organizationId, holderOf(principal));
     return { organizationId, permissions: [...always], conditionalPermissions: [...conditional], revision: services.revision };

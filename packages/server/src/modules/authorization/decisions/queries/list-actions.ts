@@ -7,9 +7,8 @@ import { RequestContextInput, ResourceInput, SubjectInput } from "../check.ts";
 import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";
 
-/** What a user may do to a resource: one question instead of a check for each button of a page. */
-export const listActions = decisions.memoryQuery("listActions", {
-  releasedAs: "access.listActions",
+/** Lists the actions that a user may perform on a resource: one query instead of a check for each button of a page. */
+export const listActions = decisions.inMemoryQuery("listActions", {
   http: "POST /api/v1/iam/authorization/list-actions",
   summary: "Which actions a user may perform on a resource.",
   allow: aboutUser,

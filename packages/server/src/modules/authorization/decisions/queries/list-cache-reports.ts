@@ -2,9 +2,9 @@ import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { decisions } from "../module.ts";
 
-/** What processes have reported so far of a check that `askCaches` began. */
+/** Lists what processes have reported so far for a check that `startCacheCheck` started. */
 export const listCacheReports = decisions.query("listCacheReports", {
-  summary: "List what processes have found in their caches.",
+  summary: "List the results of a cache check.",
   allow: operatorOnly(),
   everyTenant: "the caches serve every tenant",
   input: Type.Object({ checkId: Uuid }),

@@ -2,12 +2,12 @@ import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { nullable, Type } from "#operation/declaration/schema.ts";
 import { decisions } from "../module.ts";
 
-/** As many as a repair takes at most, also where each row of the page stands for two parts. */
+/** Rows of a page. Each row may have two keys, and a repair accepts 1,000 keys. */
 const rowsOfPage = 500;
 
-/** Lists the keys of the projection's entries, those that are there and those that should be (`gatehouse projection`). */
+/** Lists the keys of the projection's stored and expected entries (`gatehouse projection`). */
 export const listEntryKeys = decisions.query("listEntryKeys", {
-  summary: "List the entries that the projection has or should have.",
+  summary: "List the stored and the expected entries of the projection.",
   allow: operatorOnly(),
   everyTenant: "the projection serves every tenant",
   input: Type.Object({ cursor: nullable(Type.String({ maxLength: 400 })) }),

@@ -15,17 +15,16 @@ import { inSlices } from "#platform/time-slice.ts";
 import { RequestContextInput, SubjectInput } from "../check.ts";
 import { aboutUser, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";
-import { inReach, orTooMany, tooMany } from "../resources-in-reach.ts";
+import { orTooMany, reachableResources, tooMany } from "../reachable-resources.ts";
 import { scanPage } from "../scan-page.ts";
 import { decideEach, isOfResource, Missing, UndecidedOfPage } from "../undecided.ts";
 
 /**
- * The resources that a user may act on, of those that relationships know, in the order of their ids. Resources live in the product:
- * where a role gives the action on every resource, or on those with certain attributes, `coverage` says so and the filter tells which.
- * A resource whose relationships lack what their conditions need is in `undecided`, and takes no other with it.
+ * Lists the resources in relationships that a user may act on, sorted by id. All other resources are known to the application only. If a role
+ * allows the action on every resource, or on those with certain attributes, `coverage` says so and the filter selects them. Resources that
+ * cannot be decided without more data are in `undecided`.
  */
-export const listResources = decisions.memoryQuery("listResources", {
-  releasedAs: "access.listResources",
+export const listResources = decisions.inMemoryQuery("listResources", {
   http: "POST /api/v1/iam/authorization/list-resources",
   summary: "Which resources a user may act on.",
   allow: aboutUser,
@@ -33,10 +32,10 @@ export const listResources = decisions.memoryQuery("listResources", {
   input: Type.Object({ ...SubjectInput, actionType: PermissionValue, resourceType: ModelName, ...RequestContextInput, ...Paging }),
   output: Type.Object({
     items: Type.Array(ResourceRef),
-    /** Of what this page has looked at: what cannot be decided without more data, a hundred at most. */
+    /** Candidates of this page that cannot be decided without more data, a hundred at most. */
     undecided: Type.Array(Type.Object({ ...ResourceRef.properties, missing: Missing })),
     nextCursor: nullable(Type.String()),
-    /** `listed`: these pages are all. `all`: every resource of the type. `filtered`: also those that the filter chooses. */
+    /** `listed`: the listed ones are all. `all`: every resource of the type. `filtered`: in addition those that the filter selects. */
     coverage: oneOf("listed", "all", "filtered"),
     revision: Type.String(),
   }),
@@ -50,7 +49,7 @@ export const listResources = decisions.memoryQuery("listResources", {
       const chosen = await orTooMany(() => inSlices(filterOfCertainInSteps(view, actionType, type, context)));
       if (chosen !== tooMany && typeof chosen === "symbol") return chosen;
       const byRole = view.refusal === undefined && view.plan(actionType).allowing.length > 0;
-      // What relationships give is listed in any case; beside it there may be what roles give.
+      // Resources by relationships are listed in any case; roles may allow further ones.
       const coverage = chosen === tooMany ? (byRole ? ("filtered" as const) : ("listed" as const)) : coverageOf(chosen.filter);
       return { coverage, byRole };
     });
@@ -65,12 +64,12 @@ export const listResources = decisions.memoryQuery("listResources", {
     const { items, nextCursor, end } = await scanPage(
       {
         keys: services.keys,
-        list: `access.listResources ${principalKey(principal)} ${tenantId} ${type} ${request.userId} ${actionType}`,
+        list: `decisions.listResources ${principalKey(principal)} ${tenantId} ${type} ${request.userId} ${actionType}`,
         limit,
         cursor,
       },
-      // A role may allow what no relationship of the user leads to; else there is no need to look at all that there is.
-      found.byRole ? all : inReach(find, all),
+      // If a role may allow the action, every resource is a candidate; else only those that the user's relationships lead to.
+      found.byRole ? all : reachableResources(find, all),
       async (ids) => {
         const decided = await evaluate(shared, subject, ({ view, context }) =>
           inSlices(decideEach(ids, (id) => decide(view, actionType, { ...context, resource: { type, id } }), isOfResource)),
@@ -94,7 +93,7 @@ function coverageOf(chosen: Filter): "listed" | "all" | "filtered" {
   return namesOnly(chosen) ? "listed" : "filtered";
 }
 
-/** Whether a filter chooses resources by their names alone. */
+/** Whether a filter selects resources by their ids alone. */
 function namesOnly(chosen: Filter): boolean {
   if (chosen.kind === "never") return true;
   if (chosen.kind === "any") return chosen.of.every(namesOnly);

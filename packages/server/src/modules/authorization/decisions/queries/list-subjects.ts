@@ -18,11 +18,10 @@ import { decidedAmong, scanPage } from "../scan-page.ts";
 import { type DecidedItems, decideEach, Missing, UndecidedOfPage } from "../undecided.ts";
 
 /**
- * The members and service accounts of a tenant who may act on a resource, in the order of their ids. A member of whom a condition asks something that is not
- * noted about them is not among them; one about whom the request lacks something is in `undecided`, and takes no other with them.
+ * Lists the members and service accounts of a tenant who may act on a resource, sorted by id. A subject without an attribute that a
+ * condition reads is left out. Subjects that cannot be decided without more request data are in `undecided`.
  */
-export const listSubjects = decisions.memoryQuery("listSubjects", {
-  releasedAs: "access.listSubjects",
+export const listSubjects = decisions.inMemoryQuery("listSubjects", {
   http: "POST /api/v1/iam/authorization/list-subjects",
   summary: "Which users and service accounts may act on a resource.",
   allow: aboutTenant,
@@ -32,13 +31,13 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
     actionType: PermissionValue,
     ...ResourceInput,
     ...RequestContextInput,
-    /** Leaves out who may by a role of the system alone: an owner may everything, and is of every list. */
+    /** Leaves out members who may only because of a system role: an owner is in every list otherwise. */
     direct: Type.Optional(Type.Boolean()),
     ...Paging,
   }),
   output: Type.Object({
     ...Page(Type.Object({ type: Type.String(), id: Uuid })).properties,
-    /** Of what this page has looked at: who cannot be decided about without more data, a hundred at most. */
+    /** Candidates of this page that cannot be decided without more data, a hundred at most. */
     undecided: Type.Array(Type.Object({ type: Type.String(), id: Uuid, missing: Missing })),
     revision: Type.String(),
   }),
@@ -63,7 +62,7 @@ export const listSubjects = decisions.memoryQuery("listSubjects", {
       ...(direct ? ["direct"] : []),
     ]);
     const { items, nextCursor, end } = await scanPage(
-      { keys: services.keys, list: `access.listSubjects ${principalKey(principal)} ${about}`, limit, cursor },
+      { keys: services.keys, list: `decisions.listSubjects ${principalKey(principal)} ${about}`, limit, cursor },
       (after, size) => reading((_store, uses) => uses.access.memberIds(tenantId, after, size)),
       async (ids) => undecided.take(await decidedAmong(ids, decideOn)),
       shared.budget,

@@ -19,16 +19,16 @@ import {
 } from "#modules/authorization/access/index.ts";
 import { TooManyRequests } from "#operation/declaration/errors.ts";
 import { nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
-import type { KeptQuestion } from "../decision-recorder.ts";
+import type { RecordedQuery } from "../decision-recorder.ts";
 import { aboutTenant, type EvaluationTarget, evaluate, queryContext, tenantOfQuery } from "../evaluate.ts";
 import { decisions } from "../module.ts";
-import type { RecordedQuestion } from "../recorded-decisions.ts";
+import type { RecordedQueryRow } from "../recorded-decisions.ts";
 
 const dayMs = 86_400_000;
-/** Distinct questions that one preview replays, the most asked first. */
+/** Distinct queries that one preview replays, the most frequent first. */
 const replayedMax = 5_000;
-/** Differences that are told; their number is told in full. */
-const toldMax = 200;
+/** Differences that the response lists at most; their counts are complete. */
+const listedMax = 200;
 
 const RuleInput = Type.Object({
   permission: PermissionValue,
@@ -49,13 +49,12 @@ const Difference = Type.Object({
 type Difference = Static<typeof Difference>;
 
 /**
- * Who would gain and who would lose what if a role were changed: questions that were decided in the last days are decided with
- * the role as it is and as it would be. Nothing is changed.
+ * Previews a change of a role: who would gain and who would lose which permissions. Decides the recorded queries of the last days with the
+ * role as it is and as it would be. Changes nothing.
  */
-export const preview = decisions.memoryQuery("preview", {
-  releasedAs: "access.preview",
+export const preview = decisions.inMemoryQuery("preview", {
   http: "POST /api/v1/iam/authorization/preview",
-  summary: "Try a change of a role on the decisions of the last days.",
+  summary: "Preview a change of a role on the decisions of the last days.",
   allow: aboutTenant,
   absent: MemberNotFound,
   input: Type.Object({
@@ -63,18 +62,18 @@ export const preview = decisions.memoryQuery("preview", {
     roleId: Uuid,
     /** Rules to set; each replaces the role's rule about its permission. */
     set: Type.Optional(Type.Array(RuleInput, { maxItems: 200 })),
-    /** Permissions whose rules would go. */
+    /** Permissions whose rules would be removed. */
     remove: Type.Optional(Type.Array(PermissionValue, { maxItems: 200 })),
     days: Type.Optional(Type.Integer({ minimum: 1, maximum: 400, default: 7 })),
   }),
   output: Type.Object({
     since: Timestamp,
     replayed: Type.Integer(),
-    /** Whether there were more questions than one preview replays. */
+    /** Whether there were more queries than one preview replays. */
     partial: Type.Boolean(),
     gains: Type.Array(Difference),
     losses: Type.Array(Difference),
-    /** Questions that could or can not be decided: a condition asks what they do not say. */
+    /** Queries that cannot be decided before or after the change: a condition reads data that was not recorded. */
     undecided: Type.Array(Difference),
     counts: Type.Object({ gains: Type.Integer(), losses: Type.Integer(), undecided: Type.Integer() }),
     revision: Type.String(),
@@ -85,33 +84,33 @@ export const preview = decisions.memoryQuery("preview", {
     const now = services.clock.now();
     const since = new Date(now - days * dayMs);
     await state.recorder.flush();
-    const { rules, questions } = await reading(async (store, uses) => {
+    const { rules, recorded } = await reading(async (store, uses) => {
       const rules = await uses.access.rulesOfCustomRole(roleId, tenantId);
       if (rules === undefined) return fail(RoleNotFound, { field: "roleId" });
       const defined = await uses.access.definedAmong(set.map(({ permission }) => permission));
       const unknown = set.filter(({ permission }) => !defined.has(permission));
       if (unknown.length > 0) fail(PermissionNotFound, ...unknown.map(({ permission }) => ({ field: "set", permission })));
       for (const { condition } of set) await uses.access.checkCondition(condition ?? null);
-      return { rules, questions: await store.recordedQuestions(tenantId, since, replayedMax + 1) };
+      return { rules, recorded: await store.recordedQueries(tenantId, since, replayedMax + 1) };
     });
     const replay = replayer(roleId, changedRules(rules, set, remove));
     const shared = { ...queryContext({ state, principal, services }), now };
     const differences: Difference[] = [];
-    for (const recorded of questions.slice(0, replayedMax)) {
-      const question = recorded.question as unknown as KeptQuestion;
-      const both = await evaluate(shared, { ...question, tenantId }, (target) => replay(target, question.actionType));
-      if (both !== undefined && both.before !== both.after) differences.push({ ...shown(recorded, question), ...both });
+    for (const row of recorded.slice(0, replayedMax)) {
+      const query = row.query as unknown as RecordedQuery;
+      const outcomes = await evaluate(shared, { ...query, tenantId }, (target) => replay(target, query.actionType));
+      if (outcomes !== undefined && outcomes.before !== outcomes.after) differences.push({ ...shown(row, query), ...outcomes });
     }
     const undecided = differences.filter(({ before, after }) => before === "invalid" || after === "invalid");
     const gains = differences.filter((each) => each.after === "allowed" && !undecided.includes(each));
     const losses = differences.filter((each) => each.after === "denied" && !undecided.includes(each));
     return {
       since: since.toISOString(),
-      replayed: Math.min(questions.length, replayedMax),
-      partial: questions.length > replayedMax,
-      gains: gains.slice(0, toldMax),
-      losses: losses.slice(0, toldMax),
-      undecided: undecided.slice(0, toldMax),
+      replayed: Math.min(recorded.length, replayedMax),
+      partial: recorded.length > replayedMax,
+      gains: gains.slice(0, listedMax),
+      losses: losses.slice(0, listedMax),
+      undecided: undecided.slice(0, listedMax),
       counts: { gains: gains.length, losses: losses.length, undecided: undecided.length },
       revision: services.revision,
     };
@@ -119,17 +118,17 @@ export const preview = decisions.memoryQuery("preview", {
 });
 
 function changedRules(rules: readonly Rule[], set: readonly Static<typeof RuleInput>[], remove: readonly string[]): readonly Rule[] {
-  const kept = rules.filter(({ permission }) => !remove.includes(permission) && !set.some((rule) => rule.permission === permission));
-  return [...kept, ...set.map(({ permission, effect = "allow", condition = null }) => ({ permission, effect, condition }))];
+  const unchanged = rules.filter(({ permission }) => !remove.includes(permission) && !set.some((rule) => rule.permission === permission));
+  return [...unchanged, ...set.map(({ permission, effect = "allow", condition = null }) => ({ permission, effect, condition }))];
 }
 
-interface Both {
+interface Outcomes {
   readonly before: Difference["before"];
   readonly after: Difference["after"];
 }
 
-/** Decides a question with the role as it is and as it would be. The changed role is compiled once. */
-function replayer(roleId: string, rules: readonly Rule[]): (target: EvaluationTarget, action: string) => Both | Pending {
+/** Decides a query with the role as it is and as it would be. Compiles the changed role once. */
+function replayer(roleId: string, rules: readonly Rule[]): (target: EvaluationTarget, action: string) => Outcomes | Pending {
   const changed = compileRules(rules);
   return ({ view, context }, action) => {
     const before = outcomeOf(() => decide(view, action, context));
@@ -148,13 +147,13 @@ function outcomeOf(decideOn: () => Decision | Pending): Difference["before"] | P
     if (decision === pendingDecision) return pendingDecision;
     return decision.allowed ? "allowed" : "denied";
   } catch (error) {
-    // A permission that is gone since, too, is something that can no longer be decided.
+    // A permission that was deleted meanwhile cannot be decided either.
     if (error instanceof PolicyError) return "invalid";
     throw error;
   }
 }
 
-const shown = ({ userId, times, lastAt }: RecordedQuestion, { actionType, resourceType, resourceId }: KeptQuestion) => ({
+const shown = ({ userId, times, lastAt }: RecordedQueryRow, { actionType, resourceType, resourceId }: RecordedQuery) => ({
   userId,
   actionType,
   resourceType: resourceType ?? null,

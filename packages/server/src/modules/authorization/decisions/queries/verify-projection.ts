@@ -3,9 +3,9 @@ import { Type } from "#operation/declaration/schema.ts";
 import { EntryKeys } from "../entry-keys.ts";
 import { decisions } from "../module.ts";
 
-/** Computes parts anew and tells which are kept otherwise. An event that is not projected yet shows as a difference, too. */
+/** Recomputes entries and returns those whose stored value differs. An event that is not projected yet shows as a difference as well. */
 export const verifyProjection = decisions.query("verifyProjection", {
-  summary: "Tell which projection entries are not what the tables say.",
+  summary: "List projection entries that differ from the tables.",
   allow: operatorOnly(),
   everyTenant: "the projection serves every tenant",
   input: Type.Object({ keys: EntryKeys }),

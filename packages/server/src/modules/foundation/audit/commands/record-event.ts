@@ -1,30 +1,30 @@
 import { v7 as uuid } from "uuid";
 import { scoped } from "#operation/declaration/authorization.ts";
 import { invalid } from "#operation/declaration/errors.ts";
-import { nullable, personalMark, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
+import { nullable, personalKeyword, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { nameKey } from "#platform/names/name-key.ts";
 import { tenantOfLog } from "../chain-access.ts";
 import { LogNotFound } from "../errors.ts";
 import { Category, Label, Result, Severity } from "../model.ts";
 import { audit } from "../module.ts";
 
-/** What one event may say: a record is read in lists. */
+/** Characters of the details as JSON. Lists return whole records. */
 const detailsLengthMax = 16_000;
-/** A clock that is ahead of ours by more is wrong, and would put the event in front of what follows it. */
+/** A timestamp further in the future comes from a wrong clock, and would order the event after later ones. */
 const aheadMsMax = 5 * 60_000;
 
-/** The source of Gatehouse's own records and events: no application may use it. */
+/** Sources of Gatehouse's own records and events: reserved. */
 const ownSources: ReadonlySet<string> = new Set(["gatehouse", "iam"]);
 
 const FreeFields = Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_.-]{0,62}$" }), Type.Unknown(), {
   maxProperties: 100,
   additionalProperties: false,
 });
-const personal = (maxLength: number) => Type.String({ minLength: 1, maxLength, [personalMark]: true });
+const personal = (maxLength: number) => Type.String({ minLength: 1, maxLength, [personalKeyword]: true });
 
 /**
- * Records what happened in an application. The command's own entry is the event, so it is in the chain like any other. Personal data belong
- * into the fields for them, and can be erased.
+ * Records an event of an application. The command's own audit entry is the event, so it is chained like any other. Personal data must be
+ * in the personal fields, so that it can be erased.
  */
 export const recordEvent = audit.command("recordEvent", {
   http: "POST /api/v1/audit/events",
@@ -50,7 +50,7 @@ export const recordEvent = audit.command("recordEvent", {
     userName: Type.Optional(personal(255)),
     ipAddress: Type.Optional(personal(45)),
     userAgent: Type.Optional(personal(500)),
-    personalDetails: Type.Optional({ ...FreeFields, [personalMark]: true } as typeof FreeFields),
+    personalDetails: Type.Optional({ ...FreeFields, [personalKeyword]: true } as typeof FreeFields),
   }),
   output: Type.Object({ id: Uuid, status: Type.String() }),
   tenant: tenantOfLog,
@@ -60,7 +60,7 @@ export const recordEvent = audit.command("recordEvent", {
     if (JSON.stringify([details, personalDetails]).length > detailsLengthMax)
       throw invalid({ field: "details", rule: "maxLength", message: `must not be longer than ${detailsLengthMax} characters as JSON` });
     if (timestamp !== undefined && new Date(timestamp).getTime() > now.getTime() + aheadMsMax)
-      throw invalid({ field: "timestamp", rule: "past", message: "lies in the future" });
+      throw invalid({ field: "timestamp", rule: "past", message: "is in the future" });
     const id = uuid();
     addDetails({ id });
     return { id, status: "logged" };

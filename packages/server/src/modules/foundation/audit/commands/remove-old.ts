@@ -6,19 +6,19 @@ import { reportStopped } from "#platform/retention/ceiling.ts";
 import { audit } from "../module.ts";
 
 const dayMs = 86_400_000;
-/** Records that are removed at once, of one chain or of several: one transaction must not hold the horizon back for long. */
+/** Records that one transaction removes, of one chain or several: it must not hold back the log's horizon for long. */
 const removedAtOnceMax = 20_000;
-/** How long an entry stays after it was appended, for comparison in a doubt; it has personal data in the clear. */
+/** How long an entry stays after it was appended, for comparison. Not longer: it has personal data in plain text. */
 const appendedEntryMs = dayMs;
-/** An export is fetched on the day on which it was asked for. */
+/** An export is available for one day. */
 const exportMs = dayMs;
 
 /** An export may have thousands of parts. */
 const exportsAtOnce = 10;
 
 /**
- * Removes records past their retention, behind a signed truncation: the chain still verifies, and says from where. Appended entries and old
- * exports are removed as well. A call does a part of it, and returns whether there is more.
+ * Removes records past their retention, below a signed truncation: the rest of the chain still verifies. Removes old appended entries and
+ * exports as well. A call removes one batch and returns whether there is more.
  */
 export const removeOld = audit.command("removeOld", {
   summary: "Remove audit records, entries that are in their chains, and exports, by age.",

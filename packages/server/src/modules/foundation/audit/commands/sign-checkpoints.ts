@@ -3,7 +3,7 @@ import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { audit } from "../module.ts";
 
-/** One transaction must not hold the log's horizon back for long; the job calls again while there are more. */
+/** One transaction must not hold back the log's horizon for long; the job calls again while there are more. */
 const chainsMax = 1_000;
 
 /** Signs a checkpoint of each chain that has grown since its last one. */

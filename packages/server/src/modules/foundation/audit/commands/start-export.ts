@@ -7,10 +7,10 @@ import { Export, ExportFormat, SearchFields } from "../model.ts";
 import { audit } from "../module.ts";
 import { toExport } from "../represent.ts";
 
-/** Records in all exports of one scope, some gigabytes. Above it no further export starts; a single one may be larger. */
+/** Records in all stored exports of one scope, some gigabytes. At this number no further export starts; a single one may be larger. */
 const recordsStoredMax = 5_000_000;
 
-/** Begins an export of any size; a job writes it in parts. */
+/** Starts an export of any size; a job writes it in parts. */
 export const startExport = audit.command("startExport", {
   http: "POST /api/v1/audit/exports",
   summary: "Start an export of audit logs.",
@@ -23,12 +23,12 @@ export const startExport = audit.command("startExport", {
   output: Export,
   errors: [TooManyExports],
   tenant: tenantOfLog,
-  async run(context, { format = "jsonl", ...given }) {
+  async run(context, { format = "jsonl", ...filters }) {
     const { store, principal, enqueue, fail, now } = context;
-    const organizationId = chainsOf(context, given);
+    const organizationId = chainsOf(context, filters);
     if ((await store.recordsInExports(organizationId ?? null)) >= recordsStoredMax)
       fail(TooManyExports, { rule: "records", max: recordsStoredMax });
-    const search = { ...given, organizationId };
+    const search = { ...filters, organizationId };
     const { total, last } = await store.count(search);
     const row = {
       id: uuid(),
@@ -36,7 +36,7 @@ export const startExport = audit.command("startExport", {
       every_tenant: organizationId === undefined,
       requested_by: principal.kind === "user" ? principal.id : null,
       format,
-      search: given as Record<string, string>,
+      search: filters as Record<string, string>,
       last_position: last,
       total,
       created_at: now,

@@ -6,7 +6,7 @@ import { Document, ExportFormat, SearchFields } from "../model.ts";
 import { audit } from "../module.ts";
 import { represent } from "../represent.ts";
 
-/** What one answer carries, a few megabytes; more is written by a job. */
+/** A few megabytes. A job writes larger exports. */
 const recordsMax = 5_000;
 
 /** The audit log as one file, oldest first. */
@@ -26,10 +26,10 @@ export const exportLogs = audit.query("exportLogs", {
     const { store, services, fail } = context;
     const organizationId = chainsOf(context, search);
     if (organizationId !== undefined) await store.within(organizationId);
-    const wanted = { ...search, organizationId };
-    const { total, last } = await store.count(wanted);
+    const filters = { ...search, organizationId };
+    const { total, last } = await store.count(filters);
     if (total > recordsMax) fail(ExportTooLarge, { rule: "records", max: recordsMax, records: total });
-    const logs = await represent(store, await store.pageUpward(wanted, "0", last, recordsMax), services.keys);
+    const logs = await represent(store, await store.pageUpward(filters, "0", last, recordsMax), services.keys);
     return { mediaType: mediaTypes[format], fileName: `audit-log.${format}`, text: fileText(logs, format, true) };
   },
 });

@@ -6,8 +6,8 @@ import { audit } from "../module.ts";
 import { toCheckpoint } from "../represent.ts";
 
 /**
- * The signed head of a chain, to be stored by its reader: an organization can prove with it that its records were not changed.
- * Of no organization it is the internal chain's.
+ * The signed head of a chain, for the caller to store: with it an organization can prove later that its records were not changed.
+ * Without an organization it is the head of the internal chain.
  */
 export const getCheckpoint = audit.query("getCheckpoint", {
   http: "GET /api/v1/audit/checkpoint",

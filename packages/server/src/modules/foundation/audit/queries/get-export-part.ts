@@ -26,8 +26,8 @@ export const getExportPart = audit.query("getExportPart", {
   tenant: tenantOfExport,
   async run({ store, services, fail }, { exportId, part }) {
     const row = (await store.exportById(exportId)) ?? fail(ExportNotFound);
-    const sealed = (await store.exportPart(exportId, Number(part))) ?? fail(ExportNotReady);
-    const text = services.keys.decrypt(sealed, partPurpose(exportId));
+    const ciphertext = (await store.exportPart(exportId, Number(part))) ?? fail(ExportNotReady);
+    const text = services.keys.decrypt(ciphertext, partPurpose(exportId));
     return { mediaType: mediaTypes[row.format], fileName: `audit-log-${exportId}-${part}.${row.format}`, text };
   },
 });

@@ -6,7 +6,7 @@ import { Export } from "../model.ts";
 import { audit } from "../module.ts";
 import { toExport } from "../represent.ts";
 
-/** How far an export is written. */
+/** The progress of an export. */
 export const getExport = audit.query("getExport", {
   http: "GET /api/v1/audit/exports/:exportId",
   summary: "The progress of an export.",

@@ -3,11 +3,11 @@ import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { audit } from "../module.ts";
 import { publicJwk } from "../signing.ts";
 
-/** The public keys of checkpoints (RFC 7517, 8037), so that a stored checkpoint can be verified without us. */
+/** The public keys of checkpoints (RFC 7517, 8037), so that anyone can verify a stored checkpoint offline. */
 export const getPublicKeys = audit.query("getPublicKeys", {
   http: "GET /.well-known/audit-keys.json",
   summary: "The public keys that audit checkpoints are signed with.",
-  allow: anyone("public keys are for everybody"),
+  allow: anyone("public keys are public"),
   input: Type.Object({}),
   output: Type.Object({
     keys: Type.Array(

@@ -4,7 +4,7 @@ import { Checkpoint } from "../model.ts";
 import { audit } from "../module.ts";
 import { toCheckpoint } from "../represent.ts";
 
-/** The heads of the chains, signed: what is verified, and what a checkpoint file is made of. */
+/** Lists the signed heads of the chains, for verification and for a checkpoint file. */
 export const listChains = audit.query("listChains", {
   summary: "List the audit chains with their signed heads.",
   allow: operatorOnly(),
@@ -20,5 +20,5 @@ export const listChains = audit.query("listChains", {
   },
 });
 
-/** The internal chain stands last; no id is larger. */
+/** The cursor of the internal chain, which comes last: no id is larger. */
 const lastId = "ffffffff-ffff-ffff-ffff-ffffffffffff";

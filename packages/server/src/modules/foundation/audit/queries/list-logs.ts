@@ -6,7 +6,7 @@ import { AuditLog, SearchFields } from "../model.ts";
 import { audit } from "../module.ts";
 import { represent } from "../represent.ts";
 
-/** The audit log, newest first: an organization's own, or for an internal auditor every one. */
+/** Lists audit records, newest first: those of an organization, or for an internal auditor those of every chain. */
 export const listLogs = audit.query("listLogs", {
   http: "GET /api/v1/audit/logs",
   summary: "List audit logs, newest first.",
@@ -23,7 +23,7 @@ export const listLogs = audit.query("listLogs", {
     if (organizationId !== undefined) await store.within(organizationId);
     const { fetch, after, cut } = page({ ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) });
     const chain = organizationId ?? "every";
-    // Who may read several chains has several lists: a cursor is one's.
+    // A cursor is valid for the list of one chain, or for that of every chain.
     if (after !== undefined && after[1] !== chain)
       throw invalid({ field: "cursor", rule: "cursor", message: "is not a cursor of this list" });
     const found = await store.page({ ...search, organizationId }, after?.[0], fetch);

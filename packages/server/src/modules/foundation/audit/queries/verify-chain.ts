@@ -5,33 +5,33 @@ import { beginningOf } from "../record.ts";
 import { type HasValidSignature, type NamedStatement, signedBy, verifyStatement } from "../signatures.ts";
 import type { AuditReads, ChainRow, CheckpointRow } from "../store.ts";
 import { verifyPersonal } from "../verify-personal.ts";
-import { Finding, finding, type Place, verifyRecords } from "../verify-records.ts";
+import { type ChainPosition, Finding, finding, verifyRecords } from "../verify-records.ts";
 
 /** Records in one call: a long chain is verified in pages, and the command line shows progress. */
 const pageSize = 1_000;
 
-const PlaceInput = Type.Object({ number: Type.Integer({ minimum: 0 }), hash: Type.String() });
+const PositionInput = Type.Object({ number: Type.Integer({ minimum: 0 }), hash: Type.String() });
 
 /**
- * Verifies the next page of a chain (docs/security/attacks.md, 40): hashes, order, gaps, personal data, checkpoints, at the beginning that
- * nothing stands before it, and at the end the signed head.
+ * Verifies the next page of a chain (docs/security/attacks.md, 40): hashes, order, gaps, personal data and checkpoints. The first page
+ * also verifies that no record precedes the beginning, and the last page the signed head.
  */
 export const verifyChain = audit.query("verifyChain", {
   summary: "Verify a page of an audit chain.",
   allow: operatorOnly(),
   everyTenant: "the operator verifies every chain",
-  input: Type.Object({ organizationId: nullable(Uuid), after: Type.Optional(PlaceInput) }),
+  input: Type.Object({ organizationId: nullable(Uuid), after: Type.Optional(PositionInput) }),
   output: Type.Object({
     findings: Type.Array(Finding),
-    /** Where the next page goes on; null at the end. */
-    next: nullable(PlaceInput),
+    /** The start of the next page; null at the end. */
+    next: nullable(PositionInput),
     /** The number that the chain begins at: above 1 where older records were removed by retention. */
     begins: Type.Integer(),
     checked: Type.Integer(),
     length: Type.Integer(),
   }),
   async run({ store, services }, { organizationId, after }) {
-    // In this order: what is appended or removed in between is then above the head, or below the beginning, and no finding.
+    // In this order: a record that is appended or removed meanwhile is above the head or below the beginning, and no finding.
     const truncation = await store.truncation(organizationId);
     const span = await store.span(organizationId);
     const head = await store.chain(organizationId);
@@ -43,24 +43,25 @@ export const verifyChain = audit.query("verifyChain", {
     const from = isFirst ? beginning : after;
 
     const rows = await store.chainPage(organizationId, from.number, head.number, pageSize);
-    const { findings, place } = verifyRecords(rows, from, isFirst ? undefined : await store.recordAt(organizationId, from.number));
-    // What was put into another's place has its personal data at its own.
-    const inPlace = rows.filter(({ number }) => !findings.some((one) => one.kind === "reordered" && one.number === number));
-    const personal = await store.personalOf(inPlace.map(({ id }) => id));
-    const all: Finding[] = [...findings, ...verifyPersonal(inPlace, personal, services.keys)];
+    const { findings, position } = verifyRecords(rows, from, isFirst ? undefined : await store.recordAt(organizationId, from.number));
+    // The personal data of a reordered record has the number that the record had before.
+    const inOrder = rows.filter(({ number }) => !findings.some((one) => one.kind === "reordered" && one.number === number));
+    const personal = await store.personalOf(inOrder.map(({ id }) => id));
+    const all: Finding[] = [...findings, ...verifyPersonal(inOrder, personal, services.keys)];
     const isLast = rows.length < pageSize;
     const hashes = new Map([from, ...rows].map(({ number, hash }) => [number, hash]));
     const known = { hashes, begins: from.number, end: head.number };
-    const statements = await store.statements(organizationId, isFirst ? null : from.number, place.number);
+    const statements = await store.statements(organizationId, isFirst ? null : from.number, position.number);
     for (const row of statements) all.push(...verifyStatement(statementOf(row), known, isSigned));
     if (isFirst && span !== undefined) all.push(...verifyBeginning(beginning, span.lowest));
     if (isLast) {
-      all.push(...verifyHead(head, place, highest, isSigned));
-      for (const row of await beyond(store, organizationId, place.number)) all.push(...verifyStatement(statementOf(row), known, isSigned));
+      all.push(...verifyHead(head, position, highest, isSigned));
+      for (const row of await beyond(store, organizationId, position.number))
+        all.push(...verifyStatement(statementOf(row), known, isSigned));
     }
     return {
       findings: await withoutRemoved(all, store, organizationId, truncation?.number ?? 0),
-      next: isLast ? null : place,
+      next: isLast ? null : position,
       begins: beginning.number + 1,
       checked: rows.length,
       length: head.number - beginning.number,
@@ -74,7 +75,7 @@ const statementOf = (row: CheckpointRow): NamedStatement => ({
   name: row.kind === "truncation" ? "the truncation" : "a checkpoint",
 });
 
-/** Statements about records that the chain does not have, though nothing was appended meanwhile. */
+/** Statements about records above the head, as read after the statements. */
 async function beyond(store: AuditReads, organizationId: string | null, end: number): Promise<readonly CheckpointRow[]> {
   const found = await store.statements(organizationId, end, null);
   if (found.length === 0) return [];
@@ -82,16 +83,16 @@ async function beyond(store: AuditReads, organizationId: string | null, end: num
   return found.filter(({ number }) => number > (head?.number ?? 0));
 }
 
-/** What stands before the beginning is in no hash, and would be listed all the same. */
-function verifyBeginning({ number }: Place, lowest: number): Finding[] {
+/** Records before the beginning are covered by no hash, but lists would show them. */
+function verifyBeginning({ number }: ChainPosition, lowest: number): Finding[] {
   if (lowest > number) return [];
-  return [finding("before_the_beginning", lowest, `records from ${lowest} on stand before the chain's first, ${number + 1}`, number)];
+  return [finding("before_the_beginning", lowest, `records from ${lowest} on precede the chain's first, ${number + 1}`, number)];
 }
 
-function verifyHead(head: ChainRow, last: Place, highest: number, isSigned: HasValidSignature): Finding[] {
+function verifyHead(head: ChainRow, last: ChainPosition, highest: number, isSigned: HasValidSignature): Finding[] {
   const findings: Finding[] = [];
   if (!isSigned({ row: head, kind: "head" }))
-    findings.push(finding("wrong_signature", head.number, `the signature of the head at ${head.number} is not right`));
+    findings.push(finding("wrong_signature", head.number, `the signature of the head at ${head.number} is invalid`));
   if (last.number < head.number) {
     const first = last.number + 1;
     findings.push(finding("missing_at_the_end", first, `records ${first} to ${head.number} are missing at the end`, head.number));
@@ -99,7 +100,7 @@ function verifyHead(head: ChainRow, last: Place, highest: number, isSigned: HasV
     findings.push(finding("changed", head.number, `record ${head.number} is not the one whose hash was signed`));
   if (highest > head.number) {
     const first = head.number + 1;
-    findings.push(finding("beyond_the_head", first, `records ${first} to ${highest} stand behind the signed head`, highest));
+    findings.push(finding("beyond_the_head", first, `records ${first} to ${highest} follow the signed head`, highest));
   }
   return findings;
 }
@@ -107,7 +108,7 @@ function verifyHead(head: ChainRow, last: Place, highest: number, isSigned: HasV
 const headless = (highest: number): Finding[] =>
   highest === 0 ? [] : [finding("missing_at_the_end", highest, `the chain's head is missing; its newest record is ${highest}`)];
 
-/** A gap that retention has made while the chain was read is none: the newest truncation is asked for again. */
+/** Drops findings about records that retention removed while the chain was read. */
 async function withoutRemoved(
   findings: readonly Finding[],
   store: Pick<AuditReads, "truncation">,

@@ -5,10 +5,10 @@ import { audit } from "../module.ts";
 import { type NamedStatement, signedBy, verifyStatement } from "../signatures.ts";
 import { Finding, finding } from "../verify-records.ts";
 
-/** Checkpoints in one call of the command line to a running server; more take further calls. */
+/** Limits one call. The command line splits more checkpoints over several calls. */
 export const checkpointsMax = 200;
 
-/** Compares a chain with signed checkpoints that are stored elsewhere: they must agree, however valid the chain's own head is. */
+/** Compares a chain with signed checkpoints that are stored elsewhere. A valid head does not prove that they agree. */
 export const verifyCheckpoints = audit.query("verifyCheckpoints", {
   summary: "Compare an audit chain with checkpoints that are stored elsewhere.",
   allow: operatorOnly(),
@@ -16,14 +16,14 @@ export const verifyCheckpoints = audit.query("verifyCheckpoints", {
   input: Type.Object({ organizationId: nullable(Uuid), checkpoints: Type.Array(Checkpoint, { maxItems: checkpointsMax }) }),
   output: Type.Object({ findings: Type.Array(Finding) }),
   async run({ store }, { organizationId, checkpoints }) {
-    // In this order: what retention removes in between is then below the beginning, and no finding.
+    // In this order: a record that retention removes meanwhile is below the beginning, and no finding.
     const found = await store.hashesAt(
       organizationId,
       checkpoints.map(({ number }) => number),
     );
     const truncation = await store.truncation(organizationId);
     const head = await store.chain(organizationId);
-    if (!head) return { findings: [finding("other_history", 0, "there is a checkpoint of this chain elsewhere, and no chain here")] };
+    if (!head) return { findings: [finding("other_history", 0, "the chain does not exist, but a checkpoint of it is stored elsewhere")] };
     const isSigned = signedBy(await store.signingKeys());
     const hashes = truncation ? new Map([...found, [truncation.number, truncation.hash]]) : found;
     const known = { hashes, begins: truncation?.number ?? 0, end: head.number };

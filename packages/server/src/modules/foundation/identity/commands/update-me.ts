@@ -5,10 +5,10 @@ import { UserNotFound } from "../errors.ts";
 import { ProfileUpdated } from "../events.ts";
 import { canonicalLocale, Locale, User } from "../model.ts";
 import { identity } from "../module.ts";
-import { refuseNoNames } from "../person-name.ts";
+import { rejectInvalidNames } from "../person-name.ts";
 import { toUser } from "../store.ts";
 
-/** Changes the own profile; what is not given stays. */
+/** Changes the caller's own profile. Omitted fields stay unchanged. */
 export const updateMe = identity.command("updateMe", {
   http: "PUT /api/v1/iam/users/me",
   summary: "Update the own profile.",
@@ -22,7 +22,7 @@ export const updateMe = identity.command("updateMe", {
   output: User,
   errors: [UserNotFound],
   async run({ store, user, emit, fail, audit, expectVersion, now }, input) {
-    refuseNoNames(input);
+    rejectInvalidNames(input);
     const row = (await store.lockById(user.id)) ?? fail(UserNotFound);
     expectVersion(row.version);
     const locale = input.locale === undefined ? row.locale : canonicalLocale(input.locale);

@@ -5,7 +5,7 @@ import { User } from "../model.ts";
 import { identity } from "../module.ts";
 import { toUser } from "../store.ts";
 
-/** The own profile. */
+/** The caller's own profile. */
 export const getMe = identity.query("getMe", {
   http: "GET /api/v1/iam/users/me",
   summary: "The own profile.",

@@ -5,12 +5,12 @@ import { User } from "../model.ts";
 import { identity } from "../module.ts";
 import { toUser } from "../store.ts";
 
-/** One user, for internal administrators. */
+/** Returns one user. For internal administrators. */
 export const getUser = identity.query("getUser", {
   http: "GET /api/v1/users/:userId",
   summary: "One user.",
   allow: internal("User.Read"),
-  audit: { action: "User.Read", category: "DataAccess", severity: "Info", entity: "User", reading: "who somebody is" },
+  audit: { action: "User.Read", category: "DataAccess", severity: "Info", entity: "User", reading: "personal data of a user" },
   versioned: true,
   input: Type.Object({ userId: Uuid }),
   output: User,

@@ -4,12 +4,12 @@ import { User } from "../model.ts";
 import { identity } from "../module.ts";
 import { toUser } from "../store.ts";
 
-/** All users in the order of registration, or the one with an address, for internal administrators. */
+/** Lists all users in the order of registration, or the one with an e-mail address. For internal administrators. */
 export const listUsers = identity.query("listUsers", {
   http: "GET /api/v1/users",
   summary: "List users.",
   allow: internal("User.Read"),
-  audit: { action: "User.Listed", category: "DataAccess", severity: "Info", reading: "who everybody is" },
+  audit: { action: "User.Listed", category: "DataAccess", severity: "Info", reading: "personal data of all users" },
   input: Type.Object({ email: Type.Optional(Email), ...Paging }),
   output: Page(User),
   async run({ store, page }, input) {

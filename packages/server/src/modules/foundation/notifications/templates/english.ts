@@ -49,11 +49,11 @@ export const english: Language = {
   }),
   "api-key-leaked": ({ firstName, keyName, keyPrefix }) => ({
     important: true,
-    subject: "An API key of yours has leaked and was revoked",
+    subject: "Your API key has leaked and was revoked",
     paragraphs: [
       `Hello ${firstName},`,
-      `The API key ${keyPrefix} (${keyName}) was reported as found where others can read it. It was revoked and no longer works.`,
-      "Make a new key, replace the old one where it is used, and look at what it was used for.",
+      `The API key ${keyPrefix} (${keyName}) was found where others can read it. It is revoked and no longer works.`,
+      "Create a new key, replace the old one wherever it is used, and review the usage of the old one.",
     ],
     action: "Go to the start page",
   }),

@@ -14,11 +14,11 @@ it.each([
   ["Wait... what", "Wait... what"],
   ["Nguyễn Thị Ánh", "Nguyễn Thị Ánh"],
   ["\u{1F469}\u200D\u{1F680}", "\u{1F469}\u200D\u{1F680}"],
-])("shows %j as %j", (name, shown) => {
+])("a mail shows the name %j as %j", (name, shown) => {
   expect(plainName(name)).toBe(shown);
 });
 
-it("cuts what is longer than a name, between characters", () => {
+it("a mail cuts a name that is too long between two characters", () => {
   const shown = plainName("\u{1F469}".repeat(200));
   expect([...shown]).toHaveLength(60);
   expect(shown.endsWith("\u{1F469}…")).toBe(true);

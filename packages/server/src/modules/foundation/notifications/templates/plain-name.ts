@@ -1,12 +1,12 @@
-/** A mail says who somebody is, and no more: longer names are texts. */
+/** Characters of a name that a mail shows: a longer one could carry a message. */
 const shownMax = 60;
 
-/** What mail programs take for the dot of a host name (UTS 46 §4, and look-alikes). */
+/** Characters that mail programs take for the dot of a host name (UTS 46 §4, and look-alikes). */
 const dots = /[.\u2024\u3002\uFE52\uFF0E\uFF61](?=[^\s.])/gu;
 
 /**
- * A name as mails show it. Anybody can name themselves or an organization, and have the product write to others: the name stays on its
- * line, and no mail program makes a link of it (decision 0042). `Dr.Smith` becomes `Dr. Smith`, `evil.example` `evil. example`.
+ * A name as mails show it: on one line, and without anything that a mail program turns into a link (decision 0042). Any user can choose a
+ * name and have the product send it to others. `Dr.Smith` becomes `Dr. Smith`, `evil.example` becomes `evil. example`.
  */
 export function plainName(name: string): string {
   const line = name

@@ -15,7 +15,7 @@ const linkOf: { readonly [Name in Template]: (data: Data) => string } = {
   invitation: ({ publicUrl, invitationId, token }) => `${publicUrl}/invitations/${invitationId}/accept?token=${token}`,
 };
 
-/** A mail in the recipient's language (`vi-VN` takes `vi`), else in English. */
+/** Renders a mail in the recipient's language (`vi-VN` takes `vi`), else in English. */
 export function renderMail(template: Template, locale: string, given: Data): { subject: string; text: string; html: string } {
   const tag = locale.toLowerCase().split("-")[0] ?? "en";
   const language = languages[tag] ?? english;

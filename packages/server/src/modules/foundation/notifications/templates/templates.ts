@@ -1,6 +1,6 @@
-/** What each mail says something about. Links are made here, from PUBLIC_URL and never from a request (docs/security/attacks.md, 27). */
+/** The data of each mail. Links are built from PUBLIC_URL, never from a request (docs/security/attacks.md, 27). */
 export interface MailData {
-  /** `again` where the address was registered before and nobody has confirmed it. */
+  /** `again` if the address was registered before and is not confirmed. */
   readonly "verify-email": { readonly firstName: string; readonly token: string; readonly again?: boolean };
   readonly "address-known": { readonly firstName: string };
   readonly "address-check": { readonly firstName: string };
@@ -15,17 +15,17 @@ export interface MailData {
   };
 }
 
-/** Data that people have written; a mail shows it as a plain name. */
+/** Data that users have written; a mail shows it as a plain name. */
 export const namesInMails = ["firstName", "organizationName", "inviterName", "keyName"] as const;
 
 export type Template = keyof MailData;
 
-/** The words of a mail: a subject, paragraphs, and the label of its one link where it has one. */
+/** The text of a mail: a subject, paragraphs, and the label of its link if it has one. */
 export interface Words {
   readonly subject: string;
   readonly paragraphs: readonly string[];
   readonly action?: string;
-  /** True where the mail must not be ignored: then nothing says that it may be. */
+  /** Leaves out the closing line that says that the mail may be ignored. */
   readonly important?: boolean;
 }
 

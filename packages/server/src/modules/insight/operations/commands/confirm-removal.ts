@@ -3,12 +3,12 @@ import { Nothing, Type } from "#operation/declaration/schema.ts";
 import { RemovalNotFound } from "../errors.ts";
 import { operations } from "../module.ts";
 
-/** Lets a stopped removal take what is due; its runs of the next day go on. */
+/** Confirms a stopped removal: for a day, its runs may delete everything that is due. */
 export const confirmRemoval = operations.command("confirmRemoval", {
-  summary: "Let a stopped removal go on for a day.",
+  summary: "Allow a stopped removal to continue for a day.",
   allow: operatorOnly(),
   audit: { action: "Removal.Confirmed", category: "System", severity: "Critical" },
-  everyTenant: "rows of every organization are removed together",
+  everyTenant: "a removal deletes rows of every organization",
   input: Type.Object({ name: Type.String({ minLength: 1, maxLength: 100 }) }),
   output: Nothing,
   errors: [RemovalNotFound],

@@ -5,9 +5,9 @@ import { ConsumerNotFound, DeadLetterNotFound } from "../errors.ts";
 import { ConsumerName } from "../model.ts";
 import { operations } from "../module.ts";
 
-/** Forgets a dead letter. Done before the transaction, which only records who did it. */
+/** Deletes a dead letter. Done before the transaction, which only writes the audit entry. */
 export const dropDeadLetter = operations.command("dropDeadLetter", {
-  summary: "Forget a dead letter.",
+  summary: "Delete a dead letter.",
   allow: operatorOnly(),
   audit: { action: "DeadLetter.Dropped", category: "System", severity: "Critical" },
   everyTenant: "dead letters are of every organization",
@@ -15,8 +15,8 @@ export const dropDeadLetter = operations.command("dropDeadLetter", {
   output: Nothing,
   errors: [ConsumerNotFound, DeadLetterNotFound],
   async prepare(context, { consumer, id }) {
-    const letters = await deadLettersOf(context, consumer);
-    if (!(await letters.drop(id))) context.fail(DeadLetterNotFound);
+    const deadLetters = await deadLettersOf(context, consumer);
+    if (!(await deadLetters.drop(id))) context.fail(DeadLetterNotFound);
     return undefined;
   },
   run: async ({ audit }, { id }) => {

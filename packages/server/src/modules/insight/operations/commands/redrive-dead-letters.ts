@@ -5,9 +5,9 @@ import { ConsumerNotFound, DeadLetterNotFound } from "../errors.ts";
 import { ConsumerName } from "../model.ts";
 import { operations } from "../module.ts";
 
-/** Hands one dead letter, or all, to their consumer again. Done before the transaction, which only records who did it. */
+/** Redrives one dead letter, or all, to their consumer. Done before the transaction, which only writes the audit entry. */
 export const redriveDeadLetters = operations.command("redriveDeadLetters", {
-  summary: "Hand dead letters to their consumer again: one, or all.",
+  summary: "Redrive one dead letter, or all, to their consumer.",
   allow: operatorOnly(),
   audit: { action: "DeadLetter.Redriven", category: "System", severity: "Warning" },
   everyTenant: "dead letters are of every organization",
@@ -15,9 +15,9 @@ export const redriveDeadLetters = operations.command("redriveDeadLetters", {
   output: Type.Object({ redriven: Type.Integer() }),
   errors: [ConsumerNotFound, DeadLetterNotFound],
   async prepare(context, { consumer, id }) {
-    const letters = await deadLettersOf(context, consumer);
-    if (id === undefined) return letters.redriveAll();
-    return (await letters.redrive(id)) ? 1 : context.fail(DeadLetterNotFound);
+    const deadLetters = await deadLettersOf(context, consumer);
+    if (id === undefined) return deadLetters.redriveAll();
+    return (await deadLetters.redrive(id)) ? 1 : context.fail(DeadLetterNotFound);
   },
   run: async (_context, _input, redriven) => ({ redriven }),
 });

@@ -3,11 +3,11 @@ import { Type } from "#operation/declaration/schema.ts";
 import { ConsumerState, LogState, QueueState, RelayState } from "../model.ts";
 import { operations } from "../module.ts";
 
-/** How far the relay and the consumers of the log are. */
+/** The progress of the relay and of the log's consumers. */
 export const getStatus = operations.query("getStatus", {
-  summary: "Show what the log has, and how far the relay and its consumers are.",
+  summary: "Show the state of the log, and the progress of the relay and the consumers.",
   allow: operatorOnly(),
-  everyTenant: "events of every organization go the same way",
+  everyTenant: "the log has events of every organization",
   input: Type.Object({}),
   output: Type.Object({
     broker: Type.String(),

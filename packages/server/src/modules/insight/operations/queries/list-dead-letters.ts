@@ -7,9 +7,9 @@ import { operations } from "../module.ts";
 
 const limitDefault = 50;
 
-/** What a consumer could not handle, in pages. Outside of a transaction: a broker is asked. */
-export const listDeadLetters = operations.memoryQuery("listDeadLetters", {
-  summary: "List what a consumer could not handle.",
+/** The dead letters of a consumer, in pages. Runs outside of a transaction, because it may call the broker. */
+export const listDeadLetters = operations.inMemoryQuery("listDeadLetters", {
+  summary: "List the dead letters of a consumer.",
   allow: operatorOnly(),
   everyTenant: "dead letters are of every organization",
   input: Type.Object({
@@ -20,8 +20,8 @@ export const listDeadLetters = operations.memoryQuery("listDeadLetters", {
   output: Type.Object({ items: Type.Array(DeadLetter), next: nullable(Type.String()) }),
   errors: [ConsumerNotFound],
   async run(context, { consumer, limit = limitDefault, after }) {
-    const letters = await deadLettersOf(context, consumer);
-    const { items, next } = await letters.list({ limit, after });
+    const deadLetters = await deadLettersOf(context, consumer);
+    const { items, next } = await deadLetters.list({ limit, after });
     return { items: [...items], next };
   },
 });

@@ -3,11 +3,11 @@ import { Type } from "#operation/declaration/schema.ts";
 import { StoppedRemoval } from "../model.ts";
 import { operations } from "../module.ts";
 
-/** Removals that wait for an operator, because more is due at once than one run may take. */
+/** Removals that wait for an operator, because more rows are due than one run may delete. */
 export const listStoppedRemovals = operations.query("listStoppedRemovals", {
   summary: "List removals that are stopped at their ceiling.",
   allow: operatorOnly(),
-  everyTenant: "rows of every organization are removed together",
+  everyTenant: "a removal deletes rows of every organization",
   input: Type.Object({}),
   output: Type.Object({ items: Type.Array(StoppedRemoval) }),
   async run({ store }) {

@@ -14,8 +14,8 @@ import { toApiKey } from "../represent.ts";
 const managed = scoped({ tenant: "Organization.ManageApiKeys", internal: "ApiKey.Manage" });
 
 /**
- * Makes an API key for one organization or the internal scope: the caller's own, or a service account's. A key of an organization is one of
- * a service account that is made with it. The answer shows the key once.
+ * Creates an API key of the caller or of a service account, for one organization or the internal scope. The owner `organization` creates a
+ * service account with the key. Only this answer has the secret.
  */
 export const createApiKey = apikeys.command("createApiKey", {
   http: "POST /api/v1/api-keys",
@@ -40,20 +40,20 @@ export const createApiKey = apikeys.command("createApiKey", {
   tenant: ({ principal }, { organizationId }) => organizationId ?? organizationOf(principal),
   async prepare(context, input) {
     const organizationId = input.organizationId ?? organizationOf(context.principal);
-    const wanted = await authorizeOwner(context, organizationId, input);
+    const requested = await authorizeOwner(context, organizationId, input);
     await context.requireHeld(organizationId, input.scopes, { error: ScopeNotHeld, field: "scopes" });
-    return { organizationId, wanted };
+    return { organizationId, requested };
   },
-  async run(context, input, { organizationId, wanted }) {
+  async run(context, input, { organizationId, requested }) {
     const { store, principal, emit, now, services } = context;
     const { name, scopes, allowedNetworks = null, rateLimit = null, operationRateLimits = null, expiresAt } = input;
     const settings = settingsColumns({ name, allowedNetworks, rateLimit, operationRateLimits }, services);
-    const expires = expiresAt ? new Date(expiresAt) : null;
-    if (expires !== null && expires <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
-    const owner = await resolveOwner(context, organizationId, { name, wanted });
+    const expiry = expiresAt ? new Date(expiresAt) : null;
+    if (expiry !== null && expiry <= now) throw invalid({ field: "expiresAt", rule: "future", message: "is not in the future" });
+    const owner = await resolveOwner(context, organizationId, { name, requested });
     const { key, row } = await makeApiKey(
       { store, emit, now, principal, keysMax: services.settings.quotas.apiKeys },
-      { organization_id: organizationId, owner_kind: owner.kind, owner_id: owner.id, scopes, expires_at: expires, ...settings },
+      { organization_id: organizationId, owner_kind: owner.kind, owner_id: owner.id, scopes, expires_at: expiry, ...settings },
     );
     return { ...toApiKey(row, now), key };
   },

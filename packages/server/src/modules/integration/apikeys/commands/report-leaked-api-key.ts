@@ -9,21 +9,23 @@ import { apikeys } from "../module.ts";
 import type { ApiKeyRow } from "../store.ts";
 
 /**
- * Revokes a key that somebody has found, and tells its owner. The key itself proves the finding: whoever has it could use it. The answer does
- * not tell whether there is such a key.
+ * Revokes a leaked key and notifies its owner. The key itself is the proof: the caller could use it. The answer does not reveal whether such a
+ * key exists.
  */
 export const reportLeakedApiKey = apikeys.command("reportLeakedApiKey", {
   http: "POST /api/v1/api-keys/report-leaked",
-  summary: "Report an API key that has leaked; it is revoked at once.",
-  allow: anyone("whoever has found a key should be able to report it"),
+  summary: "Report a leaked API key; it is revoked immediately.",
+  allow: anyone("the key is the proof, and its finder has no account"),
   audit: { action: "ApiKey.LeakReported", category: "Security", severity: "Critical", entity: "ApiKey" },
-  everyTenant: "the key tells which tenant it is of",
-  // A scanner that finds more reports them in batches an hour.
+  everyTenant: "the tenant is known only from the key",
+  // Enough for a secret scanner, too few to guess keys.
   limit: { per: "address", points: 60, seconds: 3_600 },
   status: 202,
   input: Type.Object({
     key: KeyInput,
-    location: Type.Optional(Type.String({ maxLength: 2_000, description: "Where it was found, such as a URL. The audit log keeps it." })),
+    location: Type.Optional(
+      Type.String({ maxLength: 2_000, description: "Where the key was found, such as a URL. It is stored in the audit log." }),
+    ),
   }),
   output: Nothing,
   async run({ store, uses, emit, audit, now }, { key }) {
@@ -37,14 +39,14 @@ export const reportLeakedApiKey = apikeys.command("reportLeakedApiKey", {
       after: { revokedReason: "leaked" },
     });
     emit(ApiKeyRevoked, { ...keyEventData(revoked), reason: "leaked" });
-    const userId = personToTell(revoked);
-    const person = userId === null ? undefined : await uses.identity.userById(userId);
-    if (person !== undefined) {
+    const userId = userToNotify(revoked);
+    const user = userId === null ? undefined : await uses.identity.userById(userId);
+    if (user !== undefined) {
       await uses.notifications.mail({
         template: "api-key-leaked",
-        to: person.email,
-        locale: person.locale,
-        data: { firstName: person.firstName, keyName: revoked.name, keyPrefix: revoked.prefix },
+        to: user.email,
+        locale: user.locale,
+        data: { firstName: user.firstName, keyName: revoked.name, keyPrefix: revoked.prefix },
         onUndeliverable: recordUndeliverableOperation,
       });
     }
@@ -52,6 +54,6 @@ export const reportLeakedApiKey = apikeys.command("reportLeakedApiKey", {
   },
 });
 
-/** The owner; of a service account's key the user who made it. */
-const personToTell = ({ owner_kind, owner_id, created_by_kind, created_by_id }: ApiKeyRow): string | null =>
+/** The owner; for a key of a service account, the user who created it. */
+const userToNotify = ({ owner_kind, owner_id, created_by_kind, created_by_id }: ApiKeyRow): string | null =>
   owner_kind === "user" ? owner_id : created_by_kind === "user" ? created_by_id : null;

@@ -6,7 +6,7 @@ import { apikeys } from "../module.ts";
 import { ownerOfKey, ownOrManaged, tenantOfKey } from "../own-or-managed.ts";
 import { toApiKey } from "../represent.ts";
 
-/** Revokes a key: it is refused everywhere within the revocation bound. */
+/** Revokes a key. Every process refuses it within the revocation bound. */
 export const revokeApiKey = apikeys.command("revokeApiKey", {
   http: "POST /api/v1/api-keys/:apiKeyId/revoke",
   summary: "Revoke an API key.",

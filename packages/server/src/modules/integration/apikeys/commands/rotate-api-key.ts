@@ -9,17 +9,17 @@ import { apikeys } from "../module.ts";
 import { ownerOfKey, ownOrManaged, tenantOfKey } from "../own-or-managed.ts";
 import { statusAt, toApiKey } from "../represent.ts";
 
-/** A week, in which every place that has the old key can be found and changed. */
+/** A week is enough to replace the old key wherever it is used. */
 const overlapSecondsMax = 7 * 86_400;
 const overlapSecondsDefault = 3_600;
 
 /**
- * Makes a successor of a key, with the same settings, scopes and lifetime. The old key is valid until the overlap ends. Both share their rate
- * limits. Whoever rotates a key gets its secret, so a user's key is rotated by that user alone.
+ * Creates a successor of a key, with the same settings, scopes and lifetime. The old key is valid until the overlap ends. Both share their rate
+ * limits. The answer has the new secret, so only the user can rotate their own key.
  */
 export const rotateApiKey = apikeys.command("rotateApiKey", {
   http: "POST /api/v1/api-keys/:apiKeyId/rotate",
-  summary: "Replace an API key by a new one; the old one is valid for an overlap.",
+  summary: "Replace an API key with a new one; the old one remains valid for an overlap.",
   allow: ownOrManaged,
   audit: { action: "ApiKey.Rotated", category: "Security", severity: "Warning", entity: "ApiKey" },
   absent: ApiKeyNotFound,
@@ -32,7 +32,7 @@ export const rotateApiKey = apikeys.command("rotateApiKey", {
         minimum: 0,
         maximum: overlapSecondsMax,
         default: overlapSecondsDefault,
-        description: "How long the old key is valid beside the new one.",
+        description: "How long the old key remains valid.",
       }),
     ),
   }),

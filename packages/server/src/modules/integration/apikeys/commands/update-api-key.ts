@@ -7,10 +7,10 @@ import { apikeys } from "../module.ts";
 import { ownerOfKey, ownOrManaged, tenantOfKey } from "../own-or-managed.ts";
 import { statusAt, toApiKey } from "../represent.ts";
 
-/** Changes the name, the networks and the rate limits of an active key. Its scopes are those that it was made with. */
+/** Changes the name, networks and rate limits of an active key. Its scopes cannot be changed. */
 export const updateApiKey = apikeys.command("updateApiKey", {
   http: "PATCH /api/v1/api-keys/:apiKeyId",
-  summary: "Change the name, the networks or the rate limits of an API key.",
+  summary: "Change the name, networks or rate limits of an API key.",
   allow: ownOrManaged,
   audit: { action: "ApiKey.Updated", category: "Security", severity: "Warning", entity: "ApiKey" },
   absent: ApiKeyNotFound,

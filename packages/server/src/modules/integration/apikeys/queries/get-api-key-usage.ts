@@ -7,10 +7,10 @@ import { UsageItem } from "../usage.ts";
 const dayMs = 86_400_000;
 const daysDefault = 30;
 
-/** Calls of a key by day, operation and status. Those of the last seconds are not in it yet. */
+/** Calls of a key by day, operation and status. Calls of the last seconds are not included yet. */
 export const getApiKeyUsage = apikeys.query("getApiKeyUsage", {
   http: "GET /api/v1/api-keys/:apiKeyId/usage",
-  summary: "Read how an API key was used, by day, operation and status.",
+  summary: "Read the usage of an API key by day, operation and status.",
   allow: ownOrReadable,
   absent: ApiKeyNotFound,
   input: Type.Object({ apiKeyId: Uuid, from: Type.Optional(TimeRangeStart), to: Type.Optional(TimeRangeEnd), ...Paging }),

@@ -6,7 +6,7 @@ import { ApiKey, Prefix } from "../model.ts";
 import { apikeys } from "../module.ts";
 import { toApiKey } from "../represent.ts";
 
-/** Keys of a scope in the order in which they were made: the caller's own, or everybody's. */
+/** Keys of a scope in the order of their creation: the caller's own, or all of them. */
 export const listApiKeys = apikeys.query("listApiKeys", {
   http: "GET /api/v1/api-keys",
   summary: "List API keys of an organization or of the internal scope, without their secrets.",
@@ -22,11 +22,11 @@ export const listApiKeys = apikeys.query("listApiKeys", {
   output: Page(ApiKey),
   errors: [OrganizationNotFound],
   tenant: ({ principal }, { organizationId }) => organizationId ?? organizationOf(principal),
-  async run(context, { organizationId: given, owner, ownerId: asked, prefix, ...paging }) {
+  async run(context, { organizationId: given, owner, ownerId: ofOwner, prefix, ...paging }) {
     const { store, principal, page, fail, now } = context;
     const organizationId = given ?? organizationOf(principal);
     if (isForeignTo(principal, organizationId)) fail(OrganizationNotFound);
-    const ownerId = owner === "me" ? context.user.id : asked;
+    const ownerId = owner === "me" ? context.user.id : ofOwner;
     const request = page(paging);
     const found = await store.page({ organizationId, ownerId, prefix, after: request.after?.[0], limit: request.fetch });
     const { rows, nextCursor } = request.cut(found, ({ id }) => [id]);

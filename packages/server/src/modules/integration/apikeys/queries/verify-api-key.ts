@@ -1,9 +1,9 @@
 import {
   EvaluationLimit,
   PermissionValue,
-  tellingErrors,
   UnknownPermission,
   UnknownResourceType,
+  withOperationErrors,
 } from "#modules/authorization/access/index.ts";
 import { decideFor, decisionReasons, queryContext } from "#modules/authorization/decisions/index.ts";
 import { OrganizationNotFound } from "#modules/organization/tenancy/index.ts";
@@ -11,7 +11,7 @@ import { scoped } from "#operation/declaration/authorization.ts";
 import type { PrepareContextOf } from "#operation/declaration/contexts-of.ts";
 import { TooManyRequests } from "#operation/declaration/errors.ts";
 import { organizationOf } from "#operation/declaration/principal.ts";
-import { nullable, oneOfGrowing, RevisionInput, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
+import { nullable, oneOfExtensible, RevisionInput, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { after, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 import { parseAddress } from "#platform/network/address.ts";
 import { hashSecret } from "#platform/secrets.ts";
@@ -28,7 +28,7 @@ const Input = Type.Object({
   organizationId: Type.Optional(nullable(Uuid)),
   key: KeyInput,
   ipAddress: Type.Optional(
-    nullable(Type.String({ maxLength: 100, description: "The address of the caller; a key with networks is refused without it." })),
+    nullable(Type.String({ maxLength: 100, description: "The address of the caller. A key with networks is refused without it." })),
   ),
   permission: Type.Optional(nullable(PermissionValue)),
   resourceType: Type.Optional(nullable(ResourceName)),
@@ -41,7 +41,7 @@ type Input = Static<typeof Input>;
 
 const Verification = Type.Object({
   valid: Type.Boolean(),
-  code: oneOfGrowing(
+  code: oneOfExtensible(
     "valid",
     "unknown",
     "revoked",
@@ -62,8 +62,8 @@ const Verification = Type.Object({
       expiresAt: nullable(Timestamp),
     }),
   ),
-  /** Why the permission is allowed or denied; null where none was asked about. */
-  reasonCode: nullable(oneOfGrowing(...decisionReasons)),
+  /** The reason of the decision; null without a permission in the request. */
+  reasonCode: nullable(oneOfExtensible(...decisionReasons)),
   rateLimits: Type.Array(
     Type.Object({
       policy: Type.String(),
@@ -73,7 +73,7 @@ const Verification = Type.Object({
       resetSeconds: Type.Integer(),
     }),
   ),
-  /** With `rate_limited`: when the next call may be admitted. */
+  /** With `rate_limited`: the time until the next call can be admitted. */
   retryAfterSeconds: nullable(Type.Integer()),
 });
 type Verification = Static<typeof Verification>;
@@ -81,18 +81,19 @@ type Code = Verification["code"];
 
 type Context = PrepareContextOf<typeof apikeys>;
 
-/** Under this name the rate limits of a key and its usage have what applications verify. */
+/** The operation by which verifications are counted in rate limits and usage. */
 const operation = "apikeys.verifyApiKey";
-/** How a use is recorded that an application is told to refuse. */
+/** The status by which a refused verification is counted in the usage. */
 const statusOf: Partial<Readonly<Record<Code, number>>> = { address_not_allowed: 403, permission_denied: 403, rate_limited: 429 };
 
 /**
- * Verifies a key for an application that has an API of its own: whether it is active, may be used from the address, is within its rate
- * limits, and may do what it is used for. Counts as a use of the key. An unknown key, and one of another organization, are told alike.
+ * Verifies a key for an application with its own API: whether the key is active, the address is in its networks, its rate limits are not
+ * exhausted, and the permission is allowed. Counts as a use of the key. The answer is the same for an unknown key and one of another
+ * organization.
  */
-export const verifyApiKey = apikeys.memoryQuery("verifyApiKey", {
+export const verifyApiKey = apikeys.inMemoryQuery("verifyApiKey", {
   http: "POST /api/v1/api-keys/verify",
-  summary: "Verify an API key that an application was called with.",
+  summary: "Verify an API key for an application.",
   allow: scoped({ tenant: "Organization.VerifyApiKeys", internal: "ApiKey.Verify" }),
   absent: OrganizationNotFound,
   input: Input,
@@ -119,14 +120,14 @@ const refused = (code: Code, apiKey: Verification["apiKey"]): Verification => ({
 });
 const unknown = refused("unknown", null);
 
-/** Why a key is not active, to whoever has its secret. The same work for an unknown key and a wrong secret. */
+/** Returns why a key is not active, if the secret is right. An unknown key and a wrong secret take the same work. */
 async function verifyInactive({ readingEveryTenant, state }: Context, token: string, tenant: string | null): Promise<Verification> {
   const prefix = prefixOf(token);
   if (prefix === undefined) return unknown;
-  return readingEveryTenant("the key tells which tenant it is of", async (store, uses) => {
+  return readingEveryTenant("the tenant is known only from the key", async (store, uses) => {
     const row = withSecret(await store.byPrefix(prefix), hashSecret(token));
     if (row === undefined || (tenant !== null && row.organization_id !== tenant)) return unknown;
-    // One that has become active since is verified the next time.
+    // A key that became active meanwhile is verified at the next call.
     const code = await state.cache.inactivity(row, uses);
     return code === undefined ? unknown : refused(code, ofRow(row));
   });
@@ -135,21 +136,21 @@ async function verifyInactive({ readingEveryTenant, state }: Context, token: str
 async function verifyActive(context: Context, input: Input, key: ActiveKey): Promise<Verification> {
   const { services, state } = context;
   const began = performance.now();
-  state.usage.note(key);
+  state.usage.recordUse(key);
   const answer = (code: Code, more: Partial<Verification> = {}): Verification => {
     state.usage.count(key, { operation, status: statusOf[code] ?? 200, latencyMs: performance.now() - began });
     return { ...refused(code, ofKey(key)), valid: code === "valid", ...more };
   };
   if (key.networks?.(parseAddress(input.ipAddress)) === false) return answer("address_not_allowed");
   const counted = await countCall(services.limits, services.settings, key, operation);
-  const rateLimits = shown(counted);
+  const rateLimits = representLimits(counted);
   if (counted.waitSeconds > 0) return answer("rate_limited", { rateLimits, retryAfterSeconds: counted.waitSeconds });
   if (input.permission == null) return answer("valid", { rateLimits });
   const { allowed, reason } = await decide(context, { ...input, permission: input.permission }, key);
   return answer(allowed ? "valid" : "permission_denied", { rateLimits, reasonCode: reason });
 }
 
-/** Decides for the owner within the scopes of the key, at the expense of whoever verifies. */
+/** Decides for the owner within the scopes of the key. The steps count against the verifying caller's budget. */
 function decide({ principal, services, state: { reader } }: Context, input: Input & { readonly permission: string }, key: ActiveKey) {
   const { permission, resourceType, resourceId, resourceData, contextData, minRevision } = input;
   const request = {
@@ -159,14 +160,14 @@ function decide({ principal, services, state: { reader } }: Context, input: Inpu
     ...{ resourceType, resourceId, resourceData, contextData, minRevision },
   };
   const evaluation = { ...queryContext({ state: reader, principal, services }), principal: key.principal };
-  const decided = tellingErrors(
+  const decided = withOperationErrors(
     () => decideFor(reader, request as never, evaluation),
     ({ decision }) => decision,
   );
   return decided as MaybePromise<Awaited<typeof decided>>;
 }
 
-const shown = ({ limits }: CountedCall): Verification["rateLimits"] =>
+const representLimits = ({ limits }: CountedCall): Verification["rateLimits"] =>
   limits.map(({ name, limit: { points, seconds }, state: { remaining, resetSeconds } }) => ({
     policy: name,
     requests: points,

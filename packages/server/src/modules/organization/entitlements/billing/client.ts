@@ -5,25 +5,25 @@ import type { Guard, Resilience } from "#platform/resilience/resilience.ts";
 import type { Settings } from "#platform/settings.ts";
 import { EntitlementValues } from "../model.ts";
 
-/** What billing answers of an organization (decision 0024). */
+/** Billing's answer for an organization (decision 0024). */
 const Answer = Type.Object({
   status: oneOf("active", "suspended", "inactive"),
   planId: nullable(Type.String({ maxLength: 100 })),
   entitlements: EntitlementValues,
-  /** Whether its data are to be deleted; absent says no (decision 0030). */
+  /** Whether billing requests the deletion of its data. Default: false (decision 0030). */
   deletionRequested: Type.Optional(Type.Boolean()),
 });
 export type BillingAnswer = Static<typeof Answer>;
 const check = Compile(Answer);
 
-/** Made where billing is configured, so that its circuit is told of before anybody has asked. */
+/** Created at start where billing is configured, so that its circuit breaker has metrics before the first call. */
 export const billingGuard = (resilience: Resilience): Guard => resilience.guard("billing.api", "billing");
 
 /**
- * Asks billing what it knows of an organization, within the bounds of "billing.api"; undefined where it knows none. Throws
- * `Unavailable` when it does not say.
+ * Fetches an organization from billing, under the policy "billing.api". Undefined where billing does not know it. Throws `Unavailable`
+ * where billing does not answer.
  */
-export function askBilling(
+export function fetchFromBilling(
   { url, token }: NonNullable<Settings["billing"]>,
   organizationId: string,
   resilience: Resilience,

@@ -4,20 +4,21 @@ import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import type { Platform } from "#platform/platform.ts";
 import { withdrawDeletion } from "../commands/withdraw-deletion.ts";
 import { listDueDeletions } from "../queries/list-due-deletions.ts";
-import { askBilling } from "./client.ts";
+import { fetchFromBilling } from "./client.ts";
 
 export const deletionsJob: JobName<object> = { name: "entitlements.delete-confirmed" };
 
-/** Over a day: a flood that is spread out over an hour is a flood. */
+/** A window of a day, so that a mass deletion cannot be spread over a few hours. */
 const windowHours = 24;
-/** However few organizations there are, so many may go within the window. */
-const alwaysAllowed = 3;
-/** Asked about in one run; what is left is due at the next. */
+/** So many may be deleted within the window, however few organizations there are. */
+const allowedMin = 3;
+/** The most organizations of one run; the others are due in the next. */
 const page = 200;
 
 /**
- * Erases organizations that billing wanted deleted, once their delay is over and billing says so still. All are asked about before
- * anything is erased. Where more would go within a day than the configured share, none does: it takes a person to let them (decision 0030).
+ * Erases organizations whose deletion billing requested, once the delay has expired and billing's API confirms the request again. Confirms
+ * all of them before it erases any. Where more than the configured share would be deleted within a day, none is: an operator must
+ * intervene (decision 0030).
  */
 export const deleteConfirmedWork = (platform: Platform, dispatch: InternalDispatch): Job<object> => ({
   ...deletionsJob,
@@ -31,15 +32,15 @@ export async function deleteConfirmed(platform: Platform, dispatch: InternalDisp
   if (billing === undefined) return;
   const logger = platform.logger.child({ module: "billing" });
   const { output: due } = await dispatch(listDueDeletions, { limit: page, erasedWithinHours: windowHours });
-  const allowed = Math.max(alwaysAllowed, Math.floor(((due.present + due.erased) * billing.deletionPercentMax) / 100));
+  const allowed = Math.max(allowedMin, Math.floor(((due.present + due.erased) * billing.deletionPercentMax) / 100));
   const confirmed: string[] = [];
   for (const organizationId of due.organizationIds) {
-    const answer = await askBilling(billing, organizationId, resilience);
+    const answer = await fetchFromBilling(billing, organizationId, resilience);
     if (answer?.deletionRequested === true) confirmed.push(organizationId);
     else {
       await dispatch(withdrawDeletion, { organizationId });
       metrics.billingDeletions.inc({ outcome: "withdrawn" });
-      logger.warn({ organizationId }, "billing does not want the organization deleted any more; it stays");
+      logger.warn({ organizationId }, "billing no longer requests the deletion of the organization; it is not deleted");
     }
   }
   if (confirmed.length === 0) return;
@@ -51,9 +52,9 @@ export async function deleteConfirmed(platform: Platform, dispatch: InternalDisp
   }
   for (const organizationId of confirmed) {
     await dispatch(eraseOrganization, { organizationId });
-    // Followed: the organization is gone from now on, while a job removes its data, and is not counted as due again meanwhile.
+    // The organization is inaccessible from now on and a job removes its data: the request must not be due again.
     await dispatch(withdrawDeletion, { organizationId });
     metrics.billingDeletions.inc({ outcome: "erased" });
-    logger.warn({ organizationId }, "the organization is erased, as billing had asked");
+    logger.warn({ organizationId }, "the organization is erased, as billing requested");
   }
 }

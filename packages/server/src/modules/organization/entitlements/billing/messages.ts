@@ -8,7 +8,7 @@ import { EntitlementValues } from "../model.ts";
 const planId = Type.String({ minLength: 1, maxLength: 100 });
 const subscription = { organizationId: Uuid, subscriptionId: Type.Optional(Type.String()) };
 
-/** What billing says, by topic. Fields that are not known here are let be: billing may add to its events. */
+/** The data of billing's events, by topic. Unknown fields are accepted: billing may add fields. */
 const schemas = {
   "subscription.activated": Type.Object({
     ...subscription,
@@ -29,25 +29,25 @@ const schemas = {
 export const billingTopics = Object.keys(schemas);
 const compiled = new Map(Object.entries(schemas).map(([topic, schema]) => [topic, Compile(schema)]));
 
-/** What billing wants of an organization. A part that is not there stays as it is. */
-export interface BillingWish {
+/** The change of an organization in one of billing's events. Absent fields do not change. */
+export interface BillingChange {
   readonly organizationId: string;
   readonly status?: "Active" | "Suspended";
   readonly plan?: string | null;
   readonly entitlements?: Static<typeof EntitlementValues>;
-  /** The event says that they changed and not what they are: billing is to be asked. */
-  readonly entitlementsUnsaid?: true;
+  /** The entitlements changed, but the event does not have them: they must be fetched from billing. */
+  readonly entitlementsMissing?: true;
   readonly erase?: true;
 }
 
-/** Reads an event of billing. Throws {@link NonRetryableError} where it is not as S3 describes it: no other try would help. */
-export function wishOf(event: Envelope): BillingWish {
+/** Parses an event of billing. Throws {@link NonRetryableError} where it does not match its schema: no retry would help. */
+export function changeOf(event: Envelope): BillingChange {
   const topic = topicOf(event.type);
   const check = compiled.get(topic);
   if (check === undefined) throw new NonRetryableError(`${topic} is no event of billing`);
   if (!check.Check(event.data)) {
     const [issue] = check.Errors(event.data);
-    throw new NonRetryableError(`the data of ${topic} is not right: ${issue?.instancePath || "/"} ${issue?.message ?? ""}`);
+    throw new NonRetryableError(`the data of ${topic} is not valid: ${issue?.instancePath || "/"} ${issue?.message ?? ""}`);
   }
   const data = event.data as Record<string, unknown>;
   if (topic === "tenant.data.deletion.requested") return { organizationId: String(data["tenantId"]).toLowerCase(), erase: true };
@@ -60,14 +60,14 @@ export function wishOf(event: Envelope): BillingWish {
     ...(topic === "subscription.activated" ? { status: "Active" as const } : {}),
     ...(plan === undefined ? {} : { plan }),
     ...(data["entitlements"] === undefined
-      ? { entitlementsUnsaid: true as const }
+      ? { entitlementsMissing: true as const }
       : { entitlements: data["entitlements"] as Static<typeof EntitlementValues> }),
   };
 }
 
-/** When it happened: what came earlier and happened later is not undone by it. */
+/** When the event occurred: an event must not override a later one that arrived earlier. */
 export function timeOf({ time, type }: Envelope): string {
   const moment = time === undefined ? undefined : readTimestamp(time);
-  if (moment === undefined) throw new NonRetryableError(`${type} does not say when it happened`);
+  if (moment === undefined) throw new NonRetryableError(`${type} has no valid time`);
   return moment;
 }

@@ -1,4 +1,4 @@
 import type { BrokerConsumerName } from "#platform/broker/broker.ts";
 
-/** Who takes billing's events from the broker; its rows in the inbox have the name, too. */
+/** The consumer of billing's events; its inbox rows have the same name. */
 export const billingConsumer: BrokerConsumerName = { name: "iam.billing", exchange: "bum.events" };

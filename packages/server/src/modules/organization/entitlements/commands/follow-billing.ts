@@ -1,17 +1,17 @@
 import { OrganizationStatus } from "#modules/organization/tenancy/index.ts";
 import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
-import { EventFromTheFuture } from "../errors.ts";
+import { EventInTheFuture } from "../errors.ts";
 import { SubscriptionChanged, SubscriptionSyncFailed } from "../events.ts";
 import { EntitlementValues } from "../model.ts";
 import { entitlements } from "../module.ts";
 
 /**
- * Makes an organization what billing says of it, once a message and in the order in which things happened: what is older than
- * what was applied last is passed over. For the broker's consumer and the reconciliation.
+ * Applies billing's state to an organization, once for each message and in the order of occurrence: a change older than the last applied
+ * one is ignored. Called by the broker consumer and the reconciliation.
  */
 export const followBilling = entitlements.command("followBilling", {
-  summary: "Follow what billing says of an organization.",
+  summary: "Apply billing's state to an organization.",
   allow: operatorOnly(),
   audit: { action: "Organization.BillingFollowed", category: "Business", severity: "Info", entity: "Organization" },
   input: Type.Object({
@@ -23,14 +23,14 @@ export const followBilling = entitlements.command("followBilling", {
     entitlements: Type.Optional(EntitlementValues),
   }),
   output: Type.Object({ applied: Type.Boolean() }),
-  errors: [EventFromTheFuture],
+  errors: [EventInTheFuture],
   async run({ store, uses, emit, audit, fail, now }, { organizationId, messageId, occurredAt, status, plan, entitlements: values }) {
     audit({ entity: { type: "Organization", id: organizationId } });
-    if (await store.isAhead(new Date(occurredAt))) fail(EventFromTheFuture);
+    if (await store.isAhead(new Date(occurredAt))) fail(EventInTheFuture);
     if (!(await store.receive(messageId, now))) return { applied: false };
     const oldStatus = await uses.tenancy.organizationStatus(organizationId);
     if (oldStatus === undefined) {
-      // What comes late for an organization that was erased is no failure.
+      // A late message for an erased organization is no failure.
       if (!(await uses.tenancy.isErased(organizationId))) {
         emit(SubscriptionSyncFailed, { organizationId, messageId, reason: "organization_unknown", occurredAt });
       }

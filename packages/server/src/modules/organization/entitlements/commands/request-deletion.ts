@@ -1,15 +1,15 @@
 import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { oneOf, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
-import { DeletionNotConfirmed, EventFromTheFuture } from "../errors.ts";
+import { DeletionNotConfirmed, EventInTheFuture } from "../errors.ts";
 import { SubscriptionSyncFailed } from "../events.ts";
 import { entitlements } from "../module.ts";
 
 /**
- * Notes that billing wants an organization deleted, which is done after a delay (decision 0030). `confirmed` is what billing's API
- * says of it; where billing could not be asked, it is asked when the delay is over.
+ * Records billing's request to delete an organization, which is executed after a delay (decision 0030). `confirmed` is the answer of
+ * billing's API. Where the API was unavailable, it is called when the delay has expired.
  */
 export const requestDeletion = entitlements.command("requestDeletion", {
-  summary: "Note that billing wants an organization deleted.",
+  summary: "Record billing's request to delete an organization.",
   allow: operatorOnly(),
   audit: { action: "Organization.DeletionRequested", category: "Security", severity: "Critical", entity: "Organization" },
   input: Type.Object({
@@ -20,10 +20,10 @@ export const requestDeletion = entitlements.command("requestDeletion", {
     delayHours: Type.Integer({ minimum: 0 }),
   }),
   output: Type.Object({ applied: Type.Boolean() }),
-  errors: [DeletionNotConfirmed, EventFromTheFuture],
+  errors: [DeletionNotConfirmed, EventInTheFuture],
   async run({ store, uses, emit, audit, fail, now }, { organizationId, messageId, occurredAt, confirmed, delayHours }) {
     audit({ entity: { type: "Organization", id: organizationId } });
-    if (await store.isAhead(new Date(occurredAt))) fail(EventFromTheFuture);
+    if (await store.isAhead(new Date(occurredAt))) fail(EventInTheFuture);
     if (!(await store.receive(messageId, now))) return { applied: false };
     if ((await uses.tenancy.organizationStatus(organizationId)) === undefined) {
       // A repeated request for an organization that was erased is no failure.

@@ -6,7 +6,7 @@ import { EntitlementValues, Subscription } from "../model.ts";
 import { entitlements } from "../module.ts";
 import { toSubscription } from "../store.ts";
 
-/** Says what an organization's plan includes: the whole of it, as billing knows it. */
+/** Replaces the plan and the entitlements of an organization. */
 export const setEntitlements = entitlements.command("setEntitlements", {
   http: "PUT /api/v1/iam/organizations/:organizationId/entitlements",
   summary: "Set what an organization's plan includes.",

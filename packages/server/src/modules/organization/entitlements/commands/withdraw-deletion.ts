@@ -2,7 +2,7 @@ import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { entitlements } from "../module.ts";
 
-/** Drops the wish to delete an organization: billing does not have it any more. */
+/** Deletes the request to delete an organization, which billing has withdrawn. */
 export const withdrawDeletion = entitlements.command("withdrawDeletion", {
   summary: "Withdraw billing's request to delete an organization.",
   allow: operatorOnly(),

@@ -5,7 +5,7 @@ import { Subscription } from "../model.ts";
 import { entitlements } from "../module.ts";
 import { toSubscription } from "../store.ts";
 
-/** What the organization's plan includes, for its members and for whoever runs the installation. */
+/** The entitlements of an organization, for its members and for internal administrators. */
 export const getEntitlements = entitlements.query("getEntitlements", {
   http: "GET /api/v1/iam/organizations/:organizationId/entitlements",
   summary: "What an organization's plan includes.",

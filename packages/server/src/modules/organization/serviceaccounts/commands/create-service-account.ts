@@ -1,4 +1,4 @@
-import { NotHeld, RoleNotFound } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld, RoleNotFound } from "#modules/authorization/access/index.ts";
 import { scoped } from "#operation/declaration/authorization.ts";
 import { QuotaExceeded } from "#operation/declaration/errors.ts";
 import { Description, Name, nullable, Type, Uuid } from "#operation/declaration/schema.ts";
@@ -10,7 +10,7 @@ import { RoleIds, ServiceAccount } from "../model.ts";
 import { serviceaccounts } from "../module.ts";
 import { representOne } from "../represent.ts";
 
-/** Makes a service account with roles, in an organization or in the internal scope (null). */
+/** Creates a service account with roles, in an organization or in the internal scope (null). */
 export const createServiceAccount = serviceaccounts.command("createServiceAccount", {
   http: "POST /api/v1/service-accounts",
   summary: "Create a service account.",
@@ -26,7 +26,7 @@ export const createServiceAccount = serviceaccounts.command("createServiceAccoun
     roleIds: RoleIds,
   }),
   output: ServiceAccount,
-  errors: [ServiceAccountNameTaken, RoleNotFound, NotHeld, QuotaExceeded],
+  errors: [ServiceAccountNameTaken, RoleNotFound, PermissionNotHeld, QuotaExceeded],
   async prepare(context, { organizationId, roleIds }) {
     const wanted = asStored(roleIds);
     await requireRolesHeld(context, organizationId, wanted);

@@ -1,4 +1,4 @@
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { scoped } from "#operation/declaration/authorization.ts";
 import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { ServiceAccountNotFound } from "../errors.ts";
@@ -7,7 +7,7 @@ import { requireRolesHeld } from "../give-roles.ts";
 import { serviceaccounts } from "../module.ts";
 import { tenantOfServiceAccount } from "../tenant-of-service-account.ts";
 
-/** Deletes a service account with its roles and the grants that name it. */
+/** Deletes a service account with its roles and grants. */
 export const deleteServiceAccount = serviceaccounts.command("deleteServiceAccount", {
   http: "DELETE /api/v1/service-accounts/:serviceAccountId",
   summary: "Delete a service account.",
@@ -17,9 +17,9 @@ export const deleteServiceAccount = serviceaccounts.command("deleteServiceAccoun
   versioned: true,
   input: Type.Object({ serviceAccountId: Uuid }),
   output: Nothing,
-  errors: [ServiceAccountNotFound, NotHeld],
+  errors: [ServiceAccountNotFound, PermissionNotHeld],
   tenant: tenantOfServiceAccount,
-  inParts: "tens of thousands of grants may name the service account",
+  inBatches: "tens of thousands of grants may name the service account",
   async prepare(context, { serviceAccountId }) {
     const { organizationId, held } = await context.reading(async (store, uses) => {
       const row = (await store.serviceAccountById(serviceAccountId)) ?? context.fail(ServiceAccountNotFound);
@@ -34,8 +34,8 @@ export const deleteServiceAccount = serviceaccounts.command("deleteServiceAccoun
     expectVersion(row.version);
     const { id, organization_id: organizationId, name, description, status } = row;
     const roleIds = (await uses.access.rolesOf([id], organizationId)).get(id) ?? [];
-    // The delegation check looked at the roles from before the lock.
-    if (roleIds.some((role) => !held.includes(role))) fail(NotHeld, { field: "roleIds", rule: "changed" });
+    // The delegation check read the roles before the lock.
+    if (roleIds.some((role) => !held.includes(role))) fail(PermissionNotHeld, { field: "roleIds", rule: "changed" });
     audit({ before: { name, description, status, roleIds }, after: null });
     if (await uses.access.revokeSomeOf(id, organizationId, "service")) {
       more();

@@ -1,4 +1,4 @@
-import { NotHeld, RoleNotFound } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld, RoleNotFound } from "#modules/authorization/access/index.ts";
 import { scoped } from "#operation/declaration/authorization.ts";
 import { Description, Name, nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import { requireVisible } from "#operation/declaration/visible-name.ts";
@@ -12,8 +12,8 @@ import { representOne } from "../represent.ts";
 import { tenantOfServiceAccount } from "../tenant-of-service-account.ts";
 
 /**
- * Changes a service account's name, description, roles or status. The roles named are the ones that it has afterwards; a suspended one may
- * do nothing from now on.
+ * Changes a service account's name, description, roles or status. `roleIds` replaces all roles. A suspended account is denied everything
+ * from the answer on.
  */
 export const updateServiceAccount = serviceaccounts.command("updateServiceAccount", {
   http: "PATCH /api/v1/service-accounts/:serviceAccountId",
@@ -33,11 +33,11 @@ export const updateServiceAccount = serviceaccounts.command("updateServiceAccoun
     { minProperties: 2 },
   ),
   output: ServiceAccount,
-  errors: [ServiceAccountNotFound, ServiceAccountNameTaken, RoleNotFound, NotHeld],
+  errors: [ServiceAccountNotFound, ServiceAccountNameTaken, RoleNotFound, PermissionNotHeld],
   tenant: tenantOfServiceAccount,
   async prepare(context, { serviceAccountId, roleIds, status }) {
     const wanted = roleIds && asStored(roleIds);
-    // A name gives nothing; roles and the status give and take what the roles give.
+    // A name changes no permissions. Roles and the status do.
     if (wanted === undefined && status === undefined) return { wanted, held: undefined };
     const { organizationId, held } = await context.reading(async (store, uses) => {
       const row = (await store.serviceAccountById(serviceAccountId)) ?? context.fail(ServiceAccountNotFound);
@@ -53,8 +53,8 @@ export const updateServiceAccount = serviceaccounts.command("updateServiceAccoun
     expectVersion(before.version);
     const { id, organization_id: organizationId } = before;
     const roleIds = (await uses.access.rolesOf([id], organizationId)).get(id) ?? [];
-    // The delegation check looked at the roles from before the lock.
-    if (held !== undefined && roleIds.some((role) => !held.includes(role))) fail(NotHeld, { field: "roleIds", rule: "changed" });
+    // The delegation check read the roles before the lock.
+    if (held !== undefined && roleIds.some((role) => !held.includes(role))) fail(PermissionNotHeld, { field: "roleIds", rule: "changed" });
     if (wanted !== undefined) {
       await rolesInScope(uses.access, organizationId, wanted, fail);
       await uses.access.assignToService(id, organizationId, wanted);

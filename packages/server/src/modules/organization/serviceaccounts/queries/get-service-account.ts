@@ -6,7 +6,7 @@ import { serviceaccounts } from "../module.ts";
 import { representOne } from "../represent.ts";
 import { tenantOfServiceAccount } from "../tenant-of-service-account.ts";
 
-/** One service account with its roles. */
+/** Returns a service account with its roles. */
 export const getServiceAccount = serviceaccounts.query("getServiceAccount", {
   http: "GET /api/v1/service-accounts/:serviceAccountId",
   summary: "One service account.",

@@ -6,7 +6,7 @@ import { ServiceAccount } from "../model.ts";
 import { serviceaccounts } from "../module.ts";
 import { represent } from "../represent.ts";
 
-/** The service accounts of an organization, oldest first; without one those of the scope that the credential is for. */
+/** Lists the service accounts of an organization, or of the credential's scope, oldest first. */
 export const listServiceAccounts = serviceaccounts.query("listServiceAccounts", {
   http: "GET /api/v1/service-accounts",
   summary: "List the service accounts of an organization or of the internal scope.",

@@ -29,16 +29,15 @@ const refusals = {
 } as const;
 
 /**
- * Accepts an invitation with the token that was mailed, signed in as the invited address. A wrong token and an
- * unknown invitation get the same answer. An invitation ends with the right of whoever sent it: one that they could not send now is
- * refused as revoked (decision 0042).
+ * Accepts an invitation with the mailed token. The caller must be signed in with the invited address. A wrong token and an unknown
+ * invitation get the same answer. An invitation that its inviter could not send now is refused as revoked (decision 0042).
  */
 export const acceptInvitation = tenancy.command("acceptInvitation", {
   http: "POST /api/v1/iam/invitations/:invitationId/accept",
   summary: "Accept an invitation; the caller becomes a member.",
   allow: signedIn(),
   audit: { action: "Invitation.Accepted", category: "Security", severity: "Info", entity: "Invitation" },
-  everyTenant: "who is invited is no member of the organization yet",
+  everyTenant: "the invited user is not yet a member of the organization",
   versioned: true,
   input: Type.Object({ invitationId: Uuid, token: Token }),
   output: Membership,
@@ -68,11 +67,11 @@ export const acceptInvitation = tenancy.command("acceptInvitation", {
     if (!person || !sameAddress(person.email, found.invitee_email)) fail(InvitationForAnother);
     const organizationId = found.organization_id;
     audit({ organizationId });
-    // The owner rule's lock, so that joining, leaving and suspending are one after the other.
+    // The lock of the last-owner rule: serializes joining, leaving and suspending.
     const organization = await store.lockOrganization(organizationId);
     if (organization?.status !== "Active") fail(OrganizationInactive);
     const offered = (await store.rolesOffered([invitationId])).get(invitationId) ?? [];
-    // Asked under the lock that removing a member takes, too.
+    // Checked under the lock that the removal of a member takes.
     const inviterIsMember = async ({ inviter_user_id: inviterId }: InvitationRow): Promise<boolean> =>
       inviterId === null ||
       ((await store.membershipOf(inviterId, organizationId)) !== undefined &&

@@ -1,4 +1,4 @@
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { permission } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { LastOwner, MembershipNotFound, OrganizationNotFound, RoleUnknown } from "../errors.ts";
@@ -8,7 +8,7 @@ import { chosenRoles, Membership, RoleChoice } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { representMember } from "../represent.ts";
 
-/** Gives a member other roles: those named are the ones that the member has afterwards. */
+/** Replaces the roles of a member. */
 export const changeMemberRole = tenancy.command("changeMemberRole", {
   http: "PUT /api/v1/iam/organizations/:organizationId/memberships/:membershipId",
   summary: "Change the roles of a member.",
@@ -18,7 +18,7 @@ export const changeMemberRole = tenancy.command("changeMemberRole", {
   versioned: true,
   input: Type.Object({ organizationId: Uuid, membershipId: Uuid, ...RoleChoice }),
   output: Membership,
-  errors: [MembershipNotFound, RoleUnknown, LastOwner, NotHeld],
+  errors: [MembershipNotFound, RoleUnknown, LastOwner, PermissionNotHeld],
   async prepare(context, input) {
     const wanted = chosenRoles(input);
     const current = await context.reading((store, uses) => store.rolesOfMembership(uses.access, input.organizationId, input.membershipId));
@@ -31,8 +31,8 @@ export const changeMemberRole = tenancy.command("changeMemberRole", {
     const member = (await store.lockMembership(organizationId, membershipId)) ?? fail(MembershipNotFound);
     expectVersion(member.version);
     await rolesInScope(uses.access, organizationId, wanted, fail);
-    const held = (await uses.access.rolesOf([member.user_id], organizationId)).get(member.user_id) ?? [];
-    audit({ before: { userId: member.user_id, roleIds: held }, after: { userId: member.user_id, roleIds: wanted } });
+    const before = (await uses.access.rolesOf([member.user_id], organizationId)).get(member.user_id) ?? [];
+    audit({ before: { userId: member.user_id, roleIds: before }, after: { userId: member.user_id, roleIds: wanted } });
     if (await uses.access.wouldLoseLastHolder(member.user_id, organizationId, { roleIds: wanted })) {
       fail(LastOwner, { field: "membershipId", rule: "last_owner" });
     }

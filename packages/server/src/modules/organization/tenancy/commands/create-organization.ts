@@ -1,10 +1,11 @@
 import { v7 as uuid } from "uuid";
 import { ownerRole } from "#modules/authorization/access/index.ts";
 import { signedIn } from "#operation/declaration/authorization.ts";
+import type { Fail } from "#operation/declaration/context.ts";
 import { invalid, QuotaExceeded } from "#operation/declaration/errors.ts";
 import { Name, Type } from "#operation/declaration/schema.ts";
 import { requireVisible } from "#operation/declaration/visible-name.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { takenRule } from "#platform/names/stored-keys.ts";
 import { NameTaken, SlugTaken } from "../errors.ts";
@@ -14,7 +15,7 @@ import { tenancy } from "../module.ts";
 import { slugIssue } from "../names.ts";
 import { toOrganization } from "../store.ts";
 
-/** Makes an organization with its system roles; whoever makes it is its first owner. */
+/** Creates an organization with its system roles. The caller becomes its first owner. */
 export const createOrganization = tenancy.command("createOrganization", {
   http: "POST /api/v1/iam/organizations",
   summary: "Create an organization; the caller becomes its owner.",
@@ -26,18 +27,19 @@ export const createOrganization = tenancy.command("createOrganization", {
   input: Type.Object({ name: Name, slug: Slug, country: Country }),
   output: Organization,
   errors: [NameTaken, SlugTaken, QuotaExceeded],
-  // A holder of Tenant.Update sets up organizations for others, any number of them. Asked only where it matters: somebody who has just
-  // registered makes an organization before the projection knows them.
+  // A principal with Tenant.Update may create any number of organizations. Checked only above the quota: a new user creates an organization
+  // before the projection has their entries.
   async prepare({ reading, missingPermissions, principal, services }) {
     if (principal.kind !== "user") return true;
-    const made = await reading((store) => store.organizationsMadeBy(principal.id));
-    return made < services.settings.quotas.organizations || (await missingPermissions(null, ["Tenant.Update"])).length > 0;
+    const created = await reading((store) => store.organizationsCreatedBy(principal.id));
+    return created < services.settings.quotas.organizations || (await missingPermissions(null, ["Tenant.Update"])).length > 0;
   },
   async run({ store, uses, user, emit, fail, audit, now, services }, input, isLimited) {
     requireVisible(input.name);
     const issue = countryIssue(input.country) ?? slugIssue(input.slug);
     if (issue) throw invalid(issue);
-    if (isLimited) mustFit("organizations", (await store.organizationsForQuota(user.id)) + 1, services.settings.quotas.organizations);
+    if (isLimited)
+      requireWithinQuota("organizations", (await store.organizationsForQuota(user.id)) + 1, services.settings.quotas.organizations);
     const organization = {
       id: uuid(),
       name: input.name,
@@ -69,11 +71,8 @@ export const createOrganization = tenancy.command("createOrganization", {
   },
 });
 
-/** Says which of the unique fields was taken. */
-export function failTaken(
-  error: unknown,
-  fail: (error: typeof NameTaken | typeof SlugTaken, detail: { field: string; rule: string }) => never,
-): never {
+/** Fails with the unique field that is already taken. */
+export function failTaken(error: unknown, fail: Fail<typeof NameTaken | typeof SlugTaken>): never {
   const index = violatedUnique(error);
   if (index?.endsWith("_slug")) fail(SlugTaken, { field: "slug", ...takenRule(index) });
   if (index !== undefined) fail(NameTaken, { field: "name", ...takenRule(index) });

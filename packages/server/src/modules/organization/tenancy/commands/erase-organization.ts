@@ -5,9 +5,9 @@ import { eraseOrganizationsJob } from "../jobs.ts";
 import { tenancy } from "../module.ts";
 
 /**
- * Erases an organization with everything that is kept under it (tenant.data.deletion.requested). From the answer on it is
- * unknown to every operation, and checks in it deny. A job removes its data in batches (decision 0032). People stay, as they belong to no
- * organization; of the log and the trail the ids stay. A repetition finds nothing and says so.
+ * Erases an organization with all of its data (tenant.data.deletion.requested). From the answer on, every operation treats it as unknown
+ * and checks in it deny. A job removes its data in batches (decision 0032). Users are not deleted: they belong to no organization. The event
+ * log and the audit log retain ids. A repeated call answers `erased: false`.
  */
 export const eraseOrganization = tenancy.command("eraseOrganization", {
   summary: "Erase an organization and all of its data.",

@@ -3,9 +3,9 @@ import { Type } from "#operation/declaration/schema.ts";
 import { prunedAtOnce } from "#platform/database/prune.ts";
 import { tenancy } from "../module.ts";
 
-/** Marks the invitations whose time is over, so that they no longer keep the roles that they offered from being deleted. */
+/** Sets the status of expired invitations, so that the roles that they offered can be deleted. */
 export const expireInvitations = tenancy.command("expireInvitations", {
-  summary: "Mark invitations that have expired.",
+  summary: "Set the status of expired invitations.",
   allow: operatorOnly(),
   audit: { action: "Invitation.Expired", category: "System", severity: "Info" },
   everyTenant: "the schedule serves every organization",

@@ -1,12 +1,12 @@
 import { v7 as uuid } from "uuid";
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { recordUndeliverableOperation } from "#modules/foundation/identity/index.ts";
 import { takeInvitations, takeMail } from "#modules/foundation/notifications/index.ts";
 import { permission } from "#operation/declaration/authorization.ts";
 import { OperationError, QuotaExceeded, TooManyRequests } from "#operation/declaration/errors.ts";
 import { isIdentified, principalKey } from "#operation/declaration/principal.ts";
 import { Email, Type, Uuid } from "#operation/declaration/schema.ts";
-import { mustFit } from "#operation/kernel/quota.ts";
+import { requireWithinQuota } from "#operation/kernel/quota.ts";
 import { violatedUnique } from "#platform/database/driver-errors.ts";
 import { hashSecret, newSecret } from "#platform/secrets.ts";
 import { AlreadyMember, InvitationExists, OrganizationNotFound, RoleUnknown } from "../errors.ts";
@@ -19,7 +19,7 @@ import type { OrganizationRow } from "../store.ts";
 
 const product = "Gatehouse";
 
-/** Invites an address to the organization with roles. The link is mailed; it works once. */
+/** Invites an e-mail address to the organization with roles. Mails a single-use link. */
 export const inviteMember = tenancy.command("inviteMember", {
   http: "POST /api/v1/iam/organizations/:organizationId/invitations",
   summary: "Invite someone to join an organization.",
@@ -29,7 +29,7 @@ export const inviteMember = tenancy.command("inviteMember", {
   status: 201,
   input: Type.Object({ organizationId: Uuid, email: Email, ...RoleChoice }),
   output: Invitation,
-  errors: [RoleUnknown, NotHeld, AlreadyMember, InvitationExists, QuotaExceeded],
+  errors: [RoleUnknown, PermissionNotHeld, AlreadyMember, InvitationExists, QuotaExceeded],
   async prepare(context, input) {
     const wanted = chosenRoles(input);
     await requireRolesHeld(context, input.organizationId, wanted);
@@ -46,7 +46,7 @@ export const inviteMember = tenancy.command("inviteMember", {
     const invitee = await uses.identity.userByEmail(email);
     if (invitee && (await store.membershipOf(invitee.id, organizationId))) fail(AlreadyMember, { field: "email", rule: "member" });
     await store.expireInvitations(organizationId, email, now);
-    mustFit("invitations", (await store.invitationsForQuota(organizationId, now)) + 1, services.settings.quotas.invitations);
+    requireWithinQuota("invitations", (await store.invitationsForQuota(organizationId, now)) + 1, services.settings.quotas.invitations);
     const inviter = principal.kind === "user" ? await uses.identity.userById(principal.id) : undefined;
     const token = newSecret();
     const row = await store
@@ -68,7 +68,7 @@ export const inviteMember = tenancy.command("inviteMember", {
         if (violatedUnique(error) === "idx_invitations_open") fail(InvitationExists, { field: "email", rule: "invited" });
         throw error;
       });
-    // Of the mailbox only what is sent is counted: an open invitation has been refused by here.
+    // Counts only mails that are sent: an address with an open invitation is refused above.
     const wait = await takeMail(services, "invitation", email);
     if (wait > 0) throw new OperationError(TooManyRequests, [], { retryAfterSeconds: wait });
     await uses.notifications.mail({

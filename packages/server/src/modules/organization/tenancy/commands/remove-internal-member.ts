@@ -1,4 +1,4 @@
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { internal } from "#operation/declaration/authorization.ts";
 import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { LastAdministrator, MembershipNotFound } from "../errors.ts";
@@ -6,7 +6,7 @@ import { MemberRemoved } from "../events.ts";
 import { requireRolesHeld } from "../give-roles.ts";
 import { tenancy } from "../module.ts";
 
-/** Takes every internal role from a user; the last active administrator stays. */
+/** Removes a user from the internal scope. The last active administrator cannot be removed. */
 export const removeInternalMember = tenancy.command("removeInternalMember", {
   http: "DELETE /api/v1/iam/internal/memberships/:userId",
   summary: "Remove a user from the internal scope.",
@@ -15,8 +15,8 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
   versioned: true,
   input: Type.Object({ userId: Uuid }),
   output: Nothing,
-  inParts: "tens of thousands of grants may name the member",
-  errors: [MembershipNotFound, NotHeld, LastAdministrator],
+  inBatches: "tens of thousands of grants may name the member",
+  errors: [MembershipNotFound, PermissionNotHeld, LastAdministrator],
   tenant: () => null,
   async prepare(context, { userId }) {
     const current = await context.reading((_store, uses) => uses.access.rolesOf([userId], null));
@@ -27,8 +27,8 @@ export const removeInternalMember = tenancy.command("removeInternalMember", {
     await uses.access.lockTopHolders(null);
     const row = (await store.membershipOf(userId, null)) ?? fail(MembershipNotFound);
     expectVersion(row.version);
-    const held = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
-    audit({ entity: { type: "User", id: userId }, before: { roleIds: held }, after: { roleIds: [] } });
+    const roleIds = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
+    audit({ entity: { type: "User", id: userId }, before: { roleIds }, after: { roleIds: [] } });
     if (await uses.access.wouldLoseLastHolder(userId, null, { roleIds: [] })) {
       fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
     }

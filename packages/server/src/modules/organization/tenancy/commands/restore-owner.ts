@@ -6,7 +6,7 @@ import { tenancy } from "../module.ts";
 import { representMember } from "../represent.ts";
 import { restoreHolder } from "../restore-holder.ts";
 
-/** Makes a user an active owner of an organization from the command line, a member or not (`gatehouse organization restore`). */
+/** Makes a user an active owner of an organization, also a non-member (`gatehouse organization restore`). */
 export const restoreOwner = tenancy.command("restoreOwner", {
   summary: "Make a user an active owner of an organization, and nothing else there.",
   allow: operatorOnly(),

@@ -13,7 +13,7 @@ const refusals = {
   Pending: InvitationExpired,
 } as const;
 
-/** Revokes an open invitation; its link is dead from then on. */
+/** Revokes an open invitation. Its link no longer works. */
 export const revokeInvitation = tenancy.command("revokeInvitation", {
   http: "DELETE /api/v1/iam/invitations/:invitationId",
   summary: "Revoke an open invitation.",

@@ -1,5 +1,5 @@
 import { v7 as uuid } from "uuid";
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { internal } from "#operation/declaration/authorization.ts";
 import { Type, Uuid } from "#operation/declaration/schema.ts";
 import { LastAdministrator, RoleUnknown, UserUnknown } from "../errors.ts";
@@ -9,7 +9,7 @@ import { chosenRoles, Membership, RoleChoice } from "../model.ts";
 import { tenancy } from "../module.ts";
 import { representMember } from "../represent.ts";
 
-/** Makes a user a member of the internal scope, or gives an internal member other roles. */
+/** Adds a user to the internal scope, or replaces the roles of an internal member. */
 export const setInternalRoles = tenancy.command("setInternalRoles", {
   http: "PUT /api/v1/iam/internal/memberships/:userId",
   summary: "Give a user roles of the internal scope.",
@@ -18,7 +18,7 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
   versioned: true,
   input: Type.Object({ userId: Uuid, ...RoleChoice }),
   output: Membership,
-  errors: [UserUnknown, RoleUnknown, NotHeld, LastAdministrator],
+  errors: [UserUnknown, RoleUnknown, PermissionNotHeld, LastAdministrator],
   tenant: () => null,
   async prepare(context, input) {
     const wanted = chosenRoles(input);
@@ -33,8 +33,8 @@ export const setInternalRoles = tenancy.command("setInternalRoles", {
     await rolesInScope(uses.access, null, wanted, fail);
     const first = wanted[0] as string;
     const joined = await store.insertMembership({ id: uuid(), user_id: userId, organization_id: null, role_id: first, joined_at: now });
-    const held = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
-    audit({ entity: { type: "User", id: userId }, before: { roleIds: held }, after: { roleIds: wanted } });
+    const before = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
+    audit({ entity: { type: "User", id: userId }, before: { roleIds: before }, after: { roleIds: wanted } });
     if (await uses.access.wouldLoseLastHolder(userId, null, { roleIds: wanted })) {
       fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
     }

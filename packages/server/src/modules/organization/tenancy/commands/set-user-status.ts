@@ -1,4 +1,4 @@
-import { NotHeld } from "#modules/authorization/access/index.ts";
+import { PermissionNotHeld } from "#modules/authorization/access/index.ts";
 import { OwnStatus, User, UserNotFound } from "#modules/foundation/identity/index.ts";
 import { internal } from "#operation/declaration/authorization.ts";
 import { CredentialInvalid } from "#operation/declaration/errors.ts";
@@ -9,11 +9,10 @@ import { requireRolesHeld } from "../give-roles.ts";
 import { tenancy } from "../module.ts";
 
 /**
- * Suspends a user, which ends every session at once, or lets them in again. Nobody does so to an internal member who holds more than
- * they do, and the last active administrator stays active.
+ * Suspends a user, which revokes every session at once, or activates them again. Refused for an internal member with permissions that the
+ * caller does not hold, and for the last active administrator.
  */
 export const setUserStatus = tenancy.command("setUserStatus", {
-  releasedAs: "identity.setUserStatus",
   http: "PATCH /api/v1/users/:userId",
   summary: "Suspend a user, or make them active again.",
   allow: internal("User.SetStatus"),
@@ -21,25 +20,25 @@ export const setUserStatus = tenancy.command("setUserStatus", {
   versioned: true,
   input: Type.Object({ userId: Uuid, status: oneOf("Active", "Suspended") }),
   output: User,
-  errors: [UserNotFound, OwnStatus, CredentialInvalid, NotHeld, LastAdministrator],
+  errors: [UserNotFound, OwnStatus, CredentialInvalid, PermissionNotHeld, LastAdministrator],
   tenant: () => null,
   async prepare(context, { userId }) {
-    const held = (await context.reading((_store, uses) => uses.access.rolesOf([userId], null))).get(userId) ?? [];
-    await requireRolesHeld(context, null, held);
-    return held;
+    const roleIds = (await context.reading((_store, uses) => uses.access.rolesOf([userId], null))).get(userId) ?? [];
+    await requireRolesHeld(context, null, roleIds);
+    return roleIds;
   },
-  async run({ uses, principal, fail, audit, expectVersion }, { userId, status }, looked) {
+  async run({ uses, principal, fail, audit, expectVersion }, { userId, status }, checkedRoleIds) {
     if (isUser(principal, userId)) fail(OwnStatus);
-    // Before the users: whoever changes internal roles takes them in this order.
+    // Locked before the users: changes of internal roles use the same order.
     await uses.access.lockTopHolders(null);
     const actor = principal.kind === "user" ? principal.id : userId;
     const locked = await uses.identity.lockUsers([userId, actor]);
     const user = locked.get(userId) ?? fail(UserNotFound);
-    // Of two administrators who suspend each other at the same moment, the second is no longer one who may.
+    // Where two administrators suspend each other concurrently, the second is suspended by now.
     if (principal.kind === "user" && locked.get(actor)?.status !== "Active") fail(CredentialInvalid);
     expectVersion(user.version);
     const roleIds = (await uses.access.rolesOf([userId], null)).get(userId) ?? [];
-    if (roleIds.some((id) => !looked.includes(id))) fail(NotHeld, { field: "userId", rule: "changed" });
+    if (roleIds.some((id) => !checkedRoleIds.includes(id))) fail(PermissionNotHeld, { field: "userId", rule: "changed" });
     if (await uses.access.wouldLoseLastHolder(userId, null, { roleIds, isActive: status === "Active" })) {
       fail(LastAdministrator, { field: "userId", rule: "last_administrator" });
     }

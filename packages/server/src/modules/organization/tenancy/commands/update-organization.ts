@@ -12,7 +12,7 @@ import { failTaken } from "./create-organization.ts";
 
 const setStatus = internal("Tenant.SetStatus");
 
-/** Changes an organization's settings; its status is for internal administrators (docs/contract.md). */
+/** Updates an organization's settings. Only internal administrators may change its status (docs/contract.md). */
 export const updateOrganization = tenancy.command("updateOrganization", {
   http: "PUT /api/v1/iam/organizations/:organizationId",
   summary: "Update an organization's settings, or as an internal administrator its status.",
@@ -47,7 +47,7 @@ export const updateOrganization = tenancy.command("updateOrganization", {
     if (issue) throw invalid(issue);
     const before = (await store.lockOrganization(input.organizationId)) ?? fail(OrganizationNotFound);
     expectVersion(before.version);
-    // One that was taken before its word was reserved stays.
+    // A slug from before its word was reserved stays valid.
     const reserved = input.slug === undefined || input.slug === before.slug ? undefined : slugIssue(input.slug);
     if (reserved) throw invalid(reserved);
     const change = {

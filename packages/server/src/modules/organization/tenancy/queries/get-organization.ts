@@ -8,7 +8,7 @@ import { toOrganization } from "../store.ts";
 /** One organization, for its members and for internal administrators. */
 export const getOrganization = tenancy.query("getOrganization", {
   http: "GET /api/v1/iam/organizations/:organizationId",
-  summary: "One organization.",
+  summary: "Get an organization.",
   allow: either(permission("Organization.Read"), internal("Tenant.Read")),
   absent: OrganizationNotFound,
   versioned: true,

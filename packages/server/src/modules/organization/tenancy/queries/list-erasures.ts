@@ -2,15 +2,15 @@ import { internal } from "#operation/declaration/authorization.ts";
 import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { tenancy } from "../module.ts";
 
-/** Far more than are under way at a time: each takes minutes at most. */
+/** Far more than run at a time: each takes minutes at most. */
 const erasuresMax = 1_000;
 
-/** Organizations whose data are being removed, and how far that is; the oldest first. */
+/** The unfinished erasures with their progress, oldest first. */
 export const listErasures = tenancy.query("listErasures", {
   http: "GET /api/v1/iam/organization-erasures",
   summary: "List the organizations that are being erased, with their progress.",
   allow: internal("Tenant.Read"),
-  everyTenant: "an erasure is of an organization that no tenant scope has any more",
+  everyTenant: "an organization that is being erased has no tenant scope any more",
   input: Type.Object({}),
   output: Type.Object({
     items: Type.Array(

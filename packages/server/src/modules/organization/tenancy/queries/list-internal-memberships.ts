@@ -2,9 +2,9 @@ import { internal } from "#operation/declaration/authorization.ts";
 import { Page, Paging, Type } from "#operation/declaration/schema.ts";
 import { Member } from "../model.ts";
 import { tenancy } from "../module.ts";
-import { membersWithPeople } from "../represent-people.ts";
+import { representMembersWithUsers } from "../represent-with-users.ts";
 
-/** Who holds roles of the internal scope. */
+/** The members of the internal scope. */
 export const listInternalMemberships = tenancy.query("listInternalMemberships", {
   http: "GET /api/v1/iam/internal/memberships",
   summary: "List the members of the internal scope.",
@@ -16,6 +16,6 @@ export const listInternalMemberships = tenancy.query("listInternalMemberships", 
     const request = page(input);
     const found = await store.membershipPage(null, { after: request.after?.[0], limit: request.fetch });
     const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
-    return { items: await membersWithPeople(uses, null, rows), nextCursor };
+    return { items: await representMembersWithUsers(uses, null, rows), nextCursor };
   },
 });

@@ -3,9 +3,9 @@ import { Page, Paging, Type, Uuid } from "#operation/declaration/schema.ts";
 import { OrganizationNotFound } from "../errors.ts";
 import { Member } from "../model.ts";
 import { tenancy } from "../module.ts";
-import { membersWithPeople } from "../represent-people.ts";
+import { representMembersWithUsers } from "../represent-with-users.ts";
 
-/** The members of an organization, in the order in which they joined. */
+/** The members of an organization, sorted by the time of joining. */
 export const listMemberships = tenancy.query("listMemberships", {
   http: "GET /api/v1/iam/organizations/:organizationId/memberships",
   summary: "List the members of an organization.",
@@ -17,6 +17,6 @@ export const listMemberships = tenancy.query("listMemberships", {
     const request = page(input);
     const found = await store.membershipPage(input.organizationId, { after: request.after?.[0], limit: request.fetch });
     const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
-    return { items: await membersWithPeople(uses, input.organizationId, rows), nextCursor };
+    return { items: await representMembersWithUsers(uses, input.organizationId, rows), nextCursor };
   },
 });

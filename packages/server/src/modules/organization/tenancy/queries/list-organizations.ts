@@ -16,10 +16,10 @@ export const listOrganizations = tenancy.query("listOrganizations", {
   async run(context, input) {
     const { store, page } = context;
     const request = page(input);
-    const place = { after: request.after?.[0], limit: request.fetch };
-    const ofUser = ({ id, organizationId }: UserPrincipal) => store.organizationsOf(id, organizationId, place);
-    // A service may list all of them, and has none of its own.
-    const found = await (input.of === "all" ? store.organizationPage(place) : ofUser(context.user));
+    const range = { after: request.after?.[0], limit: request.fetch };
+    const ofUser = ({ id, organizationId }: UserPrincipal) => store.organizationsOf(id, organizationId, range);
+    // A service has no memberships; with `of=all` it may list every organization.
+    const found = await (input.of === "all" ? store.organizationPage(range) : ofUser(context.user));
     const { rows, nextCursor } = request.cut(found, (row) => [row.id]);
     return { items: rows.map(toOrganization), nextCursor };
   },

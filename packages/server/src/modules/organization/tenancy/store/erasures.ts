@@ -4,8 +4,8 @@ import { rowsOf } from "#platform/database/rows.ts";
 import type { ErasureRow, MembershipRow, Tables } from "./tables.ts";
 
 export const erasureReads = (db: ReadHandle<Tables>) => ({
-  /** Seconds since the erasure moved that has stood for longest; 0 where none is under way. */
-  async secondsErasureStands(): Promise<number> {
+  /** Seconds since the last batch of the erasure that is idle for longest; 0 without an unfinished erasure. */
+  async erasureIdleSeconds(): Promise<number> {
     const rows = await rowsOf(
       db,
       sql<{ seconds: string | null }>`
@@ -14,7 +14,7 @@ export const erasureReads = (db: ReadHandle<Tables>) => ({
     );
     return Math.max(0, Number(rows[0]?.seconds ?? 0));
   },
-  /** Erasures that are not finished, the oldest first. */
+  /** The unfinished erasures, oldest first. */
   erasures: (limit: number): Promise<ErasureRow[]> =>
     db
       .selectFrom("erased_organizations")
@@ -30,14 +30,14 @@ export const erasureReads = (db: ReadHandle<Tables>) => ({
 });
 
 export const erasureWrites = (tx: WriteHandle<Tables>) => ({
-  /** Notes that the organization is being erased, and how many members it has. To be called under its lock. */
+  /** Records the start of an erasure with the number of members. The caller must hold the organization's lock. */
   async beginErasure(id: string, now: Date): Promise<void> {
-    // A process of the release before does not know of erasures, and takes it for suspended.
+    // A process of the previous release does not know erasures: it treats the organization as suspended.
     await tx.updateTable("organizations").set({ status: "Suspended" }).where("id", "=", id).execute();
     await sql`insert into erased_organizations (id, erased_at, members_total)
         values (${id}, ${now}, (select count(*) from memberships where organization_id = ${id}))`.execute(tx);
   },
-  /** The erasure, held until the transaction ends; undefined where it is finished, or another process is at it. */
+  /** Locks an erasure for the transaction; undefined where it is finished or locked by another process. */
   lockErasure: (id: string): Promise<ErasureRow | undefined> =>
     tx
       .selectFrom("erased_organizations")
@@ -47,7 +47,7 @@ export const erasureWrites = (tx: WriteHandle<Tables>) => ({
       .forUpdate()
       .skipLocked()
       .executeTakeFirst(),
-  async noteErased(id: string, members: number): Promise<void> {
+  async recordErasureBatch(id: string, members: number): Promise<void> {
     await sql`update erased_organizations set members_removed = members_removed + ${members}, moved_at = clock_timestamp()
         where id = ${id}`.execute(tx);
   },
@@ -59,7 +59,7 @@ export const erasureWrites = (tx: WriteHandle<Tables>) => ({
         ) returning id, user_id`.execute(tx);
     return rows;
   },
-  /** Removes the organization's own row, and with it the little that still refers to it. The id is kept, so that what comes late for it is known. */
+  /** Deletes the organization's own row and the few rows that reference it. The id is retained, to recognize late messages. */
   async finishErasure(id: string, now: Date): Promise<void> {
     await tx.deleteFrom("organizations").where("id", "=", id).execute();
     await tx.updateTable("erased_organizations").set({ finished_at: now }).where("id", "=", id).execute();

@@ -15,7 +15,7 @@ export const invitationReads = (db: ReadHandle<Tables>) => ({
     { after, limit }: PageOf,
   ): Promise<InvitationRow[]> {
     let query = db.selectFrom("invitations").selectAll().where("organization_id", "=", organizationId).orderBy("id").limit(limit);
-    // Time ends an invitation; that it has is marked later.
+    // The job updates the status of an expired invitation later.
     if (status === "Expired") {
       query = query.where((eb) =>
         eb.or([eb("status", "=", "Expired"), eb.and([eb("status", "=", "Pending"), eb("expires_at", "<=", now)])]),
@@ -40,16 +40,16 @@ export const invitationReads = (db: ReadHandle<Tables>) => ({
 });
 
 export const invitationWrites = (tx: WriteHandle<Tables>) => ({
-  /** Open invitations of the organization, counted one at a time. */
+  /** The number of open invitations of the organization. Serialized by a lock, for the quota. */
   async invitationsForQuota(organizationId: string, now: Date): Promise<number> {
     await lockForQuota(tx, "invitations", organizationId);
     const { rows } = await sql<{ count: number }>`select count(*)::int as count from invitations
         where organization_id = ${organizationId} and status = 'Pending' and expires_at > ${now}`.execute(tx);
     return rows[0]?.count ?? 0;
   },
-  /** Marks what time has ended, so that the address can be invited anew. */
+  /** Updates the status of the address's expired invitations, so that it can be invited again. */
   async expireInvitations(organizationId: string, email: string, now: Date): Promise<void> {
-    const ended = await tx
+    const expired = await tx
       .updateTable("invitations")
       .set({ status: "Expired" })
       .where("organization_id", "=", organizationId)
@@ -58,16 +58,16 @@ export const invitationWrites = (tx: WriteHandle<Tables>) => ({
       .where("expires_at", "<=", now)
       .returning("id")
       .execute();
-    for (const { id } of ended) await tx.deleteFrom("invitation_roles").where("invitation_id", "=", id).execute();
+    for (const { id } of expired) await tx.deleteFrom("invitation_roles").where("invitation_id", "=", id).execute();
   },
-  /** Marks at most `limit` of those that time has ended, and says how many. */
+  /** Updates the status of at most `limit` expired invitations, and returns their number. */
   async expireSomeInvitations(now: Date, limit: number): Promise<number> {
-    const { rows } = await sql<{ count: number }>`with ended as (
+    const { rows } = await sql<{ count: number }>`with expired as (
           update invitations set status = 'Expired' where status = 'Pending' and id in (
             select id from invitations where status = 'Pending' and expires_at <= ${now} order by expires_at limit ${limit}) returning id
         ), released as (
-          delete from invitation_roles using ended where invitation_id = ended.id
-        ) select count(*)::int as count from ended`.execute(tx);
+          delete from invitation_roles using expired where invitation_id = expired.id
+        ) select count(*)::int as count from expired`.execute(tx);
     return rows[0]?.count ?? 0;
   },
   insertInvitation: async (row: Invitations, roleIds: readonly string[]): Promise<InvitationRow> => {
@@ -76,7 +76,7 @@ export const invitationWrites = (tx: WriteHandle<Tables>) => ({
     await insertMany(tx, "invitation_roles", { invitation_id: "uuid", role_id: "uuid", organization_id: "uuid" }, offered);
     return inserted;
   },
-  /** Spends an invitation in one guarded update; undefined when it is not open, or has another token. */
+  /** Accepts an invitation in one guarded update; undefined where it is not open, or has another token. */
   acceptInvitation: (id: string, tokenHash: string, now: Date): Promise<InvitationRow | undefined> =>
     tx
       .updateTable("invitations")
@@ -87,7 +87,7 @@ export const invitationWrites = (tx: WriteHandle<Tables>) => ({
       .where("expires_at", ">", now)
       .returningAll()
       .executeTakeFirst(),
-  /** Ends an open invitation; undefined when it is not open. */
+  /** Revokes an open invitation; undefined where it is not open. */
   revokeInvitation: (id: string, now: Date): Promise<InvitationRow | undefined> =>
     tx
       .updateTable("invitations")
@@ -97,12 +97,12 @@ export const invitationWrites = (tx: WriteHandle<Tables>) => ({
       .where("expires_at", ">", now)
       .returningAll()
       .executeTakeFirst(),
-  /** What was offered stays readable in the events; the rows would keep roles from being deleted. */
+  /** Deletes the offered roles of a closed invitation: the rows would prevent the deletion of the roles. The events retain them. */
   async releaseOfferedRoles(invitationId: string): Promise<void> {
     await tx.deleteFrom("invitation_roles").where("invitation_id", "=", invitationId).execute();
   },
 
-  /** Removes at most `limit` invitations with the roles that they offer, and says how many. */
+  /** Deletes at most `limit` invitations with their offered roles, and returns their number. */
   async removeInvitations(organizationId: string, limit: number): Promise<number> {
     const { numAffectedRows } = await sql`
         delete from invitations where id in (select id from invitations where organization_id = ${organizationId} limit ${limit})`.execute(

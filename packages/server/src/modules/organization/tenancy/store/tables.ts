@@ -45,7 +45,7 @@ export interface InvitationRoles {
   readonly organization_id: string;
 }
 
-/** An organization that is erased, or is being erased while `finished_at` is null. */
+/** An erased organization; `finished_at` is null while it is being erased. */
 export interface ErasedOrganizations {
   readonly id: string;
   readonly erased_at: Date;
@@ -69,7 +69,7 @@ export type MembershipRow = Selectable<Memberships>;
 export type InvitationRow = Selectable<Invitations>;
 export type ErasureRow = Selectable<ErasedOrganizations>;
 
-/** A page in the order of ids. */
+/** A page, sorted by id. */
 export interface PageOf {
   readonly after: string | undefined;
   readonly limit: number;

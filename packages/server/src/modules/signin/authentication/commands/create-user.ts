@@ -1,4 +1,4 @@
-import { refuseNoNames, User } from "#modules/foundation/identity/index.ts";
+import { rejectInvalidNames, User } from "#modules/foundation/identity/index.ts";
 import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { Type } from "#operation/declaration/schema.ts";
 import { createVerifiedUser } from "../create-verified-user.ts";
@@ -7,9 +7,8 @@ import { newUserFields } from "../model.ts";
 import { authentication } from "../module.ts";
 import { hashChosenPassword } from "../passwords/choose.ts";
 
-/** Makes an active user from the command line (`gatehouse user create`), as an internal administrator where asked. */
+/** Creates an active user, optionally as an internal administrator (`gatehouse user create`). */
 export const createUser = authentication.command("createUser", {
-  releasedAs: "tenancy.createUser",
   summary: "Create an active user.",
   allow: operatorOnly(),
   audit: { action: "User.Created", category: "Security", severity: "Warning", entity: "User" },
@@ -19,7 +18,7 @@ export const createUser = authentication.command("createUser", {
   output: User,
   errors: [EmailTaken],
   async prepare({ services }, { email, password, firstName, lastName }) {
-    refuseNoNames({ firstName, lastName });
+    rejectInvalidNames({ firstName, lastName });
     return hashChosenPassword(password, { email, names: [firstName, lastName] }, services.settings);
   },
   async run(context, input, passwordHash) {

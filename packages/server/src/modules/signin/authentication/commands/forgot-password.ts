@@ -4,11 +4,10 @@ import { startPasswordResetJob } from "../jobs.ts";
 import { authentication } from "../module.ts";
 
 /**
- * Asks for a link to choose a new password. Known or not, the address is only enqueued here: answer and
- * time are the same (docs/security/attacks.md, 28).
+ * Requests a link to reset the password. Only enqueues the address, whether or not it is known: answer and response time are the same
+ * (docs/security/attacks.md, 28).
  */
 export const forgotPassword = authentication.command("forgotPassword", {
-  releasedAs: "identity.forgotPassword",
   http: "POST /api/v1/iam/auth/forgot-password",
   summary: "Mail a link to reset the password, if the address has an account.",
   allow: anyone("a user who forgot the password cannot sign in"),

@@ -6,7 +6,7 @@ import { verifyPassword } from "../methods/password.ts";
 import { authentication } from "../module.ts";
 import { refusals } from "../refusals.ts";
 
-/** Signs in with a password, in an organization or without one. What is wrong with an account is told to a principal who has proven it. */
+/** Signs in with a password, in an organization or without one. Errors disclose the state of an account only after a correct password. */
 export const login = authentication.command("login", {
   http: "POST /api/v1/iam/auth/login",
   summary: "Sign in with e-mail address and password.",
@@ -15,7 +15,7 @@ export const login = authentication.command("login", {
   hashes: true,
   limit: { per: "address", points: 300, seconds: 300 },
   cookie: "begins",
-  everyTenant: "who signs in is not yet in a tenant",
+  everyTenant: "a sign-in happens outside of every tenant",
   input: Type.Object({ email: Email, password: Secret({ minLength: 1, maxLength: 128 }), organizationId: Type.Optional(nullable(Uuid)) }),
   output: SignedIn,
   errors: [...refusals, TooManyAttempts],

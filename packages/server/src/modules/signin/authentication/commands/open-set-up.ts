@@ -3,10 +3,9 @@ import { nullable, Token, Type } from "#operation/declaration/schema.ts";
 import { hashSecret, newSecret } from "#platform/secrets.ts";
 import { authentication } from "../module.ts";
 
-/** Makes a new one-time set-up token while there is no administrator; null when there is one. */
+/** Creates a one-time set-up token while there is no administrator; null otherwise. */
 export const openSetUp = authentication.command("openSetUp", {
-  releasedAs: "tenancy.openSetUp",
-  summary: "Make the one-time link for the first administrator.",
+  summary: "Create the one-time link for the first administrator.",
   allow: operatorOnly(),
   audit: { action: "SetUp.Opened", category: "System", severity: "Info" },
   everyTenant: "the internal scope is no tenant's",

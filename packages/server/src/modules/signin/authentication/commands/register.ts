@@ -1,5 +1,12 @@
 import { v7 as uuid } from "uuid";
-import { canonicalLocale, Locale, newUser, recordUndeliverableOperation, refuseNoNames, User } from "#modules/foundation/identity/index.ts";
+import {
+  canonicalLocale,
+  Locale,
+  newUser,
+  recordUndeliverableOperation,
+  rejectInvalidNames,
+  User,
+} from "#modules/foundation/identity/index.ts";
 import { takeMail } from "#modules/foundation/notifications/index.ts";
 import { anyone } from "#operation/declaration/authorization.ts";
 import { invalid } from "#operation/declaration/errors.ts";
@@ -12,14 +19,13 @@ import { authentication } from "../module.ts";
 import { hashChosenPassword } from "../passwords/choose.ts";
 
 /**
- * Registers a person. A known address gets the same answer, in the same time, and its owner a mail
- * (decision 0010), so the answer does not tell whether the address is known.
+ * Registers a user. A known address gets the same answer in the same time, and its owner a mail (decision 0010): the answer does not
+ * disclose whether the address is known.
  */
 export const register = authentication.command("register", {
-  releasedAs: "identity.register",
   http: "POST /api/v1/iam/auth/register",
   summary: "Register a new user and mail a link to confirm the address.",
-  allow: anyone("a newcomer has no account yet"),
+  allow: anyone("a new user has no account yet"),
   audit: { action: "User.Registered", category: "Business", severity: "Info", entity: "User" },
   hashes: true,
   limit: { per: "address", points: 30, seconds: 600 },
@@ -31,7 +37,7 @@ export const register = authentication.command("register", {
   async prepare({ services }, input) {
     const locale = canonicalLocale(input.locale);
     if (typeof locale !== "string") throw invalid(locale);
-    refuseNoNames(input);
+    rejectInvalidNames(input);
     const { email, firstName, lastName } = input;
     const passwordHash = await hashChosenPassword(input.password, { email, names: [firstName, lastName] }, services.settings);
     return { locale, passwordHash, wait: await takeMail(services, "registration", email) };
@@ -45,7 +51,7 @@ export const register = authentication.command("register", {
     const known = await uses.identity.lockAddress(email);
     const hasAccount = known !== undefined && known.status !== "PendingConfirmation";
     if (hasAccount && settings.knownAddress === "explicit") fail(EmailTaken, { field: "email", rule: "taken" });
-    // Each way takes as many statements, one event and one mail: neither the time nor a later sign-in tells a principal which it was.
+    // Both branches execute the same number of statements, one event and one mail, so the response time discloses nothing.
     let user: User;
     if (known) {
       user = newUser({ id: uuid(), ...person }, now);
@@ -56,7 +62,7 @@ export const register = authentication.command("register", {
       user = await uses.identity.createUser(person);
       await store.addFirstRegistration(user.id, passwordHash, link, now);
     }
-    // No further mail: the mails that this mailbox has had already hold links that work.
+    // No further mail: the links in the earlier mails to this mailbox still work.
     if (wait > 0) return user;
     const onUndeliverable = recordUndeliverableOperation;
     if (hasAccount) {

@@ -3,9 +3,8 @@ import { Email, Nothing, Type } from "#operation/declaration/schema.ts";
 import { startConfirmationJob } from "../jobs.ts";
 import { authentication } from "../module.ts";
 
-/** Asks for the link to confirm an address again. Known or not, the address is only enqueued here (docs/security/attacks.md, 28). */
+/** Requests a new confirmation link. Only enqueues the address, whether or not it is known (docs/security/attacks.md, 28). */
 export const resendConfirmation = authentication.command("resendConfirmation", {
-  releasedAs: "identity.resendConfirmation",
   http: "POST /api/v1/iam/auth/resend-confirmation",
   summary: "Mail the link to confirm an address again, if it was registered and is not confirmed.",
   allow: anyone("a user who has not confirmed the address cannot sign in"),

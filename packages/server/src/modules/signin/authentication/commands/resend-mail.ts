@@ -4,13 +4,12 @@ import { internal } from "#operation/declaration/authorization.ts";
 import { OperationError, TooManyRequests } from "#operation/declaration/errors.ts";
 import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { authentication } from "../module.ts";
-import { sendAgain } from "../send-again.ts";
+import { resend } from "../resend.ts";
 
-/** Mails a user again, for an administrator who sees that the address was undeliverable. */
+/** Sends a mail to a user again. For an administrator, after the address was undeliverable. */
 export const resendMail = authentication.command("resendMail", {
-  releasedAs: "identity.resendMail",
   http: "POST /api/v1/users/:userId/resend-mail",
-  summary: "Mail a user again: the link to confirm the address, or a mail that shows whether mails arrive.",
+  summary: "Send a mail to a user again: the confirmation link, or a test mail for a confirmed address.",
   allow: internal("User.SetStatus"),
   audit: { action: "User.MailResent", category: "Security", severity: "Info", entity: "User" },
   input: Type.Object({ userId: Uuid }),
@@ -24,7 +23,7 @@ export const resendMail = authentication.command("resendMail", {
   },
   async run(context, { userId }) {
     const locked = await context.uses.identity.lockUsers([userId]);
-    await sendAgain(context, locked.get(userId) ?? context.fail(UserNotFound));
+    await resend(context, locked.get(userId) ?? context.fail(UserNotFound));
     return null;
   },
 });

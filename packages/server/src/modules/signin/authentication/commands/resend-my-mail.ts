@@ -4,13 +4,12 @@ import { signedIn } from "#operation/declaration/authorization.ts";
 import { OperationError, TooManyRequests } from "#operation/declaration/errors.ts";
 import { Nothing, Type } from "#operation/declaration/schema.ts";
 import { authentication } from "../module.ts";
-import { sendAgain } from "../send-again.ts";
+import { resend } from "../resend.ts";
 
-/** Mails the own address again, for a user who sees that it was undeliverable. */
+/** Sends a mail to the caller's own address again, after it was undeliverable. */
 export const resendMyMail = authentication.command("resendMyMail", {
-  releasedAs: "identity.resendMyMail",
   http: "POST /api/v1/iam/users/me/resend-mail",
-  summary: "Mail the own address again, to see whether mails arrive.",
+  summary: "Send a mail to the own address again, to check the delivery.",
   allow: signedIn(),
   audit: { action: "User.MailResent", category: "Business", severity: "Info", entity: "User" },
   input: Type.Object({}),
@@ -26,7 +25,7 @@ export const resendMyMail = authentication.command("resendMyMail", {
   async run(context) {
     const { id } = context.user;
     const locked = await context.uses.identity.lockUsers([id]);
-    await sendAgain(context, locked.get(id) ?? context.fail(UserNotFound));
+    await resend(context, locked.get(id) ?? context.fail(UserNotFound));
     return null;
   },
 });

@@ -6,9 +6,8 @@ import { NewPassword } from "../model.ts";
 import { authentication } from "../module.ts";
 import { hashChosenPassword } from "../passwords/choose.ts";
 
-/** Sets a new password with the token that was mailed. The token works once; every session ends. */
+/** Sets a new password with the mailed single-use token, and ends every session of the user. */
 export const resetPassword = authentication.command("resetPassword", {
-  releasedAs: "identity.resetPassword",
   http: "POST /api/v1/iam/auth/reset-password",
   summary: "Set a new password with the token from the mail; every session of the user ends.",
   allow: anyone("the token is the credential"),
@@ -29,13 +28,13 @@ export const resetPassword = authentication.command("resetPassword", {
   async run({ store, uses, fail, now }, { token }, passwordHash) {
     const tokenHash = hashSecret(token);
     const { userId } = (await store.unusedToken(tokenHash, "reset-password")) ?? fail(TokenInvalid, { field: "token" });
-    // The user's row first: of two links of a user at the same moment, one works.
+    // Locks the user first: of two concurrent uses of a user's links, one succeeds.
     const { status } = (await uses.identity.lockUsers([userId])).get(userId) ?? fail(TokenInvalid, { field: "token" });
-    if (status !== "Active" || !(await store.spend(tokenHash, "reset-password", now))) {
-      // Looked up afterwards: a token that another call has just spent is used, not expired.
+    if (status !== "Active" || !(await store.consume(tokenHash, "reset-password", now))) {
+      // Read after the attempt: a token that a concurrent call has used counts as used, not as expired.
       fail((await store.unusedToken(tokenHash, "reset-password")) ? TokenExpired : TokenInvalid, { field: "token" });
     }
-    await store.endUnused(userId, "reset-password");
+    await store.deleteUnused(userId, "reset-password");
     await store.setPassword(userId, passwordHash, now);
     const { email, locale, firstName } = await uses.identity.endSessionsOfChangedPassword(userId);
     await uses.notifications.mail({ template: "password-changed", to: email, locale, data: { firstName } });

@@ -1,4 +1,4 @@
-import { refuseNoNames, User } from "#modules/foundation/identity/index.ts";
+import { rejectInvalidNames, User } from "#modules/foundation/identity/index.ts";
 import { anyone } from "#operation/declaration/authorization.ts";
 import { Token, Type } from "#operation/declaration/schema.ts";
 import { hashSecret } from "#platform/secrets.ts";
@@ -8,12 +8,11 @@ import { newUserFields } from "../model.ts";
 import { authentication } from "../module.ts";
 import { hashChosenPassword } from "../passwords/choose.ts";
 
-/** Makes the first internal administrator with the one-time link that the start has printed. */
+/** Creates the first internal administrator with the one-time link that is printed at start. */
 export const setUp = authentication.command("setUp", {
-  releasedAs: "tenancy.setUp",
   http: "POST /api/v1/iam/setup",
-  summary: "Create the first internal administrator with the token that the start printed.",
-  allow: anyone("the token is the credential, and nobody has an account yet"),
+  summary: "Create the first internal administrator with the token printed at start.",
+  allow: anyone("the token is the credential, and no account exists yet"),
   audit: { action: "SetUp.Done", category: "Security", severity: "Critical", entity: "User" },
   hashes: true,
   limit: { per: "address", points: 30, seconds: 600 },
@@ -24,13 +23,13 @@ export const setUp = authentication.command("setUp", {
   output: User,
   errors: [SetUpDone, SetUpTokenInvalid, EmailTaken],
   async prepare({ services }, { email, password, firstName, lastName }) {
-    refuseNoNames({ firstName, lastName });
+    rejectInvalidNames({ firstName, lastName });
     return hashChosenPassword(password, { email, names: [firstName, lastName] }, services.settings);
   },
   async run(context, input, passwordHash) {
     const { store, uses, fail, now } = context;
-    // In here, so that a retry with its Idempotency-Key gets the first answer although the set-up is closed by then.
-    if (!(await store.spend(hashSecret(input.token), "set-up", now))) {
+    // Checked inside the transaction, so that a retry with its Idempotency-Key gets the first answer after the set-up is closed.
+    if (!(await store.consume(hashSecret(input.token), "set-up", now))) {
       fail((await store.setUpIsOpen()) ? SetUpTokenInvalid : SetUpDone);
     }
     const user = await createVerifiedUser(context, input, passwordHash);

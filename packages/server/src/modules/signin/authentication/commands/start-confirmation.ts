@@ -2,11 +2,10 @@ import { takeMail } from "#modules/foundation/notifications/index.ts";
 import { operatorOnly } from "#operation/declaration/authorization.ts";
 import { Email, Nothing, Type } from "#operation/declaration/schema.ts";
 import { authentication } from "../module.ts";
-import { sendAgain } from "../send-again.ts";
+import { resend } from "../resend.ts";
 
-/** Mails the link to confirm an address again, where it was registered and is not confirmed. */
+/** Sends a new confirmation link to a registered, unconfirmed address. */
 export const startConfirmation = authentication.command("startConfirmation", {
-  releasedAs: "identity.startConfirmation",
   summary: "Mail the link to confirm an address again, where it is not confirmed.",
   allow: operatorOnly(),
   audit: { action: "User.ConfirmationStarted", category: "System", severity: "Info" },
@@ -16,7 +15,7 @@ export const startConfirmation = authentication.command("startConfirmation", {
   async run(context, { email }, wait) {
     if (wait > 0) return null;
     const user = await context.uses.identity.lockAddress(email);
-    if (user?.status === "PendingConfirmation") await sendAgain(context, user);
+    if (user?.status === "PendingConfirmation") await resend(context, user);
     return null;
   },
 });

@@ -5,11 +5,10 @@ import { mailResetLink } from "../mail-reset-link.ts";
 import { authentication } from "../module.ts";
 
 /**
- * Creates and mails the requested link; links that were mailed before go on working. An unconfirmed account gets none: its way in is the
- * confirmation, and a reset would confirm it for the person who registered it.
+ * Creates and mails the requested link; earlier links remain valid. An unconfirmed account gets none: a reset would confirm it for the
+ * person who registered it.
  */
 export const startPasswordReset = authentication.command("startPasswordReset", {
-  releasedAs: "identity.startPasswordReset",
   summary: "Mail the link to reset a password, where the address has an active account.",
   allow: operatorOnly(),
   audit: { action: "User.PasswordResetStarted", category: "System", severity: "Info" },

@@ -11,12 +11,11 @@ import { hashChosenPassword } from "../passwords/choose.ts";
 import { matchPassword } from "../passwords/hashing.ts";
 
 /**
- * Confirms an address with the token that was mailed to it. The token works once and proves the mailbox; the password proves the
- * registration. The owner of the mailbox who did not register chooses a new password. A token alone confirms the only registration of an
- * address; of several, it confirms the address, accepts no password, and mails a link to choose one (decision 0042).
+ * Confirms an address with the mailed single-use token. The token proves control of the mailbox, the password proves the registration. The
+ * owner of a mailbox who did not register sets a new password. A token alone confirms the only registration of an address. Where there are
+ * several, it confirms the address, accepts no password, and mails a link to set one (decision 0042).
  */
 export const verifyEmail = authentication.command("verifyEmail", {
-  releasedAs: "identity.verifyEmail",
   http: "POST /api/v1/iam/auth/verify-email",
   summary: "Confirm an e-mail address with the token from the mail, and the password of the registration or a new one.",
   allow: anyone("the token is the credential"),
@@ -55,16 +54,16 @@ export const verifyEmail = authentication.command("verifyEmail", {
     const { store, uses, fail, now } = context;
     const tokenHash = hashSecret(token);
     const { userId, registration } = (await store.unusedToken(tokenHash, "verify-email")) ?? fail(TokenInvalid, { field: "token" });
-    // The user's row first: of two links of an address at the same moment, one confirms it.
+    // Locks the user first: of two concurrent uses of an address's links, one confirms it.
     await uses.identity.lockUsers([userId]);
-    const isSpent = await store.spend(tokenHash, "verify-email", now);
-    // Looked up afterwards: a token that another call has just spent is used, not expired.
-    if (!isSpent) fail((await store.unusedToken(tokenHash, "verify-email")) ? TokenExpired : TokenInvalid, { field: "token" });
+    const isConsumed = await store.consume(tokenHash, "verify-email", now);
+    // Read after the attempt: a token that a concurrent call has used counts as used, not as expired.
+    if (!isConsumed) fail((await store.unusedToken(tokenHash, "verify-email")) ? TokenExpired : TokenInvalid, { field: "token" });
     const user = (await uses.identity.verifyAddress(userId, registration)) ?? fail(TokenExpired, { field: "token" });
     const own = await store.passwordHash(userId);
     const confirmed = registration?.passwordHash ?? own;
-    const others = (await store.endUnused(userId, "verify-email")).map((other) => other?.passwordHash ?? own);
-    // A further link of the same registration has its very hash.
+    const others = (await store.deleteUnused(userId, "verify-email")).map((other) => other?.passwordHash ?? own);
+    // Several links of one registration have the same hash.
     const isContested = [own, ...others].some((hash) => hash !== confirmed);
     if (chosen !== undefined) await store.setPassword(userId, chosen, now);
     else if (isContested && proven !== confirmed) {

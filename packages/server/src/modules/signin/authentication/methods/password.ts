@@ -12,13 +12,13 @@ import type { Password } from "../store/credentials.ts";
 
 type Errors = typeof InvalidCredentials | typeof EmailNotVerified;
 
-/** Stands for the user of an unknown address, so that both are looked up alike. */
+/** The user id for an unknown address, so that the look-up takes the same time. */
 const noUser = "00000000-0000-0000-0000-000000000000";
 
 /**
- * Proves a person by address and password. An unknown address, an account without a password and a wrong password answer alike, in the
- * same time, whatever kind of hash the account has. A password of an unconfirmed registration is answered as such, also where the address
- * has an account: a caller who registered it themselves learns nothing of the account (docs/security/attacks.md, 28).
+ * Authenticates a user by address and password. An unknown address, an account without a password and a wrong password get the same
+ * answer in the same time, whatever kind of hash the account has. The password of an unconfirmed registration gets an error of its own,
+ * also where the address has an account: so a caller who registered it learns nothing about the account (docs/security/attacks.md, 28).
  */
 export async function verifyPassword(
   context: PrepareContextOf<typeof authentication, Errors>,
@@ -30,7 +30,7 @@ export async function verifyPassword(
     const found = await uses.identity.userByEmail(email);
     return { user: found, facts: await store.passwordFacts(found?.id ?? noUser) };
   });
-  // Also of a sign-in that fails: whom it was about.
+  // The audit entry of a failed sign-in also names the account.
   if (user) audit({ entity: { type: "User", id: user.id } });
   const address = addressOf(origin);
   const attempts = new Attempts(services.limits, email, address, facts.password?.hash);
@@ -65,23 +65,23 @@ const proofOf = (userId: string, account: Password, rehashed: string | undefined
   use: (store, now) => store.usePassword(account, rehashed, now),
 });
 
-interface Compared {
+interface Comparison {
   readonly registrations: readonly string[];
   readonly decoy: string;
   /** The hash that the password was verified against before. */
   readonly verified: string;
 }
 
-/** Whether it is the password of an unconfirmed registration. Takes the time of each kind of hash that there is, whatever it answers. */
+/** Whether it is the password of an unconfirmed registration. Takes the time of each existing kind of hash, whatever the result. */
 async function matchesRegistration(
   { reading, state }: PrepareContextOf<typeof authentication, Errors>,
   password: string,
-  { registrations, decoy, verified }: Compared,
+  { registrations, decoy, verified }: Comparison,
 ): Promise<boolean> {
-  // Where nothing is registered a decoy stands for it: an unconfirmed address takes no longer than an unknown one.
+  // Without a registration a decoy is compared instead: an unconfirmed address takes no longer than an unknown one.
   const compared = registrations.length > 0 ? [...new Set(registrations)] : [decoy];
   let found = false;
-  // Each is compared, so that the time does not depend on which one matches.
+  // Compares all of them, so that the time does not depend on which one matches.
   for (const hash of compared) found = (await matchPassword(password, hash)) !== undefined || found;
   const kinds = await state.kinds(() => reading((store) => store.hashKinds()));
   await verifyDecoys(password, [decoy, ...kinds], [verified, ...compared].map(hashKindOf));

@@ -12,7 +12,7 @@ export async function hashChosenPassword(password: string, owner: PasswordOwner,
   return hashPassword(password, settings.passwordHash);
 }
 
-/** The words that everybody knows of this installation. */
+/** Words of this installation that are publicly known. */
 const wordsOf = ({ publicUrl, passwordWords }: Settings): readonly string[] => [
   product,
   ...new URL(publicUrl).hostname.split("."),

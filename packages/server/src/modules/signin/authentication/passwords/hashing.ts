@@ -9,12 +9,12 @@ const argon2id = 2;
 const argon2Parameters = { algorithm: argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 const argon2Prefix = "$argon2id$v=19$m=19456,t=2,p=1$";
 const bcryptCost = 12;
-/** bcrypt reads no more; a longer password would be cut, so it is refused under that setting (docs/security/attacks.md, 30). */
+/** bcrypt truncates longer passwords, so they are refused under that setting (docs/security/attacks.md, 30). */
 export const bcryptBytesMax = 72;
 
 /**
- * The form in which a password is hashed: NFKC (NIST SP 800-63B §3.1.1.2), so that keyboards that send different code points for the
- * same characters give the same password. Nothing else is changed: case and spaces count.
+ * Normalizes a password before hashing: NFKC (NIST SP 800-63B §3.1.1.2), because keyboards may send different code points for the same
+ * characters. Case and spaces are significant.
  */
 export const normalizePassword = (password: string): string => password.normalize("NFKC");
 
@@ -23,12 +23,12 @@ export const hashPassword = (password: string, setting: HashSetting): Promise<st
 const hashAs = (password: string, setting: HashSetting): Promise<string> =>
   setting === "bcrypt" ? bcryptHash(password, bcryptCost) : argon2Hash(password, argon2Parameters);
 
-/** In which form a password matches a hash; `raw` only for a hash that was made before passwords were normalized. */
+/** The form of a password that matches a hash. `raw` only for a hash from before the normalization of passwords. */
 export type PasswordMatch = "normalized" | "raw";
 
 /**
- * Verifies against either kind of hash, whatever the setting (decision 0004): the normalized password first, then as it was sent. A
- * hash that cannot be read matches nothing.
+ * Verifies a password against a hash of either algorithm, whatever the setting (decision 0004): first normalized, then as it was sent. A
+ * malformed hash matches nothing.
  */
 export async function matchPassword(password: string, hashed: string): Promise<PasswordMatch | undefined> {
   const normalized = normalizePassword(password);
@@ -39,7 +39,7 @@ export async function matchPassword(password: string, hashed: string): Promise<P
 async function verifies(password: string, hashed: string): Promise<boolean> {
   try {
     if (hashed.startsWith("$argon2")) return await argon2Verify(hashed, password);
-    // Two passwords that differ behind what bcrypt reads are two passwords (docs/security/attacks.md, 30).
+    // Passwords that differ only after bcrypt's limit are different passwords (docs/security/attacks.md, 30).
     return (await bcryptVerify(password, hashed)) && Buffer.byteLength(password) <= bcryptBytesMax;
   } catch {
     return false;
@@ -47,8 +47,8 @@ async function verifies(password: string, hashed: string): Promise<boolean> {
 }
 
 /**
- * True when a hash was made under another setting, or of a password that was not normalized, and is to be made anew while the password
- * is at hand. A password that bcrypt would cut keeps the hash that it has: another one would let its beginning in.
+ * Whether a hash must be recomputed at sign-in: it has another setting, or its password was not normalized. A password that bcrypt would
+ * truncate keeps its hash: a truncated one would also match its prefix.
  */
 export function needsRehash(hashed: string, setting: HashSetting, password: string, match: PasswordMatch): boolean {
   if (setting === "argon2id") return match === "raw" || !hashed.startsWith(argon2Prefix);

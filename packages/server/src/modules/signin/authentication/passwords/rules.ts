@@ -4,8 +4,8 @@ import { normalizePassword } from "./hashing.ts";
 let known: Promise<ReadonlySet<string>> | undefined;
 
 /**
- * The passwords that are tried first: common ones and those of published breaches (packaged with
- * `@zxcvbn-ts/language-common`). Loaded when the first password is chosen, not at start.
+ * Common passwords and those of published breaches (packaged with `@zxcvbn-ts/language-common`). Loaded when the first password is chosen,
+ * not at start.
  */
 function knownPasswords(): Promise<ReadonlySet<string>> {
   known ??= import("@zxcvbn-ts/language-common").then(
@@ -14,23 +14,23 @@ function knownPasswords(): Promise<ReadonlySet<string>> {
   return known;
 }
 
-/** The schema's minimum; a normalized password may be shorter than what was typed. */
+/** The schema's minimum. A normalized password may be shorter than the sent one. */
 export const passwordLengthMin = 8;
 
-/** What is compared with lists: without the differences that attackers try anyway, as width, case, spaces and invisible characters. */
+/** The form that is compared with lists: without differences that attackers try anyway, such as width, case and invisible characters. */
 const folded = (text: string): string =>
   normalizePassword(text)
     .toLowerCase()
     .normalize("NFKC")
     .replace(/[\s\p{Cf}\p{Zs}]+/gu, "");
 
-/** Whose password it is, and what is said of the installation: an attacker tries these words first. */
+/** The owner of a password: an attacker tries their address and names first. */
 export interface PasswordOwner {
   readonly email: string;
   readonly names?: readonly string[];
 }
 
-/** Shorter words are in too many good passwords. */
+/** Shorter words occur in too many good passwords. */
 const wordLengthMin = 4;
 
 /**
@@ -43,8 +43,8 @@ export function contextWords({ email, names = [] }: PasswordOwner, ofInstallatio
 }
 
 /**
- * Refuses a password that an attacker tries first. No composition rules: they make passwords worse (NIST SP 800-63B
- * §3.1.1.2). Length, 8 to 128 characters, is the schema's; after normalization it is looked at again.
+ * Refuses passwords that attackers try first. There are no composition rules, which make passwords worse (NIST SP 800-63B §3.1.1.2). The
+ * schema checks the length, 8 to 128 characters; this checks the minimum again after normalization.
  */
 export async function passwordIssue(
   password: string,
@@ -67,14 +67,14 @@ export async function passwordIssue(
 
 const asciiPunctuation = /[!-/:-@[-`{-~]/g;
 
-/** Refuses a password of which too little is left without the words that are known of the person and the installation. */
+/** Refuses a password that is too short without the known words of the person and the installation. */
 function contextIssue(plain: string, words: readonly string[]): ErrorDetail | undefined {
   const left = words.reduce((rest, word) => rest.replaceAll(word, ""), plain);
-  // What stands between the words adds nothing: attackers try `-`, `.` and `!` with them.
+  // Punctuation between the words does not count: attackers try `-`, `.` and `!` with them.
   if (left.length === plain.length || left.replace(asciiPunctuation, "").length >= passwordLengthMin) return undefined;
   return {
     field: "password",
     rule: "not_context",
-    message: `must have ${passwordLengthMin} characters beside the names of the person, the product and the installation`,
+    message: `must have ${passwordLengthMin} characters in addition to the names of the person, the product and the installation`,
   };
 }

@@ -1,18 +1,19 @@
 import { sql } from "kysely";
 import { v7 as uuid } from "uuid";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { firstRow, rowsOf } from "#platform/database/rows.ts";
 import { hashKind } from "../schema-steps.ts";
 
-/** One thing that a user proves themselves with. */
+/** A credential of a user. */
 interface Credentials {
   readonly id: string;
   readonly user_id: string;
   readonly kind: string;
-  /** Who vouches for the identifier; null: this installation. */
+  /** The issuer of the identifier; null for this installation. */
   readonly issuer: string | null;
-  /** What a sign-in finds the credential by, unique by kind and issuer; null where it is found by its user, as a password is. */
+  /** The key by which a sign-in finds the credential, unique by kind and issuer. Null where it is found by its user, like a password. */
   readonly identifier: string | null;
-  /** Of a password its hash. */
+  /** The hash, for a password. */
   readonly secret: string | null;
   readonly created_at: Date;
   readonly last_used_at: Date | null;
@@ -33,20 +34,23 @@ export interface PasswordFacts {
   readonly registrations: readonly string[];
 }
 
-/** Kinds of hashes that are told; see passwords/decoys.ts. */
+/** The most kinds of hashes that are read; see passwords/decoys.ts. */
 const hashKindsMax = 5;
 
 export function credentialReads(db: ReadHandle<Tables>) {
   return {
-    /** In one statement for every `userId`, so that an unknown user takes as long as a known one. */
+    /** One statement for every `userId`, so that an unknown user takes as long as a known one. */
     async passwordFacts(userId: string): Promise<PasswordFacts> {
-      const { rows } = await sql<{ id: string | null; secret: string | null; registrations: string[] }>`
-        select c.id, c.secret, array(
-          select t.data ->> 'passwordHash' from one_time_tokens t
-          where t.user_id = ${userId}::uuid and t.purpose = 'verify-email' and t.used_at is null and t.data is not null
-        ) as registrations
-        from (select) one left join credentials c on c.user_id = ${userId}::uuid and c.kind = 'password'`.execute(db as never);
-      const { id = null, secret = null, registrations = [] } = rows[0] ?? {};
+      const row = await firstRow(
+        db,
+        sql<{ id: string | null; secret: string | null; registrations: string[] }>`
+      select c.id, c.secret, array(
+      select t.data ->> 'passwordHash' from one_time_tokens t
+      where t.user_id = ${userId}::uuid and t.purpose = 'verify-email' and t.used_at is null and t.data is not null
+      ) as registrations
+      from (select) one left join credentials c on c.user_id = ${userId}::uuid and c.kind = 'password'`,
+      );
+      const { id = null, secret = null, registrations = [] } = row ?? {};
       return { password: id === null || secret === null ? undefined : { id, hash: secret }, registrations };
     },
     async passwordHash(userId: string): Promise<string | undefined> {
@@ -58,15 +62,18 @@ export function credentialReads(db: ReadHandle<Tables>) {
         .executeTakeFirst();
       return row?.secret ?? undefined;
     },
-    /** What the hashes of all passwords begin with, each kind once. */
+    /** The distinct kinds of all password hashes. */
     async hashKinds(): Promise<readonly string[]> {
-      const { rows } = await sql<{ kind: string }>`with recursive kinds as (
+      const rows = await rowsOf(
+        db,
+        sql<{ kind: string }>`with recursive kinds as (
           (select ${hashKind} as kind from credentials where kind = 'password' and ${hashKind} is not null order by ${hashKind} limit 1)
           union all
           select (
             select ${hashKind} from credentials c where c.kind = 'password' and ${hashKind} > kinds.kind order by ${hashKind} limit 1
           ) from kinds where kinds.kind is not null
-        ) select kind from kinds where kind is not null limit ${hashKindsMax}`.execute(db as never);
+        ) select kind from kinds where kind is not null limit ${hashKindsMax}`,
+      );
       return rows.map(({ kind }) => kind);
     },
   };
@@ -74,7 +81,7 @@ export function credentialReads(db: ReadHandle<Tables>) {
 
 export function credentialWrites(tx: WriteHandle<Tables>) {
   return {
-    /** Gives a user a password, or another one; their other credentials stay. */
+    /** Sets or replaces the password of a user. Their other credentials do not change. */
     async setPassword(userId: string, hash: string, now: Date): Promise<void> {
       await tx
         .insertInto("credentials")
@@ -97,7 +104,7 @@ export function credentialWrites(tx: WriteHandle<Tables>) {
       await tx.deleteFrom("credentials").where("user_id", "=", userId).where("kind", "=", "password").execute();
     },
     /**
-     * Records a use of a password, with a hash of another kind where there is one; false where it is no longer the password that was
+     * Records a use of a password, and replaces its hash by `rehashed` where that is given. False where the password has changed since it was
      * verified.
      */
     async usePassword({ id, hash }: Password, rehashed: string | undefined, now: Date): Promise<boolean> {

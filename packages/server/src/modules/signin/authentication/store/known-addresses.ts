@@ -21,7 +21,7 @@ export function knownAddressReads(db: ReadHandle<Tables>) {
 
 export function knownAddressWrites(tx: WriteHandle<Tables>) {
   return {
-    async remember(userId: string, address: string, now: Date): Promise<void> {
+    async recordAddress(userId: string, address: string, now: Date): Promise<void> {
       await tx
         .insertInto("known_addresses")
         .values({ user_id: userId, address, last_sign_in_at: now })

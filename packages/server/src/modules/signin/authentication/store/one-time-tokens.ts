@@ -4,7 +4,7 @@ import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 
 export type Purpose = "verify-email" | "reset-password" | "set-up";
 
-/** What a further registration of an address fixes, and its confirmation brings to life. */
+/** The data of a repeated registration of an address, applied by its confirmation. */
 export interface Registration {
   readonly passwordHash: string;
   readonly firstName: string;
@@ -16,12 +16,12 @@ interface OneTimeTokens {
   /** SHA-256 of the token. */
   readonly hash: string;
   readonly purpose: Purpose;
-  /** Null: of no user, as the set-up link. */
+  /** Null for a token without a user, such as the set-up link. */
   readonly user_id: string | null;
-  /** Of `verify-email` a further registration; null where the link confirms the user's row and password as they are. */
+  /** A repeated registration, for `verify-email`; null where the link confirms the user's row and password as they are. */
   readonly data: Registration | null;
   readonly created_at: Date;
-  /** Null: until it is used or replaced. */
+  /** Null for a token without expiry. */
   readonly expires_at: Date | null;
   readonly used_at: Date | null;
 }
@@ -41,12 +41,11 @@ export interface UserToken {
 }
 
 /**
- * Links to confirm one address that work beside each other. One more registration is not kept and ends none of them: the mailbox holds
- * links enough, and whoever has the mailbox chooses a password by any of them. As many hashes may be verified at a sign-in
- * (methods/password.ts).
+ * The most valid confirmation links of an address. A further registration is not stored and invalidates none of them: the owner of the
+ * mailbox can set a password with any of them. A sign-in may verify as many hashes (methods/password.ts).
  */
 const confirmationsMax = 5;
-/** Links to reset a password that work beside each other. */
+/** The most valid links to reset a password. */
 const resetLinksMax = 5;
 
 interface Link {
@@ -59,13 +58,13 @@ interface ConfirmationLinks {
   readonly all: readonly Link[];
   /** The newest link of the user's own registration. */
   readonly own: Link | undefined;
-  /** The oldest of the other links, where it has expired. */
+  /** The oldest other link, where it has expired. */
   readonly expired: Link | undefined;
 }
 
 export function tokenReads(db: ReadHandle<Tables>) {
   return {
-    /** The user of a token that was not used, also of an expired one. */
+    /** The user of an unused token, also of an expired one. */
     async unusedToken(hash: string, purpose: Purpose): Promise<UserToken | undefined> {
       const row = await db
         .selectFrom("one_time_tokens")
@@ -84,7 +83,7 @@ export function tokenReads(db: ReadHandle<Tables>) {
 }
 
 export function tokenWrites(tx: WriteHandle<Tables>) {
-  /** The links that confirm a user's address, by their expiry; to be called under the user's lock. */
+  /** The confirmation links of a user's address, sorted by expiry. The caller must hold the user's lock. */
   async function confirmationLinks(userId: string, now: Date): Promise<ConfirmationLinks> {
     const rows: readonly Link[] = await tx
       .selectFrom("one_time_tokens")
@@ -109,7 +108,7 @@ export function tokenWrites(tx: WriteHandle<Tables>) {
     await tx.deleteFrom("one_time_tokens").where("hash", "=", hash).execute();
   };
   return {
-    /** Keeps a user's first registration: their password and the link that confirms it. One statement, as one more registration is. */
+    /** Stores a user's first registration: their password and confirmation link. One statement, like a repeated registration. */
     async addFirstRegistration(userId: string, passwordHash: string, token: NewToken, now: Date): Promise<void> {
       await sql`with password as (
           insert into credentials (id, user_id, kind, secret, created_at) values (${uuid()}, ${userId}, 'password', ${passwordHash}, ${now})
@@ -118,8 +117,8 @@ export function tokenWrites(tx: WriteHandle<Tables>) {
         values (${token.hash}, 'verify-email', ${userId}, ${now}, ${token.expiresAt})`.execute(tx);
     },
     /**
-     * Keeps a further registration of an address that has a user, under the address's lock. It has a link and a password of its own and
-     * changes nothing of those before. Where there are too many, it takes the place of one that has expired, or is not kept.
+     * Stores a repeated registration of an address, under the address's lock. It has a link and a password of its own, and does not change
+     * the earlier ones. Where there are too many, it replaces an expired one, or is not stored.
      */
     async addRegistration(userId: string, registration: Registration, token: NewToken, now: Date): Promise<void> {
       const { all, expired } = await confirmationLinks(userId, now);
@@ -129,14 +128,14 @@ export function tokenWrites(tx: WriteHandle<Tables>) {
       }
       await insert("verify-email", userId, token, registration, now);
     },
-    /** Gives an unconfirmed user's own registration one more link. The one before goes on working where there is room for it. */
+    /** Adds a link to an unconfirmed user's own registration. The previous link remains valid unless there are too many. */
     async renewConfirmation(userId: string, token: NewToken, now: Date): Promise<void> {
       const { all, own, expired } = await confirmationLinks(userId, now);
       const replaced = expired ?? own;
       if (all.length >= confirmationsMax && replaced !== undefined) await remove(replaced.hash);
       await insert("verify-email", userId, token, null, now);
     },
-    /** Adds a link beside those that work; false where there are enough of them. To be called under the user's lock. */
+    /** Adds a reset link; false where there are too many valid ones. The caller must hold the user's lock. */
     async addResetLink(userId: string, token: NewToken, now: Date): Promise<boolean> {
       const ofUser = tx.deleteFrom("one_time_tokens").where("user_id", "=", userId).where("purpose", "=", "reset-password");
       await ofUser.where("expires_at", "<=", now).execute();
@@ -151,8 +150,8 @@ export function tokenWrites(tx: WriteHandle<Tables>) {
       await insert("reset-password", userId, token, null, now);
       return true;
     },
-    /** Spends a token: of several uses at the same moment one succeeds. False where it is unknown, expired or used. */
-    async spend(hash: string, purpose: Purpose, now: Date): Promise<boolean> {
+    /** Consumes a token: of concurrent uses one succeeds. False where it is unknown, expired or used. */
+    async consume(hash: string, purpose: Purpose, now: Date): Promise<boolean> {
       const { numUpdatedRows } = await tx
         .updateTable("one_time_tokens")
         .set({ used_at: now, data: null })
@@ -163,8 +162,8 @@ export function tokenWrites(tx: WriteHandle<Tables>) {
         .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
-    /** Ends the other tokens of a user and purpose; answers what each would have confirmed. */
-    async endUnused(userId: string, purpose: Purpose): Promise<readonly (Registration | undefined)[]> {
+    /** Deletes the unused tokens of a user and purpose, and returns the registration of each. */
+    async deleteUnused(userId: string, purpose: Purpose): Promise<readonly (Registration | undefined)[]> {
       const rows = await tx
         .deleteFrom("one_time_tokens")
         .where("user_id", "=", userId)
@@ -174,7 +173,7 @@ export function tokenWrites(tx: WriteHandle<Tables>) {
         .execute();
       return rows.map(({ data }) => data ?? undefined);
     },
-    /** Opens the set-up, with one link at a time: the newest. */
+    /** Opens the set-up. Only the newest link is valid. */
     async openSetUp(hash: string, now: Date): Promise<void> {
       await sql`insert into one_time_tokens (hash, purpose, created_at) values (${hash}, 'set-up', ${now})
         on conflict (purpose) where purpose = 'set-up' and used_at is null
@@ -183,7 +182,7 @@ export function tokenWrites(tx: WriteHandle<Tables>) {
     async closeSetUp(): Promise<void> {
       await tx.deleteFrom("one_time_tokens").where("purpose", "=", "set-up").where("used_at", "is", null).execute();
     },
-    /** Deletes some of the tokens that were used until then; answers how many. */
+    /** Deletes at most `limit` tokens that were used until then, and returns their number. */
     async prune(usedUntil: Date, limit: number): Promise<number> {
       const { numDeletedRows } = await tx
         .deleteFrom("one_time_tokens")

@@ -2,25 +2,25 @@ import { internal } from "#operation/declaration/authorization.ts";
 import { Timestamp, Type } from "#operation/declaration/schema.ts";
 import { ended, SessionEnded } from "../events.ts";
 import { sessions } from "../module.ts";
-import { endedAtOnce } from "../store.ts";
+import { endBatchSize } from "../store.ts";
 
-/** Ends the sessions of all users that began before a time, but the one that asks, as after a breach (ASVS 7.4.5). */
+/** Ends all sessions that started before a time, except the caller's own. For use after a breach (ASVS 7.4.5). */
 export const endAllSessions = sessions.command("endAllSessions", {
   http: "POST /api/v1/sessions/end",
-  summary: "End the sessions of all users that began before a time, but the current one.",
+  summary: "End the sessions of all users that started before a time, except the current one.",
   allow: internal("User.SetStatus"),
   audit: { action: "Session.EndedForAll", category: "Security", severity: "Critical" },
-  everyTenant: "it is about the sessions of everybody",
-  inParts: "there may be a million sessions",
+  everyTenant: "it ends the sessions of all users",
+  inBatches: "there may be a million sessions",
   input: Type.Object({ startedBefore: Timestamp }),
   output: Type.Object({ ended: Type.Integer() }),
   async run({ store, principal, emit, audit, more }, { startedBefore }, _prepared, done) {
     const except = principal.kind === "user" && principal.credential.kind === "session" ? { except: principal.credential.id } : {};
-    const rows = await store.endSome({ ...except, until: new Date(startedBefore) });
+    const rows = await store.endBatch({ ...except, until: new Date(startedBefore) });
     for (const row of rows) emit(SessionEnded, ended(row, "ended_by_administrator"));
     const count = (done?.ended ?? 0) + rows.length;
     audit({ after: { ended: count } });
-    if (rows.length === endedAtOnce) more();
+    if (rows.length === endBatchSize) more();
     return { ended: count };
   },
 });

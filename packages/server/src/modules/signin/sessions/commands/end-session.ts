@@ -2,10 +2,10 @@ import { signedIn } from "#operation/declaration/authorization.ts";
 import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { AuthenticationTooOld, SessionNotFound } from "../errors.ts";
 import { ended, SessionEnded } from "../events.ts";
-import { isFresh } from "../fresh.ts";
 import { sessions } from "../module.ts";
+import { signedInRecently } from "../recent-sign-in.ts";
 
-/** Ends one of the own sessions, wherever it is; another than the one that asks only after a recent sign-in (ASVS 7.5.2). */
+/** Ends one of the caller's sessions. Another than the current one requires a recent sign-in (ASVS 7.5.2). */
 export const endSession = sessions.command("endSession", {
   http: "DELETE /api/v1/iam/auth/sessions/:sessionId",
   summary: "End one of the own sessions.",
@@ -16,7 +16,7 @@ export const endSession = sessions.command("endSession", {
   output: Nothing,
   errors: [SessionNotFound, AuthenticationTooOld],
   async run({ store, user, emit, fail, audit, now }, { sessionId }) {
-    if (sessionId.toLowerCase() !== user.credential.id && !isFresh(user, now)) fail(AuthenticationTooOld);
+    if (sessionId.toLowerCase() !== user.credential.id && !signedInRecently(user, now)) fail(AuthenticationTooOld);
     const row = (await store.end(user.id, sessionId)) ?? fail(SessionNotFound);
     audit({ organizationId: row.organization_id, before: { userId: row.user_id }, after: null });
     emit(SessionEnded, ended(row, "ended_by_user"));

@@ -4,7 +4,7 @@ import { currentSession } from "../current-session.ts";
 import { SessionEnded } from "../events.ts";
 import { sessions } from "../module.ts";
 
-/** Ends the session that asks. */
+/** Ends the current session. */
 export const logout = sessions.command("logout", {
   http: "POST /api/v1/iam/auth/logout",
   summary: "Sign out: end the current session.",

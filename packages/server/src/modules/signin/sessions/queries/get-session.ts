@@ -4,10 +4,10 @@ import { CredentialInvalid } from "#operation/declaration/errors.ts";
 import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { sessions } from "../module.ts";
 
-/** The session that asks, with its user: how an application validates the token that it was handed. */
-export const getSession = sessions.memoryQuery("getSession", {
+/** The current session with its user. Applications use it to validate a token. */
+export const getSession = sessions.inMemoryQuery("getSession", {
   http: "GET /api/v1/iam/auth/session",
-  summary: "The current session and its user.",
+  summary: "Get the current session and its user.",
   allow: signedIn(),
   input: Type.Object({}),
   output: Type.Object({
@@ -17,6 +17,6 @@ export const getSession = sessions.memoryQuery("getSession", {
   errors: [CredentialInvalid],
   run({ state, user, fail }) {
     const session = state.ofPrincipal(user) ?? fail(CredentialInvalid);
-    return { session: session.shown, user: session.user };
+    return { session: session.representation, user: session.user };
   },
 });

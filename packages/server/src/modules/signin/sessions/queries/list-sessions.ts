@@ -3,7 +3,7 @@ import { Page, Paging, Type } from "#operation/declaration/schema.ts";
 import { Session } from "../model.ts";
 import { sessions } from "../module.ts";
 
-/** The own live sessions, newest first. */
+/** The caller's live sessions, newest first. */
 export const listSessions = sessions.query("listSessions", {
   http: "GET /api/v1/iam/auth/sessions",
   summary: "List the own sessions.",

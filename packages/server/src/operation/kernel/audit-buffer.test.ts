@@ -13,10 +13,10 @@ it("stores the other audit entries of a batch where one cannot be stored", async
   try {
     const { kernel, platform } = server.application;
     const operation = kernel.catalogue.byName.get("identity.getMe") as Operation;
-    const traceIds = ["before", "stored unknownId", "after"];
+    const traceIds = ["before", "stored nowhere", "after"];
     for (const traceId of traceIds) {
       // PostgreSQL's text holds no NUL.
-      const userAgent = traceId === "stored unknownId" ? "curl\u0000" : "curl";
+      const userAgent = traceId === "stored nowhere" ? "curl\u0000" : "curl";
       kernel.auditUnauthenticated(operation, { ...backgroundOrigin(), traceId, userAgent }, performance.now());
     }
     await kernel.auditBuffer.flush();

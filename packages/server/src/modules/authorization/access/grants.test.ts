@@ -501,7 +501,7 @@ describe("GET /api/v1/iam/grants", () => {
     await world.granted(camera(), "viewer", "Group:d#member");
     const { nextCursor } = (await list("&limit=1")).body;
     expect(nextCursor).toEqual(expect.any(String));
-    for (const forged of ["x", "", nextCursor.slice(0, -2), `${nextCursor}A`, Buffer.from(`["${nowhere}"]`).toString("base64url")])
+    for (const forged of ["x", "", nextCursor.slice(0, -2), `${nextCursor}A`, Buffer.from(`["${unknownId}"]`).toString("base64url")])
       expectError(await list(`&cursor=${encodeURIComponent(forged)}`), 400, "common.validation_failed", "cursor");
     const elsewhere = await world.send(
       `GET roles?organizationId=${world.organization.id}&cursor=${encodeURIComponent(nextCursor)}`,

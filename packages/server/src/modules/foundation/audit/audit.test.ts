@@ -332,7 +332,7 @@ describe("POST /api/v1/audit/events", () => {
   it("needs the permission to write events, without an organization in the internal scope", async () => {
     expectError(await withoutTrace(server, () => event({ action: "a" }, member.token)), 403, "auth.permission_denied");
     expectError(await withoutTrace(server, () => event({ action: "a" }, nonMember.token)), 404, "audit.log_not_found");
-    expectError(await withoutTrace(server, () => event({ action: "a", organizationId: nowhere })), 404, "audit.log_not_found");
+    expectError(await withoutTrace(server, () => event({ action: "a", organizationId: unknownId })), 404, "audit.log_not_found");
     expectWritten(await event({ action: "a", organizationId: null }, administrator.token), 201);
   });
 });

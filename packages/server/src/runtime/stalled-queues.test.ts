@@ -48,7 +48,7 @@ describe("a stalled queue of the worker", () => {
       expect(answer.json().components.queues.details["audit.append-entries"]).toMatch(/^3\d\ds$/);
       expect((await server.http.inject("/health/background")).json()).toMatchObject({ status: "UP", degraded: ["queues"] });
       const metrics = await server.application.platform.metrics.registry.metrics();
-      expect(metrics).toMatch(/^gatehouse_queue_stalled_seconds\{queue="audit\.seal-entries"\} 3\d\d/m);
+      expect(metrics).toMatch(/^gatehouse_queue_stalled_seconds\{queue="audit\.append-entries"\} 3\d\d/m);
     },
   );
 

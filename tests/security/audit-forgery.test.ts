@@ -40,7 +40,7 @@ describe("forged records with valid hashes", () => {
 
   it.each([
     ["by less than a millisecond", sql`occurred_at = occurred_at + interval '1 microsecond'`],
-    ["by less than a millisecond, where it was sealed", sql`recorded_at = recorded_at + interval '7 microseconds'`],
+    ["by less than a millisecond, where it was chained", sql`recorded_at = recorded_at + interval '7 microseconds'`],
     ["to no time at all", sql`occurred_at = 'infinity'`],
     ["to before all time", sql`recorded_at = '-infinity'`],
   ])("verification finds a time that was changed %s", async (_how, change) => {
@@ -60,7 +60,7 @@ describe("forged records with valid hashes", () => {
 
   it("verification finds a damaged key of a person, and the record is listed without the encrypted fields", async () => {
     const ownKey = sql`id in (select key_id from audit_personal where ${chain.here} and number = ${records})`;
-    await chain.tamper(sql`update audit_person_keys set sealed_key = (select sealed_key from audit_person_keys where person = 'pepper')
+    await chain.tamper(sql`update audit_person_keys set encrypted_key = (select encrypted_key from audit_person_keys where person = 'pepper')
       where ${ownKey}`);
     expect(await chain.findings()).toContain(`personal_data_changed ${records}-${records}`);
     const listed = await server.call(`GET /api/v1/audit/logs?organizationId=${chain.organization.id}`, {
@@ -77,7 +77,7 @@ describe("forged records with valid hashes", () => {
     }>`select distinct key_id as id from audit_personal where ${chain.here} and number = ${records}`.execute(
       server.application.platform.database.owner,
     );
-    await chain.tamper(sql`update audit_person_keys set sealed_key = null, erased_at = now() where id = ${rows[0]?.id}`);
+    await chain.tamper(sql`update audit_person_keys set encrypted_key = null, erased_at = now() where id = ${rows[0]?.id}`);
     expect((await chain.consistency()).filter((one) => !before.includes(one))).toEqual([
       expect.stringMatching(/^erased_without_record: the key/),
     ]);
@@ -127,8 +127,8 @@ describe("the progress of the appender", () => {
 
   it("verification finds progress that was reset to nothing", async () => {
     const findings = await consistencyAfter(sql`update audit_progress set key_id = null, signature = null, chains = 0, records = 0`);
-    expect(findings).toContainEqual(expect.stringMatching(/^other_history: 0 chains with 0 records were appended/));
-    expect(findings).toContainEqual("wrong_signature: the signature of the number of chains and records is not right");
+    expect(findings).toContainEqual(expect.stringMatching(/^other_history: the signed total is 0 chains with 0 records/));
+    expect(findings).toContainEqual("wrong_signature: the signature of the total of chains and records is invalid");
   });
 
   it("verification finds progress that was set back to an earlier signed state", async () => {
@@ -166,10 +166,10 @@ describe("the progress of the appender", () => {
 describe("a signing key", () => {
   it("a changed private key is detected by a server that had loaded it before", async () => {
     const { owner } = server.application.platform.database;
-    const { rows } = await sql<{ sealed: string }>`select sealed_private_key as sealed from audit_signing_keys`.execute(owner);
-    await chain.tamper(sql`update audit_signing_keys set sealed_private_key = reverse(sealed_private_key)`);
-    expect(await chain.consistency()).toContainEqual(expect.stringContaining("was not made here, or was replaced"));
-    await chain.tamper(sql`update audit_signing_keys set sealed_private_key = ${rows[0]?.sealed}`);
+    const { rows } = await sql<{ ciphertext: string }>`select encrypted_private_key as ciphertext from audit_signing_keys`.execute(owner);
+    await chain.tamper(sql`update audit_signing_keys set encrypted_private_key = reverse(encrypted_private_key)`);
+    expect(await chain.consistency()).toContainEqual(expect.stringContaining("was not created by this installation, or was replaced"));
+    await chain.tamper(sql`update audit_signing_keys set encrypted_private_key = ${rows[0]?.ciphertext}`);
   });
 });
 

@@ -98,8 +98,8 @@ describe("a chain of audit records", () => {
       await chain.tamper(sql`delete from ${sql.table(table)} where ${chain.here}`);
     }
     const findings = await chain.consistency();
-    expect(findings).toContainEqual(expect.stringMatching(/^missing_at_the_end: \d+ chains with \d+ records were appended/));
-    expect(findings).toContainEqual(expect.stringContaining("is in the log of events, and in no chain"));
+    expect(findings).toContainEqual(expect.stringMatching(/^missing_at_the_end: the signed total is \d+ chains with \d+ records/));
+    expect(findings).toContainEqual(expect.stringContaining("is in the event log, but in no chain"));
   });
 
   it("verification finds a record that was added after the head", async () => {
@@ -112,7 +112,7 @@ describe("a chain of audit records", () => {
   });
 
   it("verification finds changed and deleted personal data", async () => {
-    await chain.tamper(sql`update audit_personal set sealed = sealed || 'A' where ${chain.here} and number = 2`);
+    await chain.tamper(sql`update audit_personal set ciphertext = ciphertext || 'A' where ${chain.here} and number = 2`);
     await chain.tamper(sql`delete from audit_personal where ${chain.here} and number = 6`);
     expect(await chain.findings()).toEqual(["personal_data_changed 2-2", "personal_data_changed 6-6"]);
   });
@@ -124,7 +124,7 @@ describe("a chain of audit records", () => {
     const foreign = generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "pem" }) as string;
     await chain.tamper(sql`update audit_signing_keys set public_key = ${foreign}`);
     expect(await chain.findings()).toContain(`wrong_signature ${records}-${records}`);
-    expect(await chain.consistency()).toContainEqual(expect.stringContaining("was not made here, or was replaced"));
+    expect(await chain.consistency()).toContainEqual(expect.stringContaining("was not created by this installation, or was replaced"));
     await chain.tamper(sql`update audit_signing_keys set public_key = ${rows[0]?.public_key}`);
   });
 
@@ -134,7 +134,7 @@ describe("a chain of audit records", () => {
     for (const statement of [
       sql`update audit_records set action = 'Nothing' where ${chain.here}`,
       sql`delete from audit_records where ${chain.here}`,
-      sql`update audit_personal set sealed = '' where ${chain.here}`,
+      sql`update audit_personal set ciphertext = '' where ${chain.here}`,
       sql`delete from audit_personal where ${chain.here}`,
       sql`update audit_entries set operation = 'nothing' where ${chain.here}`,
       sql`truncate audit_records`,

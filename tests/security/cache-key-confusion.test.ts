@@ -88,7 +88,7 @@ describe("cache keys of decisions", () => {
       const { results } = await expectOk(askAll(order));
       expect(results.map((one: AnyBody) => one.isAuthorized)).toEqual(order.map((question) => singly[questions.indexOf(question)]));
     }
-    // Each person may read where they belong and unknownId else.
+    // Each person may read where they belong and nowhere else.
     const may = questions
       .filter((_, index) => singly[index])
       .map(({ userId, tenantId, actionType }) => `${userId} ${tenantId} ${actionType}`);

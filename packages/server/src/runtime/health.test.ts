@@ -135,7 +135,7 @@ describe("the probes", () => {
     }
   });
 
-  it.each(["/health", "/health/ready", "/metrics", "/openapi.json", "/docs", "/", "/unknownId"])(
+  it.each(["/health", "/health/ready", "/metrics", "/openapi.json", "/docs", "/", "/nowhere"])(
     "%s carries x-request-id, as every response",
     async (path) => {
       const answer = await server.call(`GET ${path}`, { headers: { "x-request-id": "probe-1" } });

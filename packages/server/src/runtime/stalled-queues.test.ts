@@ -45,10 +45,10 @@ describe("a stalled queue of the worker", () => {
       const answer = await server.http.inject("/health/ready");
       expect(answer.statusCode).toBe(200);
       expect(answer.json()).toMatchObject({ status: "UP", degraded: ["queues"], components: { queues: { details: { standing: 1 } } } });
-      expect(answer.json().components.queues.details["audit.seal-entries"]).toMatch(/^3\d\ds$/);
+      expect(answer.json().components.queues.details["audit.append-entries"]).toMatch(/^3\d\ds$/);
       expect((await server.http.inject("/health/background")).json()).toMatchObject({ status: "UP", degraded: ["queues"] });
       const metrics = await server.application.platform.metrics.registry.metrics();
-      expect(metrics).toMatch(/^gatehouse_queue_stalled_seconds\{queue="audit\.seal-entries"\} 3\d\d/m);
+      expect(metrics).toMatch(/^gatehouse_queue_stalled_seconds\{queue="audit\.append-entries"\} 3\d\d/m);
     },
   );
 

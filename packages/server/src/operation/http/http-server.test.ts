@@ -89,8 +89,8 @@ describe("a request with an unsupported method", () => {
       const answer = await http.inject({ url: `${url}?a=1`, ...request });
       expect([answer.statusCode, answer.headers.allow, answer.json().error.code]).toEqual([405, "GET, HEAD", "common.method_not_allowed"]);
     }
-    for (const unknownId of ["/things", "/things/", `${url}/`, `${url}/x`, "/thingsx", "/"]) {
-      const answer = await http.inject({ method: "POST", url: unknownId });
+    for (const path of ["/things", "/things/", `${url}/`, `${url}/x`, "/thingsx", "/"]) {
+      const answer = await http.inject({ method: "POST", url: path });
       expect([answer.statusCode, answer.headers.allow, answer.json().error.code]).toEqual([404, undefined, "common.not_found"]);
     }
     expect(calls).toEqual([]);

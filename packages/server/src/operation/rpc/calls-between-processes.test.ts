@@ -61,7 +61,7 @@ describe("a call between processes", () => {
       "/api/v1/iam/organizations/0198c0de-0000-7000-8000-000000000000",
       "/api/v1/iam/permissions?cursor=forged",
       "/api/v1/iam/internal/memberships",
-      "/api/v1/unknownId",
+      "/api/v1/nowhere",
     ];
     for (const url of paths) {
       for (const headers of [bearer(person.token), {}, bearer("ghs_unknown")]) {

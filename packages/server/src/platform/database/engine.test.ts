@@ -47,7 +47,7 @@ describe("the server behind DATABASE_URL", () => {
     expect(refusalOfEngine({ ...postgresql, version: "PostgreSQL 16.0 (Somebody's)", hasTransactionIds: false })).toContain(
       "not PostgreSQL",
     );
-    expect(refusalOfEngine({ ...postgresql, version: "MySQL 8.0" })).toContain("no PostgreSQL");
+    expect(refusalOfEngine({ ...postgresql, version: "MySQL 8.0" })).toContain("not PostgreSQL");
   });
 
   it("is rejected if it is too old, is a standby, or has distributed the product's tables", () => {

@@ -169,8 +169,8 @@ describe("an encrypted value", () => {
     }
     const declared = encryptedFields.map((place) => ("table" in place ? nameOf(place) : "jobs.data"));
     // Encrypted with the keys of people, which are encrypted themselves.
-    expect(found.delete("audit_personal.sealed")).toBe(true);
-    for (const place of ["audit_signing_keys.sealed_private_key", "audit_person_keys.sealed_key"]) expect(found).toContain(place);
+    expect(found.delete("audit_personal.ciphertext")).toBe(true);
+    for (const place of ["audit_signing_keys.encrypted_private_key", "audit_person_keys.encrypted_key"]) expect(found).toContain(place);
     expect(found.size).toBeGreaterThan(4);
     for (const place of found) expect(declared, `${place} is encrypted and not declared (ModuleManifest.encrypted)`).toContain(place);
     for (const place of encryptedFields) {

@@ -58,7 +58,7 @@ describe("PUT /api/v1/iam/roles/{id}/permissions/{permission}", () => {
     for (const action of ["Lesson.Write", "Lesson.Write.Grades"]) {
       const decision = await world.decide(owner, action);
       expect(decision).toMatchObject({ isAuthorized: false, reasonCode: "explicit_deny" });
-      expect(decision.reason).toMatch(/^Denied: role 'Role \w+' takes/);
+      expect(decision.reason).toMatch(/^Denied: role 'Role \w+' denies/);
     }
     expect(await world.may(owner, "Lesson.Read")).toBe(true);
     expect(await world.may(owner, "Lesson")).toBe(true);

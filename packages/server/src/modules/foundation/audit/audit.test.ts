@@ -389,11 +389,11 @@ describe("audit exports", () => {
   });
 
   it("are encrypted in the database", async () => {
-    const { rows } = await sql<{ sealed: string }>`select sealed from audit_export_parts`.execute(
+    const { rows } = await sql<{ ciphertext: string }>`select ciphertext from audit_export_parts`.execute(
       server.application.platform.database.owner,
     );
     expect(rows.length).toBeGreaterThan(0);
-    expect(rows.every(({ sealed }) => sealed.startsWith("g2."))).toBe(true);
+    expect(rows.every(({ ciphertext }) => ciphertext.startsWith("g2."))).toBe(true);
   });
 
   it("are limited: with too many records in stored exports no further export starts", async () => {

@@ -117,7 +117,7 @@ export const chainStore = (tx: WriteHandle) => ({
       readonly organization_id: string | null;
       readonly number: number;
       readonly key_id: string;
-      readonly sealed: string;
+      readonly ciphertext: string;
     }[],
   ): Promise<void> {
     const columns = {
@@ -126,7 +126,7 @@ export const chainStore = (tx: WriteHandle) => ({
       organization_id: "uuid",
       number: "bigint",
       key_id: "uuid",
-      sealed: "text",
+      ciphertext: "text",
     } as const;
     await insertMany(tx, "audit_personal", columns, rows);
   },

@@ -4,7 +4,7 @@ import { rowsOf } from "#platform/database/rows.ts";
 import { resolveRecords } from "#platform/dead-letters.ts";
 
 /** The dead-letter queue of entries that could not be appended, by entry id. The name was released, and stored rows have it. */
-export const entryConsumer = "audit.seal-entries";
+export const entryConsumer = "audit.append-entries";
 
 /** The action of a stand-in. */
 export const deadEntryAction = "AuditLog.EntryDeadLettered";

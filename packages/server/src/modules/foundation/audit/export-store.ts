@@ -37,9 +37,9 @@ export const exportReads = (db: Kysely<AnyTables>) => ({
     return Number(rows[0]?.records);
   },
   async exportPart(exportId: string, part: number): Promise<string | undefined> {
-    const { rows } = await sql<{ sealed: string }>`
-      select sealed from audit_export_parts where export_id = ${exportId} and part = ${part}`.execute(db);
-    return rows[0]?.sealed;
+    const { rows } = await sql<{ ciphertext: string }>`
+      select ciphertext from audit_export_parts where export_id = ${exportId} and part = ${part}`.execute(db);
+    return rows[0]?.ciphertext;
   },
 });
 
@@ -56,7 +56,7 @@ export const exportWrites = (tx: WriteHandle) => ({
     return rows[0] && counted(rows[0]);
   },
   async addPart(row: ExportRow, ciphertext: string, progress: { readonly position: string; readonly records: number }): Promise<void> {
-    await sql`insert into audit_export_parts (export_id, part, organization_id, sealed)
+    await sql`insert into audit_export_parts (export_id, part, organization_id, ciphertext)
       values (${row.id}, ${row.parts + 1}, ${row.organization_id}, ${ciphertext})`.execute(tx);
     await sql`update audit_exports set status = 'Running', parts = parts + 1, written = written + ${progress.records},
       position = ${progress.position}::bigint where id = ${row.id}`.execute(tx);

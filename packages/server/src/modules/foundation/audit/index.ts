@@ -73,9 +73,9 @@ export const manifest: ModuleManifest = {
   withheld,
   background: (platform, operations) => [chainAppender(platform, new Signers(platform.keys), operations)],
   encrypted: [
-    { table: "audit_signing_keys", key: ["id"], column: "sealed_private_key", purpose: ([id]) => signingKeyPurpose(id as string) },
-    { table: "audit_person_keys", key: ["id"], column: "sealed_key", purpose: ([id]) => personKeyPurpose(id as string) },
-    { table: "audit_export_parts", key: ["export_id", "part"], column: "sealed", purpose: ([id]) => partPurpose(id as string) },
+    { table: "audit_signing_keys", key: ["id"], column: "encrypted_private_key", purpose: ([id]) => signingKeyPurpose(id as string) },
+    { table: "audit_person_keys", key: ["id"], column: "encrypted_key", purpose: ([id]) => personKeyPurpose(id as string) },
+    { table: "audit_export_parts", key: ["export_id", "part"], column: "ciphertext", purpose: ([id]) => partPurpose(id as string) },
   ],
   gauges: [lagGauge],
   backlogs: [appendBacklog],

@@ -19,25 +19,25 @@ export const addressPerson = (email: string, pepper: string): Person =>
 export interface PersonKeyRow {
   readonly id: string;
   readonly person: Person;
-  readonly sealed_key: string;
+  readonly encrypted_key: string;
 }
 
 export const personKeyPurpose = (id: string): string => `audit person key ${id}`;
 
 export function newPersonKey(person: Person, keys: Keys): PersonKeyRow {
   const id = uuid();
-  return { id, person, sealed_key: keys.encrypt(randomBytes(masterKeyBytes).toString("base64url"), personKeyPurpose(id)) };
+  return { id, person, encrypted_key: keys.encrypt(randomBytes(masterKeyBytes).toString("base64url"), personKeyPurpose(id)) };
 }
 
 /** Encrypts and decrypts a person's data. The purpose binds the ciphertext to its record. */
-export const keysOf = ({ id, sealed_key }: Pick<PersonKeyRow, "id" | "sealed_key">, keys: Keys): Keys =>
-  aesKeys(Buffer.from(keys.decrypt(sealed_key, personKeyPurpose(id)), "base64url"));
+export const keysOf = ({ id, encrypted_key }: Pick<PersonKeyRow, "id" | "encrypted_key">, keys: Keys): Keys =>
+  aesKeys(Buffer.from(keys.decrypt(encrypted_key, personKeyPurpose(id)), "base64url"));
 
 /** A key that is never stored: its ciphertexts cannot be decrypted. */
 export const throwawayKeys = (): Keys => aesKeys(randomBytes(masterKeyBytes));
 
-export const decryptSecret = ({ id, sealed_key }: Pick<PersonKeyRow, "id" | "sealed_key">, keys: Keys): string =>
-  keys.decrypt(sealed_key, personKeyPurpose(id));
+export const decryptSecret = ({ id, encrypted_key }: Pick<PersonKeyRow, "id" | "encrypted_key">, keys: Keys): string =>
+  keys.decrypt(encrypted_key, personKeyPurpose(id));
 
 /** The person of the row whose key is the pepper of {@link addressPerson}. */
 export const pepperPerson: Person = "pepper";

@@ -70,9 +70,9 @@ export class PersonalEncrypter {
       const key = await this.#keyFor(person, occurredAt);
       if (key.isErased) this.erased.push(id);
       const ciphertext = key.keys.encrypt(JSON.stringify(fields), personalPurpose(id));
-      parts.push({ record_id: id, part: parts.length, organization_id, number, key_id: key.id, sealed: ciphertext });
+      parts.push({ record_id: id, part: parts.length, organization_id, number, key_id: key.id, ciphertext });
     }
-    return { parts, hashes: parts.map(({ key_id, sealed }) => hashOfPart(key_id, sealed)) };
+    return { parts, hashes: parts.map(({ key_id, ciphertext }) => hashOfPart(key_id, ciphertext)) };
   }
 
   add(parts: readonly PersonalPart[]): void {

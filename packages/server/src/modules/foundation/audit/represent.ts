@@ -20,15 +20,15 @@ export async function represent(store: Pick<AuditReads, "personalOf">, rows: rea
 
 /** The decrypted fields of a part, as a list; empty if its key was destroyed or is another one. */
 function decryptedFields(
-  { record_id, key_id, sealed, sealed_key }: PersonalRow,
+  { record_id, key_id, ciphertext, encrypted_key }: PersonalRow,
   keys: Keys,
   decrypted: Map<string, Keys>,
 ): Record<string, unknown>[] {
-  if (sealed_key === null) return [];
+  if (encrypted_key === null) return [];
   try {
-    const own = decrypted.get(key_id) ?? keysOf({ id: key_id, sealed_key }, keys);
+    const own = decrypted.get(key_id) ?? keysOf({ id: key_id, encrypted_key }, keys);
     decrypted.set(key_id, own);
-    return [JSON.parse(own.decrypt(sealed, personalPurpose(record_id))) as Record<string, unknown>];
+    return [JSON.parse(own.decrypt(ciphertext, personalPurpose(record_id))) as Record<string, unknown>];
   } catch {
     // The ciphertext was changed: the verifier reports it, and a list still returns the rest.
     return [];

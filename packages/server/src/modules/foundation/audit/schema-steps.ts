@@ -250,4 +250,16 @@ export const steps: readonly SchemaStep[] = [
         ((case when principal_kind is null then session_id::text else credential_id end), position)`.execute(db);
     },
   },
+  {
+    name: "0233_audit_encrypted_columns",
+    why: "encrypted columns and the queue of entries are named by standard terms, before the first release freezes names",
+    breaking: true,
+    async up(db) {
+      await sql`alter table audit_signing_keys rename column sealed_private_key to encrypted_private_key`.execute(db);
+      await sql`alter table audit_person_keys rename column sealed_key to encrypted_key`.execute(db);
+      await sql`alter table audit_personal rename column sealed to ciphertext`.execute(db);
+      await sql`alter table audit_export_parts rename column sealed to ciphertext`.execute(db);
+      await sql`update record_dead_letters set consumer = 'audit.append-entries' where consumer = 'audit.seal-entries'`.execute(db);
+    },
+  },
 ];

@@ -7,7 +7,7 @@ export interface SigningKeyRow {
   readonly id: string;
   /** SPKI in PEM. */
   readonly public_key: string;
-  readonly sealed_private_key: string;
+  readonly encrypted_private_key: string;
 }
 
 /** States that record `number` of a chain has this hash. */
@@ -31,7 +31,7 @@ export function newSigningKey(keys: Keys): SigningKeyRow {
   const id = uuid();
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   const encrypted = keys.encrypt(privateKey.export({ type: "pkcs8", format: "pem" }) as string, signingKeyPurpose(id));
-  return { id, public_key: publicKey.export({ type: "spki", format: "pem" }) as string, sealed_private_key: encrypted };
+  return { id, public_key: publicKey.export({ type: "spki", format: "pem" }) as string, encrypted_private_key: encrypted };
 }
 
 /** Signs with one key. The constructor throws if the private key cannot be decrypted. */
@@ -41,7 +41,7 @@ export class Signer {
 
   constructor(row: SigningKeyRow, keys: Keys) {
     this.keyId = row.id;
-    this.#private = createPrivateKey(keys.decrypt(row.sealed_private_key, signingKeyPurpose(row.id)));
+    this.#private = createPrivateKey(keys.decrypt(row.encrypted_private_key, signingKeyPurpose(row.id)));
   }
 
   /** The public key that is derived from the private key, in PEM. */

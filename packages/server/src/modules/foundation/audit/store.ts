@@ -40,9 +40,9 @@ export interface PersonalRow {
   readonly organization_id: string | null;
   readonly number: number;
   readonly key_id: string;
-  readonly sealed: string;
+  readonly ciphertext: string;
   /** Null once the person was erased, or if the key row is missing. */
-  readonly sealed_key: string | null;
+  readonly encrypted_key: string | null;
   readonly is_erased: boolean;
 }
 
@@ -82,7 +82,7 @@ function reads(handle: ReadHandle | WriteHandle) {
     },
     async signingKeys(): Promise<readonly SigningKeyRow[]> {
       const { rows } = await sql<SigningKeyRow>`
-        select id, public_key, sealed_private_key from audit_signing_keys order by id`.execute(db);
+        select id, public_key, encrypted_private_key from audit_signing_keys order by id`.execute(db);
       return rows;
     },
     async total(): Promise<(Total & Signed) | undefined> {
@@ -197,7 +197,7 @@ function reads(handle: ReadHandle | WriteHandle) {
     async personalOf(recordIds: readonly string[]): Promise<readonly PersonalRow[]> {
       if (recordIds.length === 0) return [];
       const { rows } = await sql<PersonalRow>`
-        select p.record_id, p.part, p.organization_id, p.number::text, p.key_id, p.sealed, k.sealed_key,
+        select p.record_id, p.part, p.organization_id, p.number::text, p.key_id, p.ciphertext, k.encrypted_key,
           coalesce(k.erased_at is not null, false) as is_erased from audit_personal p
         left join audit_person_keys k on k.id = p.key_id
         where p.record_id = any(${recordIds}::uuid[]) order by p.record_id, p.part`.execute(db);
@@ -243,7 +243,7 @@ function reads(handle: ReadHandle | WriteHandle) {
     },
     async personKeys(people: readonly string[]): Promise<readonly PersonKeyRow[]> {
       const { rows } = await sql<PersonKeyRow>`
-        select id, person, sealed_key from audit_person_keys
+        select id, person, encrypted_key from audit_person_keys
         where person = any(${people}::text[]) and erased_at is null`.execute(db);
       return rows;
     },
@@ -254,12 +254,12 @@ function writes(tx: WriteHandle) {
   return {
     ...exportWrites(tx),
     async insertSigningKey(row: SigningKeyRow, now: Date): Promise<void> {
-      await sql`insert into audit_signing_keys (id, public_key, sealed_private_key, created_at)
-        values (${row.id}, ${row.public_key}, ${row.sealed_private_key}, ${now})`.execute(tx);
+      await sql`insert into audit_signing_keys (id, public_key, encrypted_private_key, created_at)
+        values (${row.id}, ${row.public_key}, ${row.encrypted_private_key}, ${now})`.execute(tx);
     },
     /** Leaves the existing row if another transaction was first. */
     async insertPersonKeys(rows: readonly PersonKeyRow[], now: Date): Promise<void> {
-      const columns = { id: "uuid", person: "text", sealed_key: "text", created_at: "timestamptz" } as const;
+      const columns = { id: "uuid", person: "text", encrypted_key: "text", created_at: "timestamptz" } as const;
       const keys = rows.map((row) => ({ ...row, created_at: now }));
       await insertMany(tx, "audit_person_keys", columns, keys, sql`on conflict (person) where erased_at is null do nothing`);
     },
@@ -271,9 +271,9 @@ function writes(tx: WriteHandle) {
       people: readonly string[],
       now: Date,
     ): Promise<{ readonly destroyed: readonly string[]; readonly neverMade: readonly string[] }> {
-      const { rows: destroyed } = await sql<{ id: string }>`update audit_person_keys set sealed_key = null, erased_at = ${now}
+      const { rows: destroyed } = await sql<{ id: string }>`update audit_person_keys set encrypted_key = null, erased_at = ${now}
         where person = any(${people}::text[]) and erased_at is null returning id`.execute(tx);
-      const { rows: neverMade } = await sql<{ id: string }>`insert into audit_person_keys (id, person, sealed_key, created_at, erased_at)
+      const { rows: neverMade } = await sql<{ id: string }>`insert into audit_person_keys (id, person, encrypted_key, created_at, erased_at)
         select gen_random_uuid(), person, null, ${now}, ${now} from unnest(${people}::text[]) person returning id`.execute(tx);
       return { destroyed: destroyed.map(({ id }) => id), neverMade: neverMade.map(({ id }) => id) };
     },

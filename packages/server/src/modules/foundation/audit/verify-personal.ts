@@ -30,22 +30,26 @@ export function verifyPersonal(rows: readonly StoredRecord[], stored: readonly P
 const isUnchanged = (row: StoredRecord, parts: readonly PersonalRow[]): boolean =>
   parts.length === row.personal_hashes.length &&
   parts.every(
-    ({ part, key_id, sealed, organization_id, number }) =>
-      hashOfPart(key_id, sealed) === row.personal_hashes[part] && organization_id === row.organization_id && number === row.number,
+    ({ part, key_id, ciphertext, organization_id, number }) =>
+      hashOfPart(key_id, ciphertext) === row.personal_hashes[part] && organization_id === row.organization_id && number === row.number,
   );
 
 /** Why a part cannot be decrypted; undefined if it can. */
-function failureOf({ record_id, key_id, sealed, sealed_key }: PersonalRow, keys: Keys, decrypted: Map<string, Keys>): Error | undefined {
-  if (sealed_key === null) return new Error("the key was deleted");
+function failureOf(
+  { record_id, key_id, ciphertext, encrypted_key }: PersonalRow,
+  keys: Keys,
+  decrypted: Map<string, Keys>,
+): Error | undefined {
+  if (encrypted_key === null) return new Error("the key was deleted");
   let own = decrypted.get(key_id);
   try {
-    own ??= keysOf({ id: key_id, sealed_key }, keys);
+    own ??= keysOf({ id: key_id, encrypted_key }, keys);
   } catch (error) {
     return error as Error;
   }
   decrypted.set(key_id, own);
   try {
-    own.decrypt(sealed, personalPurpose(record_id));
+    own.decrypt(ciphertext, personalPurpose(record_id));
     return undefined;
   } catch {
     // The key row exists, but its key did not encrypt this part.

@@ -58,16 +58,16 @@ describe("the operator's commands for events", () => {
   });
 
   it("accept the names of record and job queues", async () => {
-    for (const queue of ["audit.seal-entries", "audit.forward-records", "decisions.projection-entries", "jobs/notifications.send-mail"]) {
+    for (const queue of ["audit.append-entries", "audit.forward-records", "decisions.projection-entries", "jobs/notifications.send-mail"]) {
       expect(await asOperator(server, "operations.listDeadLetters", { consumer: queue })).toEqual({ items: [], next: null });
       for (const operation of ["operations.redriveDeadLetters", "operations.dropDeadLetter"])
         await expect(asOperator(server, operation, { consumer: queue, id: "no such id" })).rejects.toThrow("no such dead letter");
     }
     const { database } = server.application.platform;
     const failed = { id: "1", topic: "a test", body: "{}", error: new Error("no") };
-    await database.transact(everyTenant, (tx) => deadLetterRecords(tx, "audit.seal-entries", [failed]));
-    expect((await asOperator(server, "operations.getStatus", {})).queues).toEqual([{ name: "audit.seal-entries", deadLetters: 1 }]);
-    await asOperator(server, "operations.dropDeadLetter", { consumer: "audit.seal-entries", id: "1" });
+    await database.transact(everyTenant, (tx) => deadLetterRecords(tx, "audit.append-entries", [failed]));
+    expect((await asOperator(server, "operations.getStatus", {})).queues).toEqual([{ name: "audit.append-entries", deadLetters: 1 }]);
+    await asOperator(server, "operations.dropDeadLetter", { consumer: "audit.append-entries", id: "1" });
     expect((await asOperator(server, "operations.getStatus", {})).queues).toEqual([]);
   });
 

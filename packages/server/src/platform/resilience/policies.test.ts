@@ -59,6 +59,7 @@ const ways: Readonly<Record<string, readonly PolicyName[] | { readonly without: 
   "platform/mail/smtp.ts": ["smtp", "smtp.connection"],
   "platform/network/address-ranges.ts": { without: "it compares addresses with ranges, and opens no connection" },
   "platform/network/address.ts": { without: "it parses addresses, and opens no connection" },
+  "platform/network/networks.ts": { without: "it matches addresses with networks, and opens no connection" },
   "platform/redis/client.ts": ["redis.connection"],
   "platform/rpc/nats-messages.ts": { without: "it encrypts and decrypts messages on the connection of nats.ts" },
   "platform/rpc/nats.ts": ["nats.connection", "rpc.query", "rpc.command"],

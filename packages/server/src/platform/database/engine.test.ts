@@ -44,7 +44,7 @@ describe("the server behind DATABASE_URL", () => {
   });
 
   it("is rejected if its name is unknown and it has no transaction ids", () => {
-    expect(refusalOfEngine({ ...postgresql, version: "PostgreSQL 16.0 (Somebody's)", hasTransactionIds: false })).toContain(
+    expect(refusalOfEngine({ ...postgresql, version: "PostgreSQL 16.0 (Example)", hasTransactionIds: false })).toContain(
       "not PostgreSQL",
     );
     expect(refusalOfEngine({ ...postgresql, version: "MySQL 8.0" })).toContain("not PostgreSQL");
@@ -108,7 +108,7 @@ async function lookAlike(version: string): Promise<{ readonly url: string; close
 describe("a server that speaks PostgreSQL's protocol", () => {
   it.each([
     ["names a CockroachDB", "CockroachDB CCL v23.1.11 (x86_64-pc-linux-gnu, built 2023/09/27)"],
-    ["not PostgreSQL", "PostgreSQL 16.0 of somebody's own"],
+    ["not PostgreSQL", "PostgreSQL 16.0 of another vendor"],
   ])("is rejected by its version before any other query: %s", async (words, version) => {
     const server = await lookAlike(version);
     try {

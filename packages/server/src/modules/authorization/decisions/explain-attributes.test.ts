@@ -57,7 +57,7 @@ describe("an explanation shows attributes", () => {
     }
   });
 
-  it("to whoever is given the permission", async () => {
+  it("to a user who is given the permission", async () => {
     const reader = await newMember(server, organization, ["Organization.CheckAccess", "Organization.ReadAttributes"], "reader");
     expect((await explained(reader, "other")).text).toContain(secret);
   });

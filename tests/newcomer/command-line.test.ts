@@ -39,6 +39,24 @@ describe("the command line, alone", () => {
     expect(weak.code).toBe(1);
   });
 
+  it("the command line creates an API key, and names the option that is missing and the role that is unknown", async () => {
+    const create = (...options: string[]) => gatehouse(["key", "create", ...options], embedded);
+    const created = await create("--name", "Shop", "--role", "Administrator", "--scope", "Authorization.Check", "--scope", "User.Read");
+    expect(created.code, created.output).toBe(0);
+    expect(JSON.parse(created.output)).toMatchObject({
+      key: expect.stringMatching(/^ghk_/),
+      organizationId: null,
+      owner: { kind: "service" },
+      scopes: ["Authorization.Check", "User.Read"],
+    });
+    const withoutScope = await create("--name", "Shop", "--role", "Administrator");
+    expect([withoutScope.code, withoutScope.output]).toEqual([64, expect.stringContaining("--scope are needed")]);
+    const unknown = await create("--name", "Other", "--role", "Janitor", "--scope", "User.Read");
+    expect([unknown.code, unknown.output]).toEqual([64, expect.stringContaining('no role named "Janitor"')]);
+    const taken = await create("--name", "Shop", "--role", "Administrator", "--scope", "User.Read");
+    expect([taken.code, taken.output]).toEqual([1, expect.stringContaining("name")]);
+  });
+
   it("audit verify compares the audit log with stored checkpoints and names the changed chain", async () => {
     const checkpoints = join(dataDir, "checkpoints.jsonl");
     const server = await startServer(dataDir);

@@ -24,7 +24,7 @@ describe.skipIf(!hasShell)("the README's first steps (skipped where bash or curl
     rmSync(dataDir, { recursive: true, force: true });
   });
 
-  it("the first steps lead from an empty folder to four decisions, and a kill loses nothing", async () => {
+  it("the first steps lead from an empty folder to five decisions, and a kill loses nothing", async () => {
     expect(server.output()).toContain("/setup?token=");
     const environment = { SERVER: server.url, GATEHOUSE_DATA_DIR: dataDir, PORT: new URL(server.url).port };
     const after = '\necho; echo "KEPT $ORG $MINH_ID"';
@@ -34,6 +34,7 @@ describe.skipIf(!hasShell)("the README's first steps (skipped where bash or curl
       ([, allowed, reason]) => `${allowed} ${reason}`,
     );
     expect(reasons).toEqual([
+      "true Allowed by role 'Administrator'",
       "true Allowed by role 'Product manager'",
       "true Allowed by role 'Product manager'",
       "false Denied: no role or grant of the user gives 'Product.Create'",

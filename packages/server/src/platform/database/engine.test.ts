@@ -44,9 +44,7 @@ describe("the server behind DATABASE_URL", () => {
   });
 
   it("is rejected if its name is unknown and it has no transaction ids", () => {
-    expect(refusalOfEngine({ ...postgresql, version: "PostgreSQL 16.0 (Example)", hasTransactionIds: false })).toContain(
-      "not PostgreSQL",
-    );
+    expect(refusalOfEngine({ ...postgresql, version: "PostgreSQL 16.0 (Example)", hasTransactionIds: false })).toContain("not PostgreSQL");
     expect(refusalOfEngine({ ...postgresql, version: "MySQL 8.0" })).toContain("not PostgreSQL");
   });
 

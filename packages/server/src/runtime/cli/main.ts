@@ -13,6 +13,7 @@ import { configCommand } from "./config.ts";
 import { doctorCommand } from "./doctor.ts";
 import { eventsCommands } from "./events.ts";
 import { importCommand } from "./import.ts";
+import { keyCreateCommand } from "./key-create.ts";
 import { keysRotateCommand, keysStatusCommand, keysTransportCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
@@ -28,6 +29,7 @@ const commands: readonly Command[] = [
   startCommand,
   migrateCommand,
   userCreateCommand,
+  keyCreateCommand,
   organizationErasuresCommand,
   ...restoreCommands,
   projectionVerifyCommand,

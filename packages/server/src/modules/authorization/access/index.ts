@@ -104,7 +104,7 @@ export {
   systemRoleNamed,
   systemRoles,
 } from "./system.ts";
-export { access };
+export { access, listRoles };
 
 export const manifest: ModuleManifest = {
   module: access,

@@ -17,7 +17,7 @@ import { verifyApiKey } from "./queries/verify-api-key.ts";
 import { steps } from "./schema-steps.ts";
 
 export type { ApiKeyState } from "./module.ts";
-export { apikeys };
+export { apikeys, createApiKey };
 
 export const manifest: ModuleManifest = {
   module: apikeys,

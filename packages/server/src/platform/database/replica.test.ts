@@ -160,7 +160,7 @@ describeOnPostgresql("reads with a replica", () => {
       const wrong = openPostgresql({ url: primary.url, readUrl: nonMember.url, poolSize: 1 });
       await follower.catchUp();
       expect(await readsOf(wrong)(everyTenant, port)).toBe(primary.port);
-      await expect(wrong.replica?.ping(follower.replicaBound)).rejects.toThrow("no replica of this database");
+      await expect(wrong.replica?.ping(follower.replicaBound)).rejects.toThrow("not a replica of this database");
       await wrong.close();
       await elsewhere.close();
       await nonMember.close();

@@ -47,56 +47,111 @@ const missingShownMax = 20;
 
 type Read<T> = (store: unknown, uses: unknown) => Promise<T>;
 
-/** The context of `prepare`, of the resolvers `tenant` and `ownerOf`, and of in-memory queries. */
-export type PrepareContext = ReturnType<typeof prepareContext>;
+/**
+ * The context of `prepare`, of the resolvers `tenant` and `ownerOf`, and of in-memory queries. Each function is created when a use case
+ * takes it from the context: a check takes two of them, tens of thousands of times per second.
+ */
+export class PrepareContext {
+  readonly principal: Principal;
+  readonly origin: Call["origin"];
+  readonly services: Services;
+  readonly state: unknown;
+  readonly fail = refuse;
+  readonly #dependencies: KernelDependencies;
+  readonly #runnable: Runnable;
+  readonly #progress: CallProgress;
+  #now: Date | undefined;
 
-export function prepareContext(dependencies: KernelDependencies, { operation, module }: Runnable, call: Call, progress: CallProgress) {
-  const { platform, modules } = dependencies;
-  const { principal, origin } = call;
-  const now = new Date(platform.clock.now());
-  const readIn = <T>(scope: Scope, work: Read<T>): Promise<T> =>
-    platform.database.read(scope, (db) => work(module.declaration.store.reads(db), modules.apisFor(module, { db, now })));
-  const missingPermissions = async (organizationId: string | null, values: readonly string[]): Promise<readonly string[]> => {
-    if (isSystemOrOperator(principal) || values.length === 0) return [];
-    if (!isIdentified(principal)) return values;
-    return dependencies.authorizer.missingPermissions(principal, organizationId, values);
-  };
-  return {
-    ...sharedContext(dependencies, module, call, now),
-    get user(): UserPrincipal {
-      return userOf(principal);
-    },
-    get identified(): IdentifiedPrincipal {
-      return identifiedOf(principal);
-    },
-    audit: (details: AuditDetails): void => addAuditDetails(progress, details),
-    reading<T>(work: Read<T>): Promise<T> {
-      if (progress.stage === "before") throw new Error(`${operation.name} reads within its tenant before the tenant is resolved`);
-      return readIn(scopeOf(operation, progress.tenant, principal), work);
-    },
-    readingTenant: <T>(organizationId: string | null, work: Read<T>): Promise<T> => readIn(scopeIn(organizationId, principal), work),
-    readingEveryTenant<T>(why: string, work: Read<T>): Promise<T> {
-      platform.logger.trace({ operation: operation.name, why }, "reads rows of every tenant");
-      return readIn(everyTenant, work);
-    },
-    holds(organizationId: string | null, value: string): MaybePromise<boolean> {
+  constructor(dependencies: KernelDependencies, runnable: Runnable, { principal, origin }: Call, progress: CallProgress) {
+    this.principal = principal;
+    this.origin = origin;
+    this.services = dependencies.services;
+    this.state = dependencies.modules.stateOf<unknown>(runnable.module);
+    this.#dependencies = dependencies;
+    this.#runnable = runnable;
+    this.#progress = progress;
+  }
+
+  /** One moment for the whole context. */
+  get now(): Date {
+    this.#now ??= new Date(this.#dependencies.platform.clock.now());
+    return this.#now;
+  }
+
+  get user(): UserPrincipal {
+    return userOf(this.principal);
+  }
+
+  get identified(): IdentifiedPrincipal {
+    return identifiedOf(this.principal);
+  }
+
+  get audit() {
+    return (details: AuditDetails): void => addAuditDetails(this.#progress, details);
+  }
+
+  get reading() {
+    return <T>(work: Read<T>): Promise<T> => {
+      const { operation } = this.#runnable;
+      const { stage, tenant } = this.#progress;
+      if (stage === "before") throw new Error(`${operation.name} reads within its tenant before the tenant is resolved`);
+      return this.#readIn(scopeOf(operation, tenant, this.principal), work);
+    };
+  }
+
+  get readingTenant() {
+    return <T>(organizationId: string | null, work: Read<T>): Promise<T> => this.#readIn(scopeIn(organizationId, this.principal), work);
+  }
+
+  get readingEveryTenant() {
+    return <T>(why: string, work: Read<T>): Promise<T> => {
+      this.#dependencies.platform.logger.trace({ operation: this.#runnable.operation.name, why }, "reads rows of every tenant");
+      return this.#readIn(everyTenant, work);
+    };
+  }
+
+  get holds() {
+    return (organizationId: string | null, value: string): MaybePromise<boolean> => {
+      const { principal, origin } = this;
       if (isSystemOrOperator(principal)) return true;
       // A credential of one organization never acts in another.
       if (!isIdentified(principal) || isForeignTo(principal, organizationId)) return false;
+      const { authorizer, platform } = this.#dependencies;
       const request = { origin, now: platform.clock.now() };
-      return after(dependencies.authorizer.holds(principal, organizationId, value, request), (answer) => answer === true);
-    },
-    missingPermissions,
-    async requireHeld(
+      return after(authorizer.holds(principal, organizationId, value, request), (answer) => answer === true);
+    };
+  }
+
+  get missingPermissions() {
+    return (organizationId: string | null, values: readonly string[]): Promise<readonly string[]> =>
+      this.#missingPermissions(organizationId, values);
+  }
+
+  get requireHeld() {
+    return async (
       organizationId: string | null,
       values: readonly string[],
       { error, field }: DelegationRefusal<ErrorDefinition>,
-    ): Promise<void> {
-      const missing = await missingPermissions(organizationId, values);
+    ): Promise<void> => {
+      const missing = await this.#missingPermissions(organizationId, values);
       if (missing.length === 0) return;
       refuse(error, ...missing.slice(0, missingShownMax).map((permission) => ({ field, rule: "held", permission })));
-    },
-  };
+    };
+  }
+
+  #readIn<T>(scope: Scope, work: Read<T>): Promise<T> {
+    const { platform, modules } = this.#dependencies;
+    const { module } = this.#runnable;
+    const { now } = this;
+    return platform.database.read(scope, (db) => work(module.declaration.store.reads(db), modules.apisFor(module, { db, now })));
+  }
+
+  async #missingPermissions(organizationId: string | null, values: readonly string[]): Promise<readonly string[]> {
+    const { principal } = this;
+    if (isSystemOrOperator(principal) || values.length === 0) return [];
+    if (!isIdentified(principal)) return values;
+    return this.#dependencies.authorizer.missingPermissions(principal, organizationId, values);
+  }
 }
 
 /** The context of a query's `run`, with read access by `db`. A cursor is valid for the list with the name `list` only. */

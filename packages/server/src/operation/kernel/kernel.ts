@@ -13,7 +13,7 @@ import type { AuditBuffer } from "./audit-buffer.ts";
 import { CallLog } from "./call-log.ts";
 import { canonicalInput } from "./canonical.ts";
 import { CommandTransactions } from "./command-transaction.ts";
-import { type KernelDependencies, type PrepareContext, prepareContext, queryContext } from "./contexts.ts";
+import { type KernelDependencies, PrepareContext, queryContext } from "./contexts.ts";
 import type { Answer, Call, Dispatch, RefusedCall } from "./dispatch.ts";
 import { after, attempt, type MaybePromise } from "./maybe-promise.ts";
 import { type BoundTransaction, ModuleInstances } from "./module-instances.ts";
@@ -117,7 +117,7 @@ export class Kernel {
     runnable.check(received.input);
     const input = runnable.canonical(received.input);
     const call = input === received.input ? received : { ...received, input };
-    const context = prepareContext(this.#dependencies, runnable, call, progress);
+    const context = new PrepareContext(this.#dependencies, runnable, call, progress);
     return after(operation.tenantOf(context as never, call.input as never), (tenant) => {
       const facts = { origin: call.origin, now: this.platform.clock.now() };
       const request = { principal: call.principal, tenant, input: call.input, absent: operation.absent, facts };

@@ -57,7 +57,7 @@ async function makeSmallCluster(): Promise<Blob> {
   return image;
 }
 
-/** An image opens twice as fast without the databases that nobody asks, rows that migrations left dead, and a log to recover from. */
+/** An image opens twice as fast without unused databases, dead rows of migrations, and a log to recover from. */
 async function shrink({ pglite }: EmbeddedDatabase): Promise<void> {
   await pglite.exec("update pg_database set datistemplate = false");
   const { rows } = await pglite.query<{ name: string }>(

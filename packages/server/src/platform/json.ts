@@ -34,14 +34,14 @@ export function readJson(text: string): unknown {
   return value;
 }
 
-const inexact = "holds a number that cannot be kept exactly: beyond 2^53 - 1 or with more digits than a double has; send it as a text";
+const inexact = "contains a number that cannot be stored exactly: beyond 2^53 - 1 or with more digits than a double has; send it as a text";
 
 /** Throws {@link UnacceptableJson} for a value that PostgreSQL cannot store, or that is deeper than {@link jsonDepthMax}. */
 export function refuseUnstorable(value: unknown): void {
   const found = unstorable(value, 0);
   if (found === undefined) return;
   const messages = {
-    text: "holds what cannot be stored",
+    text: "contains a character that cannot be stored",
     number: "holds a number that cannot be stored",
     depth: `is nested deeper than ${jsonDepthMax} levels`,
   } as const;
@@ -104,7 +104,7 @@ const suspicious = /\\u|__proto__|"constructor"/;
 
 function refusePrototypes(name: string, value: unknown): unknown {
   const isPrototype = name === "__proto__" || (name === "constructor" && isObject(value) && Object.hasOwn(value, "prototype"));
-  if (isPrototype) throw new UnacceptableJson("prototype", "names a prototype");
+  if (isPrototype) throw new UnacceptableJson("prototype", "contains the key of a prototype");
   return value;
 }
 

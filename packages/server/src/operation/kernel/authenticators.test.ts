@@ -203,6 +203,7 @@ describe("state that belongs to a principal", () => {
 });
 
 describe("the log line of a call", () => {
+  // Reads the log of the serving process, which is another one if the roles run in separate processes.
   it.skipIf(distributed)("names the principal, its credential and the actor", async () => {
     const actor = { kind: "service", id: randomUUID() } as const;
     const delegated: IdentifiedPrincipal = { ...principal("service", owningService, { kind: "apiKey" }), actor };

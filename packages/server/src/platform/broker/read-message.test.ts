@@ -29,13 +29,13 @@ describe("a message from a broker", () => {
   });
 
   it.each([
-    ["a NUL", event('"\\u0000"'), "it holds what cannot be stored"],
+    ["a NUL", event('"\\u0000"'), "it contains a character that cannot be stored"],
     [
       "a number beyond a double",
       event("1e999"),
-      "it holds a number that cannot be kept exactly: beyond 2^53 - 1 or with more digits than a double has; send it as a text",
+      "it contains a number that cannot be stored exactly: beyond 2^53 - 1 or with more digits than a double has; send it as a text",
     ],
-    ["a prototype", event('{"__proto__":1}'), "it names a prototype"],
+    ["a prototype", event('{"__proto__":1}'), "it contains the key of a prototype"],
     ["a year 0", event("1", "0000-01-01T00:00:00Z"), "time is not a time of RFC 3339 that can be held"],
     ["a leap second within a month", event("1", "2026-11-27T23:59:60Z"), "time is not a time of RFC 3339 that can be held"],
   ])("is refused with its reason if it has %s", (_what, body, reason) => {

@@ -40,7 +40,7 @@ export type Lease = Pick<LogFollower, "fresh" | "observed" | "whileObserved" | "
  * - No cached value is returned without the lease. {@link find} waits for it, and throws {@link Unavailable} if it does not come.
  * - A value that was read before an invalidation of its key or tags is neither cached nor returned after it: it is loaded again, for at most
  *   {@link revocationBoundMs}.
- * - Concurrent calls for a key share one load. A call never joins a load that an invalidation has overtaken before the call.
+ * - Concurrent calls for a key share one load. A call never joins a load that began before an invalidation observed before the call.
  * - When the database may have lost transactions, everything is removed, and loads in flight are repeated.
  * - Absence is not cached: a key that appears needs no event. To cache absence, represent it by a value.
  * - A failed load is not cached.

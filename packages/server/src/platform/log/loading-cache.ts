@@ -47,7 +47,7 @@ export class LoadingCache<Key extends string, Value extends object> {
   readonly #index = new TagIndex<Key>();
   /** Every load that has not ended. */
   readonly #flights = new Set<Flight<Value>>();
-  /** By key, the load that no invalidation has overtaken yet. */
+  /** The pending load of each key that was not invalidated since the load began. */
   readonly #joinable = new Map<Key, Flight<Value>>();
   #staled = 0;
 

@@ -32,7 +32,7 @@ const erase = (id: string) => asOperator(world.server, "tenancy.eraseOrganizatio
 const continueErasure = (id: string) => asOperator(world.server, "tenancy.continueErasure", { organizationId: id });
 const erasures = async (): Promise<AnyBody[]> => (await world.send("GET organization-erasures", world.administrator.token)).body.items;
 
-// Its batches are done by hand, so it ends the jobs of this process; with roles apart tests/distributed/erasure.test.ts plays it.
+// Runs its batches itself, so it stops the jobs of this process. tests/distributed/erasure.test.ts covers separate processes.
 describe.skipIf(distributed)("the erasure of a large organization", () => {
   it("denies immediately, hides the organization, reports its progress and deletes everything", async () => {
     const at = await newOrganization(world.server);

@@ -15,6 +15,7 @@ import type { AuditDeclaration, QueryAuditDeclaration } from "./audit-declaratio
 import type { ApiContext, CommandContext, PrepareContext, QueryContext, TenantContext, WriteApiContext } from "./context.ts";
 import type { ErrorDefinition } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
+import type { HttpApp } from "./http-app.ts";
 import type { Operation, OperationDeclaration, RunnableCommand, RunnableQuery, TypedOperation } from "./operation.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 import { closed } from "./schema.ts";
@@ -232,6 +233,8 @@ export interface ModuleManifest {
   readonly atStart?: readonly Operation[];
   /** The authenticators of the credentials that it issues. */
   readonly authenticators?: (process: ModuleProcess) => readonly Authenticator[];
+  /** The HTTP applications that it serves: protocols whose requests are not operations. */
+  readonly httpApps?: readonly HttpApp[];
   /** The queues of its jobs. Every process creates them, so that any may enqueue. */
   // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload
   readonly queues?: readonly JobName<any>[];

@@ -1,6 +1,7 @@
 import { PermissionValue } from "#modules/authorization/access/index.ts";
 import { Description, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { newSecret } from "#platform/secrets.ts";
+import { PublicKeySet } from "./public-keys.ts";
 
 /**
  * The kinds of clients (RFC 6749 §2.1). `public` cannot keep a secret: browsers, mobile and desktop applications. `confidential` can: web
@@ -16,6 +17,11 @@ export type ClientStatus = Static<typeof ClientStatus>;
 /** How a client authenticates at the token endpoint (OpenID Connect Core §9). `none` is for public clients. */
 export const TokenEndpointAuthMethod = oneOf("none", "client_secret_basic", "client_secret_post", "private_key_jwt");
 export type TokenEndpointAuthMethod = Static<typeof TokenEndpointAuthMethod>;
+
+/** What a client uses that names no method. */
+export const defaultAuthMethod = (kind: ClientKind): TokenEndpointAuthMethod => (kind === "public" ? "none" : "client_secret_basic");
+/** Whether a client authenticates with a secret. */
+export const usesSecret = (method: TokenEndpointAuthMethod): boolean => method === "client_secret_basic" || method === "client_secret_post";
 
 /** The scopes that are not permissions. They concern a user, so a service client has none of them. */
 export const openidScopes = ["openid", "profile", "email", "offline_access", "roles", "organization"] as const;
@@ -37,13 +43,6 @@ const Uri = Type.String({ minLength: 1, maxLength: uriLengthMax });
 const redirectUrisMax = 20;
 const RedirectUris = Type.Array(Uri, { maxItems: redirectUrisMax, uniqueItems: true });
 
-const keysMax = 10;
-/** A JWK set (RFC 7517 §5) of public keys. `assertPublicKeys` checks each of them. */
-export const JwkSet = Type.Object({
-  keys: Type.Array(Type.Record(Type.String({ maxLength: 50 }), Type.Unknown(), { maxProperties: 20 }), { minItems: 1, maxItems: keysMax }),
-});
-export type JwkSet = Static<typeof JwkSet>;
-
 /** The settings of a client that can be changed. */
 export const ClientSettings = {
   name: Name,
@@ -57,7 +56,7 @@ export const ClientSettings = {
   /** Whether the client may use the device authorization grant (RFC 8628). */
   deviceFlow: Type.Boolean(),
   tokenEndpointAuthMethod: TokenEndpointAuthMethod,
-  jwks: nullable(JwkSet),
+  jwks: nullable(PublicKeySet),
   jwksUri: nullable(Uri),
   /** Users are not asked for their consent. Only for a global client. */
   firstParty: Type.Boolean(),
@@ -68,6 +67,9 @@ export const ClientSettings = {
 export type ClientSettings = {
   readonly [Field in keyof typeof ClientSettings]: Static<(typeof ClientSettings)[Field]>;
 };
+
+/** The settings as a request may leave them out. */
+export const OptionalSettings = Type.Partial(Type.Object(ClientSettings)).properties;
 
 export const GrantType = oneOf("authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code");
 export type GrantType = Static<typeof GrantType>;
@@ -107,8 +109,16 @@ export const Client = Type.Object({
 });
 export type Client = Static<typeof Client>;
 
+/** The answer that has a new secret. It is null for a client that uses none. */
+export const ClientWithSecret = Type.Object({ ...Client.properties, clientSecret: nullable(Type.String()) });
+
+/** A rotation leaves earlier secrets valid for a while, so a client may have several. */
+export const secretsMax = 3;
+
 /** The form of a client secret: `ghc_` and 43 base64url characters (docs/contract.md, "Credentials"). */
 const secretPrefix = "ghc_";
+const secretForm = /^ghc_[\w-]{43}$/;
+export const isClientSecret = (text: string): boolean => secretForm.test(text);
 /** 36 of 256 random bits: enough to tell secrets apart, too few to help a guess. */
 const shownCharacters = 6;
 

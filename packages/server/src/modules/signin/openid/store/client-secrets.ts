@@ -48,17 +48,15 @@ export const clientSecretWrites = (tx: WriteHandle<Tables>) => ({
   async deleteExpiredSecrets(clientId: string, now: Date): Promise<void> {
     await tx.deleteFrom("oauth_client_secrets").where("client_id", "=", clientId).where("expires_at", "<=", now).execute();
   },
-  /** Deletes a valid secret; false where the client has none with this id. */
-  async deleteSecret(clientId: string, id: string, now: Date): Promise<boolean> {
-    const deleted = await tx
+  /** Deletes a valid secret; undefined where the client has none with this id. */
+  deleteSecret: (clientId: string, id: string, now: Date): Promise<ClientSecretRow | undefined> =>
+    tx
       .deleteFrom("oauth_client_secrets")
       .where("client_id", "=", clientId)
       .where("id", "=", id)
       .where((where) => where.or([where("expires_at", "is", null), where("expires_at", ">", now)]))
-      .returning("id")
-      .executeTakeFirst();
-    return deleted !== undefined;
-  },
+      .returningAll()
+      .executeTakeFirst(),
   async deleteSecrets(clientId: string): Promise<void> {
     await tx.deleteFrom("oauth_client_secrets").where("client_id", "=", clientId).execute();
   },

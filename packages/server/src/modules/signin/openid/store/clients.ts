@@ -2,7 +2,8 @@ import { type RawBuilder, type Selectable, sql } from "kysely";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
 import { lockForQuota } from "#platform/database/quota-lock.ts";
 import { ofTenant } from "#platform/database/tenant-predicate.ts";
-import type { ClientKind, ClientStatus, JwkSet, TokenEndpointAuthMethod } from "../model.ts";
+import type { ClientKind, ClientStatus, TokenEndpointAuthMethod } from "../model.ts";
+import type { PublicKeySet } from "../public-keys.ts";
 
 interface OauthClients {
   readonly id: string;
@@ -18,7 +19,7 @@ interface OauthClients {
   readonly backchannel_logout_uri: string | null;
   readonly device_flow: boolean;
   readonly token_endpoint_auth_method: TokenEndpointAuthMethod;
-  readonly jwks: JwkSet | null;
+  readonly jwks: PublicKeySet | null;
   readonly jwks_uri: string | null;
   readonly first_party: boolean;
   readonly scopes: readonly string[];
@@ -98,6 +99,13 @@ export const clientWrites = (tx: WriteHandle<Tables>) => ({
     tx
       .updateTable("oauth_clients")
       .set({ ...valuesOf(columns), status, updated_at: now, version: sql`version + 1` } as never)
+      .where("id", "=", id)
+      .returningAll()
+      .executeTakeFirstOrThrow(),
+  setClientStatus: (id: string, status: ClientStatus, now: Date): Promise<ClientRow> =>
+    tx
+      .updateTable("oauth_clients")
+      .set({ status, updated_at: now, version: sql`version + 1` } as never)
       .where("id", "=", id)
       .returningAll()
       .executeTakeFirstOrThrow(),

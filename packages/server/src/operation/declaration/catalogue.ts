@@ -41,6 +41,7 @@ export function catalogue(manifests: readonly ModuleManifest[]): Catalogue {
   const errors = new Map<string, ErrorDefinition>();
   for (const error of [
     ...kernelErrors,
+    ...apps.flatMap((app) => app.errors ?? []),
     ...operations.flatMap((operation) => [...operation.errors, ...(operation.absent ? [operation.absent] : [])]),
   ]) {
     const known = errors.get(error.code);

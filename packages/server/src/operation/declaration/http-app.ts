@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Authenticate } from "../kernel/authenticators.ts";
 import type { InternalDispatch } from "../kernel/internal-dispatch.ts";
+import type { ErrorDefinition } from "./errors.ts";
 import type { ModuleProcess } from "./module.ts";
 import type { Origin } from "./origin.ts";
 
@@ -13,6 +14,8 @@ export interface HttpApp {
   readonly name: string;
   /** Its routes in the form of an operation's: `"GET /oauth2/auth/:uid"`. A GET route serves HEAD, too. */
   readonly routes: readonly string[];
+  /** Its errors that have the error envelope. */
+  readonly errors?: readonly ErrorDefinition[];
   /** Called once in each process that runs it. */
   readonly open: (process: HttpAppProcess) => OpenHttpApp;
 }

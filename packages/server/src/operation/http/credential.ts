@@ -16,7 +16,11 @@ const cookieNameFor = (publicUrl: string): string => (publicUrl.startsWith("http
  * The credential of a request: `Authorization: Bearer` or `X-API-Key`, else the cookie. Browsers send a cookie with requests of any site, so
  * a writing request with a cookie is accepted only from this site's own pages.
  */
-export function credentialOf(request: { readonly headers: IncomingHttpHeaders }, publicUrl: string, method: string): SentCredential | undefined {
+export function credentialOf(
+  request: { readonly headers: IncomingHttpHeaders },
+  publicUrl: string,
+  method: string,
+): SentCredential | undefined {
   const { authorization, cookie } = request.headers;
   // Node joins repeated headers with commas, which no credential has.
   const apiKey = request.headers["x-api-key"] as string | undefined;

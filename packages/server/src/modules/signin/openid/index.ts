@@ -6,9 +6,12 @@ import { rotateClientSecret } from "./commands/rotate-client-secret.ts";
 import { updateClient } from "./commands/update-client.ts";
 import { events } from "./events.ts";
 import { openid } from "./module.ts";
+import { statePurpose } from "./protocol/adapter.ts";
+import { openidApp } from "./protocol/app.ts";
 import { getClient } from "./queries/get-client.ts";
 import { listClients } from "./queries/list-clients.ts";
 import { steps } from "./schema-steps.ts";
+import { stateSteps } from "./state-steps.ts";
 
 export type { OpenidState } from "./module.ts";
 export { openid };
@@ -17,5 +20,7 @@ export const manifest: ModuleManifest = {
   module: openid,
   operations: [createClient, listClients, getClient, updateClient, deleteClient, rotateClientSecret, deleteClientSecret],
   events,
-  steps,
+  steps: [...steps, ...stateSteps],
+  httpApps: [openidApp],
+  encrypted: [{ table: "openid_state", key: ["kind", "id_hash"], column: "payload", purpose: ([kind]) => statePurpose(kind as string) }],
 };

@@ -3,8 +3,8 @@ import type { Adapter, AdapterPayload } from "oidc-provider";
 import { everyTenant } from "#platform/database/database.ts";
 import type { Platform } from "#platform/platform.ts";
 import { hashSecret } from "#platform/secrets.ts";
-import { openidStore, type Writes } from "../store.ts";
 import type { NewState, RefreshGrace, StateRow } from "../store/state.ts";
+import { openidStore, type Writes } from "../store.ts";
 import { type RequestState, requestState } from "./request-state.ts";
 
 /** The encryption purpose of the payloads of a kind. They contain the tokens themselves, of which the table has only hashes. */

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Origin } from "#operation/declaration/origin.ts";
 import type { UserPrincipal } from "#operation/declaration/principal.ts";
+import type { OrganizationChoice } from "./organization-choice.ts";
 import { UnitOfWork } from "./unit-of-work.ts";
 
 /** The signed-in user of a browser: the live session of its cookie. */
@@ -22,10 +23,16 @@ export class RequestState {
   sessionId: string | null = null;
   /** The organization of the grant of the request, once it has been read or made. */
   organizationId: string | null = null;
+  /** The choice of the organization, once it is known. */
+  organizationChoice: OrganizationChoice | undefined;
   /** The session of this product to which the provider's session of the browser is bound. */
   browserSessionId: string | null = null;
   /** The hash of the refresh token that the request replaces. */
   rotatedHash: string | null = null;
+  /** Whether the answer asks the user to confirm a sign-out. */
+  logoutAsked = false;
+  /** What failed inside the library, which answers with a plain 500. */
+  failure: unknown;
   /** The client that the library has authenticated. */
   clientId: string | undefined;
 
@@ -38,6 +45,9 @@ export class RequestState {
 const requests = new AsyncLocalStorage<RequestState>();
 
 export const withRequestState = <T>(state: RequestState, work: () => Promise<T>): Promise<T> => requests.run(state, work);
+
+/** Whether the code runs outside of a request, as in a job. */
+export const withoutRequest = (): boolean => requests.getStore() === undefined;
 
 /** The state of the request that is handled. The library passes none to its storage. */
 export function requestState(): RequestState {

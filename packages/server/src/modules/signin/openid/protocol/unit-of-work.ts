@@ -1,5 +1,5 @@
-import { isTransient, violatedReference } from "#platform/database/driver-errors.ts";
 import { type Database, everyTenant } from "#platform/database/database.ts";
+import { isTransient, violatedReference } from "#platform/database/driver-errors.ts";
 import { Unavailable } from "#platform/unavailable.ts";
 import { openidStore, type Writes } from "../store.ts";
 

@@ -29,7 +29,10 @@ interface Tables {
 }
 
 export type StateRow = Selectable<OpenidState>;
-export type NewState = Pick<StateRow, "kind" | "id_hash" | "payload" | "grant_hash" | "parent_hash" | "user_code_hash" | "session_id" | "expires_at">;
+export type NewState = Pick<
+  StateRow,
+  "kind" | "id_hash" | "payload" | "grant_hash" | "parent_hash" | "user_code_hash" | "session_id" | "expires_at"
+>;
 
 /** When a refresh token can be used again, and how often. */
 export interface RefreshGrace {

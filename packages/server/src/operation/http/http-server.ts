@@ -119,10 +119,11 @@ function addRoute(app: FastifyInstance, operation: Operation, options: HttpServe
   const status = statusOf(operation);
   const nothing = hasNoBody(operation);
   const read = inputReader(operation, url);
+  const cacheControl = operation.publicCacheSeconds === undefined ? "no-store" : `public, max-age=${operation.publicCacheSeconds}`;
   const deprecation = deprecationHeadersOf(operation, options.catalogue.byName, options.publicUrl);
 
   const send = (answer: Answer, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const headers = ["x-request-id", request.id, "cache-control", "no-store"];
+    const headers = ["x-request-id", request.id, "cache-control", cacheControl];
     if (answer.revision !== undefined) headers.push("x-gatehouse-revision", answer.revision);
     if (answer.rateLimits !== undefined) headers.push("ratelimit-policy", answer.rateLimits.policy, "ratelimit", answer.rateLimits.state);
     if (operation.versioned && !nothing) headers.push("etag", `"${(answer.output as { version: number }).version}"`);

@@ -142,7 +142,9 @@ export async function assemble(configuration: Configuration, overrides: Override
     const dispatch = internalDispatch(kernel.dispatch);
     for (const { name } of writes ? modules.flatMap((manifest) => manifest.atStart ?? []) : []) await dispatch.byName(name, {});
     const runsApps = configuration.roles.has("command");
-    const apps = runsApps ? openHttpApps(modules, (manifest) => ({ ...processOf(manifest.module), dispatch, authenticate })) : [];
+    const apps = runsApps
+      ? openHttpApps(modules, ({ module }) => ({ ...processOf(module), ...kernel.appProcessOf(module), dispatch, authenticate }))
+      : [];
     const subscriptions: Subscription[] = [];
     const answering: Serving[] = [];
     const here = serveInProcess(kernel.dispatch, authenticate, {

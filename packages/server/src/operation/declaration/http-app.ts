@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Authenticate } from "../kernel/authenticators.ts";
 import type { InternalDispatch } from "../kernel/internal-dispatch.ts";
+import type { Transact } from "../kernel/module-transaction.ts";
 import type { ErrorDefinition } from "./errors.ts";
 import type { ModuleProcess } from "./module.ts";
 import type { Origin } from "./origin.ts";
@@ -23,6 +24,11 @@ export interface HttpApp {
 /** The dependencies of an HTTP application. */
 export interface HttpAppProcess extends ModuleProcess {
   readonly dispatch: InternalDispatch;
+  /** Runs a transaction with the module's effects. */
+  readonly transact: Transact;
+  /** The functions of the modules that this one uses that answer from in-process caches. */
+  // biome-ignore lint/suspicious/noExplicitAny: the APIs' types are known to the module, which declares what it uses
+  readonly cached: any;
   /** Resolves a token to its principal, by the authenticators of all modules. */
   readonly authenticate: Authenticate;
 }

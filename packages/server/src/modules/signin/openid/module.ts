@@ -2,6 +2,8 @@ import { access } from "#modules/authorization/access/index.ts";
 import { identity } from "#modules/foundation/identity/index.ts";
 import { serviceaccounts } from "#modules/organization/serviceaccounts/index.ts";
 import { tenancy } from "#modules/organization/tenancy/index.ts";
+import { sessions } from "#modules/signin/sessions/index.ts";
+import { tokens } from "#modules/signin/tokens/index.ts";
 import { module } from "#operation/declaration/module.ts";
 import type { Platform } from "#platform/platform.ts";
 import { ClientCache } from "./client-cache.ts";
@@ -22,5 +24,5 @@ const stateOf = (platform: Platform): OpenidState => ({
 export const openid = module("openid", {
   store: openidStore,
   state: stateOf,
-  uses: { access, identity, serviceaccounts, tenancy },
+  uses: { access, identity, serviceaccounts, tenancy, sessions, tokens },
 });

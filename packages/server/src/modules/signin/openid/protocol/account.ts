@@ -3,19 +3,24 @@ import { userClaims } from "./claims.ts";
 import { type ProtocolDependencies, reading } from "./dependencies.ts";
 import { type RequestState, requestState } from "./request-state.ts";
 
-/** The account of a user: undefined where they get no tokens. Its claims are read for a token or an answer, by the scopes that were granted. */
+/**
+ * The account of a user; undefined where they get no tokens, because the session of the request has ended. Its claims are read for a token or an
+ * answer, by the scopes that were granted.
+ */
 export const findAccount =
   (dependencies: ProtocolDependencies) =>
   async (_ctx: KoaContextWithOIDC, userId: string): Promise<Account | undefined> => {
-    const user = await dependencies.accounts.find(userId);
-    if (user === null) return undefined;
     const state = requestState();
+    const sessionId = state.sessionId ?? state.login?.sessionId;
+    const account = sessionId === undefined ? null : await dependencies.accounts.find(sessionId);
+    if (account === null || account.user.id !== userId) return undefined;
+    state.session = account.session;
     return {
       accountId: userId,
       async claims(_use, scope) {
         const scopes = new Set(scope.split(" "));
         return {
-          ...userClaims(user),
+          ...userClaims(account.user),
           ...(scopes.has("organization") && { organization: await organizationClaim(dependencies, state) }),
           ...(scopes.has("roles") && { roles: await roleNames(dependencies, userId, state) }),
         };
@@ -31,8 +36,8 @@ async function organizationClaim(dependencies: ProtocolDependencies, { organizat
 }
 
 /** The names of the user's roles in the organization of the tokens. They are for display: a decision asks for permissions. */
-const roleNames = (dependencies: ProtocolDependencies, userId: string, { organizationId }: RequestState): Promise<readonly string[]> =>
-  reading(dependencies, async ({ access }) => {
-    const ids = (await access.rolesOf([userId], organizationId)).get(userId) ?? [];
-    return (await access.rolesByIds(ids)).map(({ name }) => name).sort();
-  });
+const roleNames = async (
+  dependencies: ProtocolDependencies,
+  userId: string,
+  { organizationId }: RequestState,
+): Promise<readonly string[]> => [...(await reading(dependencies, ({ tokens }) => tokens.roleNames(userId, organizationId)))].sort();

@@ -6,6 +6,7 @@ import { hashSecret } from "#platform/secrets.ts";
 import type { NewState, RefreshGrace, StateRow } from "../store/state.ts";
 import { openidStore, type Writes } from "../store.ts";
 import { type RequestState, requestState } from "./request-state.ts";
+import type { WrittenApis } from "./unit-of-work.ts";
 
 /** The encryption purpose of the payloads of a kind. They contain the tokens themselves, of which the table has only hashes. */
 export const statePurpose = (kind: string): string => `openid state ${kind}`;
@@ -68,6 +69,8 @@ export class StateAdapter implements Adapter {
       await store.putState(row);
       return true;
     };
+    // A session with a refresh token does not expire by disuse. Before the token, so that the session is locked first.
+    if (this.#kind === "RefreshToken" && state.rotatedHash === null) state.work.first(this.#kind, makesRenewable(state));
     state.work.put(this.#kind, id, payload, { change, conflict: "ended" });
   }
 
@@ -139,6 +142,13 @@ export class StateAdapter implements Adapter {
     return keys.map(({ key }) => createHmac("sha256", key).update(userCode).digest("hex"));
   }
 }
+
+const makesRenewable =
+  ({ sessionId }: RequestState) =>
+  async (_store: Writes, _now: Date, { sessions }: WrittenApis): Promise<boolean> => {
+    if (sessionId !== null) await sessions.makeRenewable(sessionId);
+    return true;
+  };
 
 const graceAt = (now: Date): RefreshGrace => ({ since: new Date(now.getTime() - refreshGraceMs), usesMax: refreshUsesMax });
 

@@ -8,14 +8,13 @@ import type { ProtocolDependencies } from "./dependencies.ts";
 import { interactionErrors } from "./errors.ts";
 import { Protocol } from "./protocol.ts";
 import { routes } from "./routes.ts";
-import { generatedKeys } from "./signing-keys.ts";
 
 /** OAuth 2 and OpenID Connect (docs/security/openid.md). */
 export const openidApp: HttpApp = { name: "openid", routes, errors: interactionErrors, open };
 
-function open({ platform, state, uses, dispatch, authenticate }: HttpAppProcess): OpenHttpApp {
+function open({ platform, state, uses, cached, transact, dispatch, authenticate }: HttpAppProcess): OpenHttpApp {
   const { clients, accounts }: OpenidState = state;
-  const dependencies: ProtocolDependencies = { platform, clients, accounts, keys: generatedKeys(), uses, dispatch, authenticate };
+  const dependencies: ProtocolDependencies = { platform, clients, accounts, uses, cached, transact, dispatch, authenticate };
   clients.start(uses);
   accounts.start(uses);
   const protocol = new Protocol(dependencies);

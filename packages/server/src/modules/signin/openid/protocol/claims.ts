@@ -2,7 +2,7 @@ import type { User } from "#modules/foundation/identity/index.ts";
 
 /** The claims of each scope (OpenID Connect Core §5.4), and of the two of this product. */
 export const claimsOfScopes = {
-  openid: ["sub"],
+  openid: ["sub", "acr", "amr", "auth_time"],
   profile: ["name", "given_name", "family_name", "locale", "updated_at"],
   email: ["email", "email_verified"],
   organization: ["organization"],
@@ -22,11 +22,9 @@ export const userClaims = ({ id, email, firstName, lastName, locale, updatedAt }
   updated_at: Math.floor(Date.parse(updatedAt) / 1_000),
 });
 
-const secondFactors: ReadonlySet<string> = new Set(["mfa", "otp", "hwk", "swk", "sms", "fpt", "face", "pop"]);
-
 /** The authentication context classes: with one factor, and with a second one. */
 export const contextClasses = { oneFactor: "urn:gatehouse:acr:one-factor", twoFactors: "urn:gatehouse:acr:two-factors" } as const;
 
-/** The context class of authentication methods (RFC 8176). A passkey alone counts as two: it takes the device, and its lock. */
+/** The context class of authentication methods (RFC 8176). */
 export const contextClassOf = (methods: readonly string[]): string =>
-  methods.some((method) => secondFactors.has(method)) ? contextClasses.twoFactors : contextClasses.oneFactor;
+  methods.includes("mfa") || methods.length > 1 ? contextClasses.twoFactors : contextClasses.oneFactor;

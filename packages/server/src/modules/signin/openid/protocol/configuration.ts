@@ -12,6 +12,7 @@ import type { ProtocolDependencies } from "./dependencies.ts";
 import { loadGrant } from "./grants.ts";
 import { renderError, renderLogout, renderSignedOut } from "./html-answers.ts";
 import { policy } from "./interaction-policy.ts";
+import { requestState } from "./request-state.ts";
 import { resourceIndicators } from "./resource-server.ts";
 import { paths } from "./routes.ts";
 import type { SigningKeySet } from "./signing-keys.ts";
@@ -26,17 +27,22 @@ const clientAlgorithms = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"] as cons
 /** The configuration of the library, complete: a default of it is used where it is meant. */
 export function configuration(dependencies: ProtocolDependencies, signing: SigningKeySet): Configuration {
   const { platform } = dependencies;
-  const { publicUrl, sessionAbsoluteSeconds } = platform.settings;
+  const { publicUrl, sessionAbsoluteSeconds, accessTokenSeconds, refreshTokenSeconds } = platform.settings;
   const adapter: AdapterFactory = (kind) =>
     kind === "Client" ? new ClientAdapter(dependencies.clients) : new StateAdapter(kind, platform);
   const fetch = guardedFetch({ ...outgoing, allowLoopback: isDevelopment(publicUrl) });
+  // Nothing outlives the session of the user.
+  const secondsLeft = (): number => {
+    const { session } = requestState();
+    return session === undefined ? sessionAbsoluteSeconds : dependencies.accounts.secondsLeft(session);
+  };
   return {
     adapter,
     jwks: { keys: [...signing.keys] as never },
     routes: paths,
     cookies: { names: cookieNames(publicUrl), long: cookieOptions, short: cookieOptions },
     scopes: [...openidScopes],
-    claims: { ...claimsOfScopes, acr: null, auth_time: null, iss: null, sid: null } as never,
+    claims: { ...claimsOfScopes, iss: null, sid: null } as never,
     acrValues: Object.values(contextClasses),
     responseTypes: ["code"],
     subjectTypes: ["public"],
@@ -77,15 +83,16 @@ export function configuration(dependencies: ProtocolDependencies, signing: Signi
     fetchResponseBodyLimits: { jwks_uri: outgoing.bodyBytesMax } as never,
     clockTolerance: 5,
     ttl: {
-      AccessToken: seconds.accessToken,
+      AccessToken: (_ctx: unknown, { resourceServer }: { readonly resourceServer?: { readonly accessTokenTTL?: number } }) =>
+        Math.min(resourceServer?.accessTokenTTL ?? accessTokenSeconds, secondsLeft()),
       AuthorizationCode: seconds.authorizationCode,
-      ClientCredentials: seconds.accessToken,
+      ClientCredentials: accessTokenSeconds,
       DeviceCode: seconds.deviceCode,
-      Grant: sessionAbsoluteSeconds,
+      Grant: secondsLeft,
       IdToken: seconds.idToken,
       Interaction: seconds.interaction,
       PushedAuthorizationRequest: seconds.pushedRequest,
-      RefreshToken: Math.min(seconds.refreshToken, sessionAbsoluteSeconds),
+      RefreshToken: () => Math.min(refreshTokenSeconds, secondsLeft()),
       Session: sessionAbsoluteSeconds,
     } as never,
   };

@@ -1,13 +1,13 @@
 import type { User } from "#modules/foundation/identity/index.ts";
-import type { ReadApisOf } from "#operation/declaration/module.ts";
+import type { CachedApisOf, ReadApisOf } from "#operation/declaration/module.ts";
 import type { Authenticate } from "#operation/kernel/authenticators.ts";
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
+import type { Transact } from "#operation/kernel/module-transaction.ts";
 import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import type { Platform } from "#platform/platform.ts";
 import type { ActiveClient, ClientCache } from "../client-cache.ts";
 import type { openid } from "../module.ts";
 import type { Accounts } from "./accounts.ts";
-import type { SigningKeys } from "./signing-keys.ts";
 
 /** The APIs of the modules that this one uses. */
 export type UsedApis = ReadApisOf<NonNullable<(typeof openid)["declaration"]["uses"]>>;
@@ -17,8 +17,9 @@ export interface ProtocolDependencies {
   readonly platform: Platform;
   readonly clients: ClientCache;
   readonly accounts: Accounts;
-  readonly keys: SigningKeys;
   readonly uses: (db: ReadHandle) => UsedApis;
+  readonly cached: CachedApisOf<NonNullable<(typeof openid)["declaration"]["uses"]>>;
+  readonly transact: Transact;
   readonly dispatch: InternalDispatch;
   readonly authenticate: Authenticate;
 }

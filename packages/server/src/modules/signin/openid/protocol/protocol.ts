@@ -1,22 +1,15 @@
-import type { Provider } from "oidc-provider";
 import type { HttpAnswer, HttpRequest } from "#operation/transport/http-message.ts";
 import { followSession, loginOf } from "./browser.ts";
 import { conflictAnswer } from "./conflict-answers.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
+import type { Exchange } from "./exchange.ts";
+import { interactionDetails } from "./interaction-details.ts";
+import { submitInteraction } from "./interaction-submit.ts";
 import { answerOfLibrary, setCookies } from "./library.ts";
 import { Providers } from "./provider.ts";
 import { RequestState, withRequestState } from "./request-state.ts";
 import { paths } from "./routes.ts";
 import { StateConflict } from "./unit-of-work.ts";
-
-/** A request with what its answer depends on. */
-export interface Exchange {
-  readonly provider: Provider;
-  readonly request: HttpRequest;
-  readonly state: RequestState;
-  /** Path without the query. */
-  readonly path: string;
-}
 
 /** Answers the requests of the protocol. The changes of a request are stored in one transaction before its answer is sent. */
 export class Protocol {
@@ -29,7 +22,6 @@ export class Protocol {
   }
 
   async answer(request: HttpRequest): Promise<HttpAnswer> {
-    const { platform } = this.#dependencies;
     const provider = await this.#providers.current();
     const path = request.url.split("?", 1)[0] as string;
     const state = new RequestState(request.origin, isOfBrowser(path) ? await loginOf(this.#dependencies, request) : null);
@@ -38,7 +30,7 @@ export class Protocol {
     // A request that was refused may have changed something: a replayed code ends the grant that it was for.
     if (answer.status >= 500) return answer;
     try {
-      await state.work.commit(platform.database, new Date(platform.clock.now()));
+      await state.work.commit(this.#dependencies.transact);
     } catch (error) {
       if (error instanceof StateConflict) return conflictAnswer(path, error);
       throw error;
@@ -48,7 +40,12 @@ export class Protocol {
 
   async #route(exchange: Exchange): Promise<HttpAnswer> {
     const { provider, path, request } = exchange;
-    if (path.startsWith(paths.authorization)) return this.#authorize(exchange);
+    if (isBelow(path, paths.authorization)) return this.#authorize(exchange);
+    const uid = interactionPath.exec(path)?.groups;
+    if (uid !== undefined)
+      return uid["details"] === undefined
+        ? submitInteraction(this.#dependencies, exchange, uid["uid"] as string)
+        : interactionDetails(this.#dependencies, exchange, uid["uid"] as string);
     return answerOfLibrary(provider, request);
   }
 
@@ -60,8 +57,11 @@ export class Protocol {
   }
 }
 
+const interactionPath = new RegExp(`^${paths.interaction}/(?<uid>[\\w-]+)(?<details>/details)?$`);
+
+const isBelow = (path: string, parent: string): boolean => path === parent || path.startsWith(`${parent}/`);
+
 const browserPaths = [paths.authorization, paths.interaction, paths.code_verification, paths.end_session];
 
 /** Whether requests of a path come from a browser with its cookies. Other clients send credentials of their own. */
-const isOfBrowser = (path: string): boolean =>
-  path !== paths.device_authorization && browserPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
+const isOfBrowser = (path: string): boolean => path !== paths.device_authorization && browserPaths.some((parent) => isBelow(path, parent));

@@ -3,7 +3,7 @@ import { Provider } from "oidc-provider";
 import { configuration } from "./configuration.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
 import { requestState, withoutRequest } from "./request-state.ts";
-import type { SigningKeySet } from "./signing-keys.ts";
+import { type SigningKeySet, signingKeys } from "./signing-keys.ts";
 
 /** The present provider, and the one before a rotation, whose requests may be under way. */
 const providersMax = 2;
@@ -21,7 +21,7 @@ export class Providers {
   }
 
   async current(): Promise<Provider> {
-    const signing = await this.#dependencies.keys.find();
+    const signing = signingKeys(await this.#dependencies.cached.tokens.keySet());
     let provider = this.#byKeys.get(signing.fingerprint);
     if (provider === undefined) {
       provider = newProvider(this.#dependencies, signing);

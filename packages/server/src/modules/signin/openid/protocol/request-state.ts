@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { SessionFacts } from "#modules/signin/sessions/index.ts";
 import type { Origin } from "#operation/declaration/origin.ts";
 import type { UserPrincipal } from "#operation/declaration/principal.ts";
 import type { OrganizationChoice } from "./organization-choice.ts";
@@ -21,6 +22,8 @@ export class RequestState {
   readonly work = new UnitOfWork();
   /** The session of this product to which the provider's session, grant or token of the request is bound, once it has been read. */
   sessionId: string | null = null;
+  /** The facts of that session, once the account has been read. */
+  session: SessionFacts | undefined;
   /** The organization of the grant of the request, once it has been read or made. */
   organizationId: string | null = null;
   /** The choice of the organization, once it is known. */

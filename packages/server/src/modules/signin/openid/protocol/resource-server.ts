@@ -1,13 +1,12 @@
 import { errors, type KoaContextWithOIDC, type ResourceServer } from "oidc-provider";
 import { permissionScopesOf } from "./client-metadata.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
-import { seconds } from "./times.ts";
 
 /**
  * The API of this product as an OAuth resource (RFC 8707): its identifier is the issuer, its scopes are permissions. Its access tokens are
  * JWTs (docs/decisions/0055).
  */
-export function resourceIndicators({ clients, keys, platform }: ProtocolDependencies) {
+export function resourceIndicators({ clients, cached, platform }: ProtocolDependencies) {
   const { publicUrl } = platform.settings;
   return {
     enabled: true,
@@ -32,11 +31,12 @@ export function resourceIndicators({ clients, keys, platform }: ProtocolDependen
       client: { readonly clientId: string },
     ): Promise<ResourceServer> {
       if (resource.replace(/\/$/, "") !== publicUrl) throw new errors.InvalidTarget();
-      const [found, { algorithm }] = await Promise.all([clients.find(client.clientId), keys.find()]);
+      const found = await clients.find(client.clientId);
+      const { algorithm } = (await cached.tokens.keySet()).current();
       return {
         scope: found === null ? "" : permissionScopesOf(found).join(" "),
         audience: publicUrl,
-        accessTokenTTL: seconds.accessToken,
+        accessTokenTTL: platform.settings.accessTokenSeconds,
         accessTokenFormat: "jwt",
         jwt: { sign: { alg: algorithm } },
       };

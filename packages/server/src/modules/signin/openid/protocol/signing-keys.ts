@@ -1,27 +1,24 @@
-import { createHash, generateKeyPairSync } from "node:crypto";
-import type { JWK } from "jose";
+import { hash } from "node:crypto";
+import type { Algorithm, KeySet } from "#modules/signin/tokens/index.ts";
 
 /** The private keys of one moment. The first signs; verifiers know the others from before, or from now on. */
 export interface SigningKeySet {
-  readonly keys: readonly JWK[];
+  readonly keys: ReturnType<KeySet["privateJwks"]>;
   /** The algorithm of the key that signs. */
-  readonly algorithm: "RS256" | "ES256" | "EdDSA";
+  readonly algorithm: Algorithm;
   /** Changes with the keys. */
   readonly fingerprint: string;
 }
 
-export interface SigningKeys {
-  find(): Promise<SigningKeySet> | SigningKeySet;
-}
+const known = new WeakMap<KeySet, SigningKeySet>();
 
-/** One key that lives as long as the process. */
-export function generatedKeys(): SigningKeys {
-  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
-  const jwk = privateKey.export({ format: "jwk" }) as JWK;
-  const kid = createHash("sha256")
-    .update(jwk.n as string)
-    .digest("base64url")
-    .slice(0, 16);
-  const set: SigningKeySet = { keys: [{ ...jwk, kid, alg: "RS256", use: "sig" }], algorithm: "RS256", fingerprint: kid };
-  return { find: () => set };
+/** The private keys of a key set, for the library. Throws Unavailable where no key signs yet. */
+export function signingKeys(set: KeySet): SigningKeySet {
+  let signing = known.get(set);
+  if (signing === undefined) {
+    const ids = set.published.map(({ id, stage }) => `${id} ${stage}`).join();
+    signing = { keys: set.privateJwks(), algorithm: set.current().algorithm, fingerprint: hash("sha256", ids, "base64url") };
+    known.set(set, signing);
+  }
+  return signing;
 }

@@ -10,7 +10,4 @@ export const seconds = {
   pushedRequest: 60,
   /** An ID token is read once, at the sign-in; as a hint it is accepted after it has expired. */
   idToken: 3_600,
-  /** As an access token of this product: a revoked one is refused before, by each process. */
-  accessToken: 900,
-  refreshToken: 14 * 86_400,
 } as const;

@@ -1,10 +1,14 @@
-import { type Database, everyTenant } from "#platform/database/database.ts";
-import { isTransient, violatedReference } from "#platform/database/driver-errors.ts";
-import { Unavailable } from "#platform/unavailable.ts";
+import type { sessions } from "#modules/signin/sessions/index.ts";
+import type { ApisOf } from "#operation/declaration/module.ts";
+import type { Transact } from "#operation/kernel/module-transaction.ts";
+import { violatedReference } from "#platform/database/driver-errors.ts";
 import { openidStore, type Writes } from "../store.ts";
 
+/** The APIs of other modules that changes call. */
+export type WrittenApis = ApisOf<{ readonly sessions: typeof sessions }>;
+
 /** A change that waits for the end of the request. It returns false where it is not possible any more. */
-type Change = (store: Writes, now: Date) => Promise<boolean>;
+type Change = (store: Writes, now: Date, uses: WrittenApis) => Promise<boolean>;
 
 /** Why the changes of a request could not be made: another request came first. */
 export type Conflict = "consumed" | "replayed" | "ended";
@@ -27,8 +31,6 @@ interface PendingChange {
   readonly change: Change;
 }
 
-const attemptsMax = 5;
-
 /**
  * The changes of one request, made together in one transaction before it is answered: a code is consumed if and only if its tokens are
  * stored. Until then no connection is held, while the library signs and asks other servers.
@@ -46,6 +48,11 @@ export class UnitOfWork {
   put(kind: string, id: string, payload: object, { change, conflict }: { readonly change: Change; readonly conflict: Conflict }): void {
     this.#own.set(keyOf(kind, id), payload);
     this.#puts.push({ kind, conflict, change });
+  }
+
+  /** Adds a change that is made before those that are added later. */
+  first(kind: string, change: Change): void {
+    this.#puts.push({ kind, conflict: "ended", change });
   }
 
   consume(kind: string, change: Change): void {
@@ -68,25 +75,21 @@ export class UnitOfWork {
   }
 
   /** Makes the changes. Throws {@link StateConflict} where another request came first, and {@link Unavailable}. Nothing is stored then. */
-  async commit(database: Database, now: Date): Promise<void> {
+  async commit(transact: Transact): Promise<void> {
     const changes = [...this.#puts, ...this.#changes];
     if (changes.length === 0) return;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await database.transact(everyTenant, (tx) => applyAll(changes, openidStore.writes(tx), now));
-      } catch (error) {
-        // The session ended between the request's reads and its changes.
-        if (violatedReference(error) !== undefined) throw new StateConflict("ended", "Session");
-        if (!isTransient(error)) throw error;
-        if (attempt >= attemptsMax) throw new Unavailable("write lock", error);
-      }
+    try {
+      await transact(async ({ tx, now, uses }) => {
+        const store = openidStore.writes(tx);
+        for (const { kind, conflict, change } of changes) {
+          if (!(await change(store, now, uses))) throw new StateConflict(conflict, kind);
+        }
+      });
+    } catch (error) {
+      // The session ended between the request's reads and its changes.
+      if (violatedReference(error) !== undefined) throw new StateConflict("ended", "Session");
+      throw error;
     }
-  }
-}
-
-async function applyAll(changes: readonly PendingChange[], store: Writes, now: Date): Promise<void> {
-  for (const { kind, conflict, change } of changes) {
-    if (!(await change(store, now))) throw new StateConflict(conflict, kind);
   }
 }
 

@@ -12,6 +12,17 @@ export const englishForScripts = {
   newMail: "New mail: {subject}",
   newMails: "{n} new mails",
   inboxAway: "The server cannot be reached at the moment. Still trying.",
+  again: "You can try again in {time}.",
+  fullName: "{firstName} {lastName}",
+  /** The scopes of OpenID Connect Core §5.4 and §11; a resource server describes its own. */
+  scopes: {
+    openid: "Know who you are on this server",
+    profile: "See your name and language",
+    email: "See your e-mail address",
+    phone: "See your telephone number",
+    address: "See your postal address",
+    offline_access: "Keep this access while you are not using the application",
+  },
   rules: {
     required: "This field is required.",
     "format:email": "This is not an e-mail address, such as name@example.com.",
@@ -26,6 +37,7 @@ export const englishForScripts = {
     not_common: "Attackers try this password first. Please choose another one.",
     not_own_address: "The password must not be the e-mail address.",
     bytes_max: "This password is too long: at most {n} bytes.",
+    user_code: "This code is not valid or has expired. Check it, or get a new one on the device.",
     other: "Please check this.",
   },
   codes: {

@@ -1,0 +1,54 @@
+import { html } from "../html.ts";
+import type { Page } from "../page.ts";
+import { step } from "../steps.ts";
+import type { Texts } from "../texts.ts";
+import { account, actions, checking, clientMark, scopeList, signInForm, withClient } from "./parts.ts";
+
+/**
+ * One interaction of the OpenID Provider: sign in, choose an organization, consent. assets/interaction.js asks for its details and shows the
+ * step that they need. It navigates by script to the address that an action answers, because `form-action` forbids forms that redirect to
+ * the application.
+ */
+export function interactionPage(texts: Texts, path: string | undefined): Page {
+  const { interaction, signIn } = texts;
+  const otherAccount = html`<button type="button" class="link" data-action="switch-account">${signIn.otherAccount}</button>`;
+  const button = (action: string, label: string, kind = "") =>
+    html`<button type="button"${kind && html` class="${kind}"`} data-action="${action}">${label}</button>`;
+  return {
+    title: interaction.title,
+    script: "interaction.js",
+    body: html`${step("check", interaction.title, checking(texts), { first: true })}
+${step("sign-in", interaction.title, html`${clientMark}<p class="lead">${withClient(interaction.lead)}</p>${signInForm(texts, path)}`)}
+${step(
+  "account",
+  interaction.accountTitle,
+  html`${clientMark}<p class="lead">${withClient(interaction.accountLead)}</p>
+${account(signIn.signedInAs)}
+${actions(html`${button("continue", signIn.continue)}${button("switch-account", signIn.otherAccount, "secondary")}`)}`,
+)}
+${step(
+  "organization",
+  interaction.organizationTitle,
+  html`${clientMark}<p class="lead" id="organization-lead">${withClient(interaction.organizationLead)}</p>
+<p class="note" id="no-organization" hidden>${interaction.noOrganization}</p>
+${account(signIn.signedInAs)}
+<p class="form-error" role="alert"></p>
+<ul class="choices" id="organizations"></ul>
+<p class="aside">${otherAccount}</p>`,
+)}
+${step(
+  "consent",
+  interaction.consentTitle,
+  html`${clientMark}<p class="lead">${withClient(interaction.consentLead)}</p>
+${scopeList}
+<p id="in-organization" hidden>${interaction.inOrganization} <strong><bdi id="organization-name"></bdi></strong></p>
+${account(signIn.signedInAs)}
+<p class="note">${interaction.trust}</p>
+<p class="links"><a id="policy" rel="noopener noreferrer" target="_blank" hidden>${interaction.policy}</a>
+<a id="terms" rel="noopener noreferrer" target="_blank" hidden>${interaction.terms}</a></p>
+${actions(html`${button("allow", interaction.allow)}${button("deny", interaction.deny, "secondary")}`)}
+<p class="aside">${otherAccount}</p>`,
+)}
+${step("expired", interaction.expiredTitle, html`<p class="lead">${interaction.expired}</p>`)}`,
+  };
+}

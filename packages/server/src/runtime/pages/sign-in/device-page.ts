@@ -3,7 +3,7 @@ import { html } from "../html.ts";
 import type { Page } from "../page.ts";
 import { step } from "../steps.ts";
 import type { Texts } from "../texts.ts";
-import { account, actions, clientMark, scopeList, signInForm, withClient } from "./parts.ts";
+import { account, actions, clientSays, scopeList, signInForm } from "./parts.ts";
 import { returnPath } from "./return-path.ts";
 
 /**
@@ -13,7 +13,7 @@ import { returnPath } from "./return-path.ts";
 export function devicePage(texts: Texts, userCode: string): Page {
   const { device } = texts;
   const otherCode = html`<p class="aside"><button type="button" class="link" data-go="code">${device.otherCode}</button></p>`;
-  const here = returnPath(`/oauth2/device?user_code=${encodeURIComponent(userCode)}`);
+  const here = userCode === "" ? "/oauth2/device" : returnPath(`/oauth2/device?user_code=${encodeURIComponent(userCode)}`);
   return {
     title: device.title,
     script: "device.js",
@@ -31,7 +31,7 @@ ${step(
   html`<p class="lead">${device.compare}</p>
 <p class="user-code"><code data-user-code></code></p>
 <p class="note">${device.warning}</p>
-${clientMark}<p>${withClient(device.consentLead)}</p>
+${clientSays(device.consentLead)}
 ${scopeList}
 ${account(texts.signIn.signedInAs)}
 ${actions(html`<button type="button" data-action="allow">${device.allow}</button>

@@ -2,7 +2,7 @@ import { html } from "../html.ts";
 import type { Page } from "../page.ts";
 import { step } from "../steps.ts";
 import type { Texts } from "../texts.ts";
-import { account, actions, checking, clientMark, scopeList, signInForm, withClient } from "./parts.ts";
+import { account, actions, checking, clientSays, scopeList, signInForm } from "./parts.ts";
 
 /**
  * One interaction of the OpenID Provider: sign in, choose an organization, consent. assets/interaction.js asks for its details and shows the
@@ -18,18 +18,18 @@ export function interactionPage(texts: Texts, path: string | undefined): Page {
     title: interaction.title,
     script: "interaction.js",
     body: html`${step("check", interaction.title, checking(texts), { first: true })}
-${step("sign-in", interaction.title, html`${clientMark}<p class="lead">${withClient(interaction.lead)}</p>${signInForm(texts, path)}`)}
+${step("sign-in", interaction.title, html`${clientSays(interaction.lead)}${signInForm(texts, path)}`)}
 ${step(
   "account",
   interaction.accountTitle,
-  html`${clientMark}<p class="lead">${withClient(interaction.accountLead)}</p>
+  html`${clientSays(interaction.accountLead)}
 ${account(signIn.signedInAs)}
 ${actions(html`${button("continue", signIn.continue)}${button("switch-account", signIn.otherAccount, "secondary")}`)}`,
 )}
 ${step(
   "organization",
   interaction.organizationTitle,
-  html`${clientMark}<p class="lead" id="organization-lead">${withClient(interaction.organizationLead)}</p>
+  html`<div id="organization-lead">${clientSays(interaction.organizationLead)}</div>
 <p class="note" id="no-organization" hidden>${interaction.noOrganization}</p>
 ${account(signIn.signedInAs)}
 <p class="form-error" role="alert"></p>
@@ -39,7 +39,7 @@ ${account(signIn.signedInAs)}
 ${step(
   "consent",
   interaction.consentTitle,
-  html`${clientMark}<p class="lead">${withClient(interaction.consentLead)}</p>
+  html`${clientSays(interaction.consentLead)}
 ${scopeList}
 <p id="in-organization" hidden>${interaction.inOrganization} <strong><bdi id="organization-name"></bdi></strong></p>
 ${account(signIn.signedInAs)}

@@ -23,14 +23,15 @@ export const signInForm = (texts: Texts, returnTo: string | undefined): Html =>
 export const account = (label: string): Html =>
   html`<p class="card">${label}<br><strong data-account="name"></strong> <span data-account="email"></span></p>`;
 
-/** A sentence with the name of an application, isolated because others chose it (UAX #9); assets/client.js fills it. */
-export const withClient = (sentence: string): Html => {
+/**
+ * A sentence about an application; assets/client.js fills in its name, isolated because others chose it (UAX #9), and its first letter. A logo
+ * would be a request to the application's server before the user agrees.
+ */
+export const clientSays = (sentence: string): Html => {
   const [before = "", ...after] = sentence.split("{client}");
-  return html`${before}${after.map((text) => html`<bdi data-client></bdi>${text}`)}`;
+  return html`<div class="client"><span class="mark" data-client-mark aria-hidden="true"></span>
+<p>${before}${after.map((text) => html`<bdi data-client></bdi>${text}`)}</p></div>`;
 };
-
-/** The first letter of an application in place of its logo, which would be a request to its server before the user agrees. */
-export const clientMark: Html = html`<p class="mark" data-client-mark aria-hidden="true"></p>`;
 
 /** Buttons that assets/actions.js turns into calls, and the place of their failures. */
 export const actions = (buttons: Html): Html =>

@@ -127,7 +127,7 @@ export const vietnamese: Texts = {
 
   signOut: {
     title: "Đăng xuất?",
-    leadOfClient: "{client} muốn đăng xuất bạn.",
+    leadOfClient: "{client} yêu cầu bạn đăng xuất.",
     lead: "Phiên đăng nhập của bạn tại đây sẽ kết thúc, và các ứng dụng dùng phiên này sẽ được thông báo.",
     stay: "Tiếp tục đăng nhập",
     stayedTitle: "Bạn vẫn đang đăng nhập",

@@ -5,7 +5,8 @@ import { devicePage } from "./device-page.ts";
 import { forgotPasswordPage } from "./forgot-password-page.ts";
 import { interactionPage } from "./interaction-page.ts";
 import { returnPath } from "./return-path.ts";
-import { signedOutPage, signInPage } from "./sign-in-page.ts";
+import { signInPage } from "./sign-in-page.ts";
+import { signedOutPage, signOutPage } from "./sign-out-page.ts";
 
 /** The pages of signing in and out. Their scripts call the operations and the OpenID Provider; opening one changes nothing. */
 export function addSignInPages(scope: FastifyInstance, show: Show): void {
@@ -22,6 +23,7 @@ export function addSignInPages(scope: FastifyInstance, show: Show): void {
     const { uid } = request.params as { uid: string };
     return show(request, reply, (texts) => interactionPage(texts, returnPath(`/oauth2/interaction/${uid}`)));
   });
+  scope.get("/oauth2/logout/confirm", (request, reply) => show(request, reply, signOutPage));
   scope.get("/oauth2/device", (request, reply) => {
     const { user_code: userCode } = request.query as { user_code?: unknown };
     const known = typeof userCode === "string" && userCode.length <= userCodeLengthMax ? userCode : "";

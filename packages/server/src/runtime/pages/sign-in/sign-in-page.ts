@@ -18,11 +18,3 @@ ${step("sign-in", signIn.title, signInForm(texts, returnTo === undefined ? undef
 ${step("signed-in", signIn.signedInTitle, html`${account(signIn.signedInAs)}${actions(buttons)}`)}`,
   };
 }
-
-/** Where a sign-out ends, of this server or of an application (OpenID Connect RP-Initiated Logout). */
-export const signedOutPage = ({ signIn }: Texts): Page => ({
-  title: signIn.signedOutTitle,
-  body: html`<h1>${signIn.signedOutTitle}</h1>
-<p class="lead">${signIn.signedOut}</p>
-<p><a class="button secondary" href="/sign-in">${signIn.again}</a></p>`,
-});

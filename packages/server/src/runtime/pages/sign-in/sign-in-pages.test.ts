@@ -6,7 +6,7 @@ import { registerPages } from "../index.ts";
 import { languages } from "../language.ts";
 
 const interaction = "/oauth2/interaction/V1StGXR8_Z5jdHi6B-myT";
-const pages = ["/sign-in", "/forgot-password", "/signed-out", interaction, "/oauth2/device"];
+const pages = ["/sign-in", "/forgot-password", "/signed-out", interaction, "/oauth2/device", "/oauth2/logout/confirm"];
 const hostile = `"><script>alert(1)</script>`;
 const escaped = "&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;";
 
@@ -178,6 +178,7 @@ describe("the scripts", () => {
     ["forgot-password.js", "/forgot-password"],
     ["interaction.js", interaction],
     ["device.js", "/oauth2/device"],
+    ["sign-out.js", "/oauth2/logout/confirm"],
   ])("%s finds each element and step that it uses", async (name, url) => {
     const { body } = await get(url);
     const source = scriptOf(name);

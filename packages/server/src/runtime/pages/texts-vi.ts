@@ -64,6 +64,8 @@ export const vietnamese: Texts = {
     title: "Đăng nhập",
     submit: "Đăng nhập",
     forgot: "Quên mật khẩu?",
+    resend: "Gửi lại thư xác nhận",
+    resent: "Nếu {email} còn cần xác nhận, một thư mới sẽ được gửi đến địa chỉ này.",
     signedInTitle: "Bạn đã đăng nhập",
     signedInAs: "Bạn đang đăng nhập bằng tài khoản",
     continue: "Tiếp tục",

@@ -64,6 +64,8 @@ export const english = {
     title: "Sign in",
     submit: "Sign in",
     forgot: "Forgot your password?",
+    resend: "Send the mail again",
+    resent: "If {email} still has to be confirmed, a new mail is on its way.",
     signedInTitle: "You are signed in",
     signedInAs: "You are signed in as",
     continue: "Continue",

@@ -4,6 +4,7 @@ import { wireActions } from "./actions.js";
 import { call } from "./api.js";
 import { showClient, showScopes } from "./client.js";
 import { showFailure, wireForm } from "./form.js";
+import { wireSignIn } from "./sign-in-form.js";
 import { goTo, wireSteps } from "./steps.js";
 
 const codeForm = document.getElementById("code");
@@ -56,12 +57,10 @@ wireForm(codeForm, {
   failed: showElsewhere,
 });
 
-wireForm(document.getElementById("sign-in"), {
-  async done() {
-    const answer = await lookUp();
-    if (answer.ok) showDetails(answer.body);
-    else if (!showElsewhere(answer.failure)) showFailure(document.getElementById("sign-in"), answer.failure);
-  },
+wireSignIn(async () => {
+  const answer = await lookUp();
+  if (answer.ok) return showDetails(answer.body);
+  return showElsewhere(answer.failure) ? undefined : answer.failure;
 });
 
 wireActions(async (action) => {

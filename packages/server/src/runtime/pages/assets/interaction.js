@@ -4,8 +4,8 @@ import { wireActions } from "./actions.js";
 import { call } from "./api.js";
 import { check } from "./check.js";
 import { showClient, showLink, showScopes } from "./client.js";
-import { showFailure, wireForm } from "./form.js";
 import { navigate } from "./navigate.js";
+import { wireSignIn } from "./sign-in-form.js";
 import { goTo } from "./steps.js";
 
 const element = (id) => document.getElementById(id);
@@ -76,11 +76,6 @@ wireActions((action, value) => {
   return decide(action, action === "allow" ? { scopes: shownScopes } : {});
 });
 
-wireForm(element("sign-in"), {
-  async done() {
-    const failure = await decide("continue");
-    if (failure !== undefined) showFailure(element("sign-in"), failure);
-  },
-});
+wireSignIn(() => decide("continue"));
 
 check(showDetails);

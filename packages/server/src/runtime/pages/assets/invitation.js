@@ -3,6 +3,7 @@ import { currentUser, showAccount, signOut } from "./account.js";
 import { wireActions } from "./actions.js";
 import { check } from "./check.js";
 import { clearErrors, wireForm } from "./form.js";
+import { wireSignIn } from "./sign-in-form.js";
 import { goTo, wireSteps } from "./steps.js";
 
 const element = (id) => document.getElementById(id);
@@ -22,11 +23,9 @@ function requireSignIn(why, email = "") {
   note.textContent = why.replace("{email}", () => email);
 }
 
-wireForm(element("sign-in"), {
-  done(body) {
-    note.hidden = true;
-    offer(body.user);
-  },
+wireSignIn((body) => {
+  note.hidden = true;
+  offer(body.user);
 });
 
 // The answer is the same for a known and a new address, and most new ones must be confirmed first. So the page refers

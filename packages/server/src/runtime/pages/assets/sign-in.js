@@ -2,18 +2,16 @@
 import { currentUser, showAccount, signOut } from "./account.js";
 import { wireActions } from "./actions.js";
 import { check } from "./check.js";
-import { wireForm } from "./form.js";
 import { navigate } from "./navigate.js";
+import { wireSignIn } from "./sign-in-form.js";
 import { goTo } from "./steps.js";
 
 const next = document.getElementById("continue");
 
-wireForm(document.getElementById("sign-in"), {
-  done(body) {
-    if (next !== null) return navigate(next.href);
-    showAccount(body.user);
-    goTo("signed-in");
-  },
+wireSignIn((body) => {
+  if (next !== null) return navigate(next.href);
+  showAccount(body.user);
+  goTo("signed-in");
 });
 
 wireActions(async () => {

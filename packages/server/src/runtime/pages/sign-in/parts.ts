@@ -9,7 +9,7 @@ export const checking = ({ check }: Texts): Html =>
 <p class="form-error" role="alert" id="check-error"></p>
 <p><button type="button" id="check-again" hidden>${check.retry}</button></p>`;
 
-/** The form for e-mail address and password. The page of a forgotten password leads back to `returnTo`. */
+/** The form for e-mail address and password; assets/sign-in-form.js sends it. The page of a forgotten password leads back to `returnTo`. */
 export const signInForm = (texts: Texts, returnTo: string | undefined): Html =>
   html`${form({
     id: "sign-in",
@@ -17,6 +17,8 @@ export const signInForm = (texts: Texts, returnTo: string | undefined): Html =>
     submit: texts.signIn.submit,
     fields: [emailField("sign-in", texts), currentPasswordField("sign-in", texts)],
   })}
+<div id="unconfirmed" hidden><p><button type="button" class="link" id="resend">${texts.signIn.resend}</button></p>
+<p class="note" role="status" id="resent" data-sentence="${texts.signIn.resent}"></p></div>
 <p class="after"><a href="${withReturn("/forgot-password", returnTo)}">${texts.signIn.forgot}</a></p>`;
 
 /** The signed-in user; assets/account.js fills it. */

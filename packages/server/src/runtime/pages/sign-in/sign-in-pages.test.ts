@@ -6,6 +6,7 @@ import { registerPages } from "../index.ts";
 import { languages } from "../language.ts";
 
 const interaction = "/oauth2/interaction/V1StGXR8_Z5jdHi6B-myT";
+const invitation = "/invitations/0190c2a0-0000-7000-8000-000000000001/accept?token=abc";
 const pages = ["/sign-in", "/forgot-password", "/signed-out", interaction, "/oauth2/device", "/oauth2/logout/confirm"];
 const hostile = `"><script>alert(1)</script>`;
 const escaped = "&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;";
@@ -175,11 +176,17 @@ describe("the scripts", () => {
 
   test.each([
     ["sign-in.js", "/sign-in?return_to=/docs"],
+    ["invitation.js", invitation],
+    ["check.js", invitation],
+    ["sign-in-form.js", invitation],
+    ["sign-in-form.js", "/sign-in"],
+    ["sign-in-form.js", interaction],
+    ["sign-in-form.js", "/oauth2/device"],
     ["forgot-password.js", "/forgot-password"],
     ["interaction.js", interaction],
     ["device.js", "/oauth2/device"],
     ["sign-out.js", "/oauth2/logout/confirm"],
-  ])("%s finds each element and step that it uses", async (name, url) => {
+  ])("%s finds each element and step that it uses on %s", async (name, url) => {
     const { body } = await get(url);
     const source = scriptOf(name);
     const found = (pattern: RegExp) => [...source.matchAll(pattern)].map(([, one]) => one as string);

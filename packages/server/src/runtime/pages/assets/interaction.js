@@ -4,6 +4,7 @@ import { wireActions } from "./actions.js";
 import { call } from "./api.js";
 import { check } from "./check.js";
 import { showClient, showLink, showScopes } from "./client.js";
+import { showFailure } from "./form.js";
 import { navigate } from "./navigate.js";
 import { wireSignIn } from "./sign-in-form.js";
 import { goTo } from "./steps.js";
@@ -14,7 +15,7 @@ let shownScopes = [];
 
 const steps = {
   login({ user, loginHint }) {
-    element("sign-in-email").value = loginHint ?? "";
+    element("sign-in-email").value = loginHint ?? user?.email ?? "";
     goTo(user === null ? "sign-in" : "account");
   },
   organization({ organizations, organizationId }) {
@@ -68,7 +69,15 @@ async function showDetails() {
 async function decide(action, more) {
   const answer = await call("POST", location.pathname, { action, ...more });
   if (answer.ok) return navigate(answer.body.redirectTo);
-  return hasEnded(answer.failure) ? goTo("expired") : answer.failure;
+  if (hasEnded(answer.failure)) return goTo("expired");
+  if (answer.failure.code === "openid.sign_in_again") return signInAgain(answer.failure);
+  return answer.failure;
+}
+
+/** The application wants a newer sign-in than the session's (OpenID Connect Core §3.1.2.1, `max_age` and `prompt`). */
+function signInAgain(failure) {
+  goTo("sign-in");
+  showFailure(element("sign-in"), failure);
 }
 
 wireActions((action, value) => {

@@ -102,6 +102,7 @@ export const vietnamese: Texts = {
     terms: "Điều khoản dịch vụ",
     allow: "Cho phép",
     deny: "Từ chối",
+    cancel: "Hủy",
     expiredTitle: "Lần đăng nhập này đã hết hạn",
     expired: "Hãy quay lại ứng dụng và bắt đầu lại từ đó. Không thể tiếp tục trên trang này.",
   },

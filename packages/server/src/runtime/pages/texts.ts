@@ -103,6 +103,7 @@ export const english = {
     terms: "Terms of service",
     allow: "Allow",
     deny: "Deny",
+    cancel: "Cancel",
     expiredTitle: "This sign-in has expired",
     expired: "Go back to the application and start again there. This page cannot continue.",
   },

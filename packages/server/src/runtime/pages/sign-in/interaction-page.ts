@@ -11,20 +11,22 @@ import { account, actions, checking, clientSays, scopeList, signInForm } from ".
  */
 export function interactionPage(texts: Texts, path: string | undefined): Page {
   const { interaction, signIn } = texts;
-  const otherAccount = html`<button type="button" class="link" data-action="switch-account">${signIn.otherAccount}</button>`;
   const button = (action: string, label: string, kind = "") =>
     html`<button type="button"${kind && html` class="${kind}"`} data-action="${action}">${label}</button>`;
+  const otherAccount = button("switch-account", signIn.otherAccount, "link");
+  const cancel = button("deny", interaction.cancel, "link");
   return {
     title: interaction.title,
     script: "interaction.js",
     body: html`${step("check", interaction.title, checking(texts), { first: true })}
-${step("sign-in", interaction.title, html`${clientSays(interaction.lead)}${signInForm(texts, path)}`)}
+${step("sign-in", interaction.title, html`${clientSays(interaction.lead)}${signInForm(texts, path)}<p class="aside">${cancel}</p>`)}
 ${step(
   "account",
   interaction.accountTitle,
   html`${clientSays(interaction.accountLead)}
 ${account(signIn.signedInAs)}
-${actions(html`${button("continue", signIn.continue)}${button("switch-account", signIn.otherAccount, "secondary")}`)}`,
+${actions(html`${button("continue", signIn.continue)}${button("switch-account", signIn.otherAccount, "secondary")}`)}
+<p class="aside">${cancel}</p>`,
 )}
 ${step(
   "organization",
@@ -34,7 +36,7 @@ ${step(
 ${account(signIn.signedInAs)}
 <p class="form-error" role="alert"></p>
 <ul class="choices" id="organizations"></ul>
-<p class="aside">${otherAccount}</p>`,
+<p class="aside">${otherAccount} · ${cancel}</p>`,
 )}
 ${step(
   "consent",

@@ -28,6 +28,8 @@ const foreign: Readonly<Record<string, Ids>> = {
   exportId: ({ other }) => [other.exportId],
   serviceAccountId: ({ other }) => [other.serviceAccountId],
   apiKeyId: ({ other }) => [other.apiKeyId],
+  clientId: ({ other }) => [other.clientId],
+  secretId: ({ other }) => [other.secretId],
   ownerId: ({ other }) => [other.owner.id, other.serviceAccountId],
 };
 

@@ -1,4 +1,5 @@
 import { expectOk } from "./answers.ts";
+import { newClient } from "./clients.ts";
 import {
   address,
   type Invitation,
@@ -47,6 +48,9 @@ export interface Tenant {
   readonly serviceAccountId: string;
   /** An API key of the service account, created by the owner. */
   readonly apiKeyId: string;
+  /** An OAuth client, and its secret. */
+  readonly clientId: string;
+  readonly secretId: string;
   /** An export of the audit log. */
   readonly exportId: string;
 }
@@ -68,7 +72,10 @@ export function requested<Value>(value: Value | undefined, feature: Feature): Va
   return value;
 }
 
-type Items = Pick<Tenant, "customRoleId" | "invitation" | "sessionId" | "grantId" | "serviceAccountId" | "apiKeyId" | "exportId">;
+type Items = Pick<
+  Tenant,
+  "customRoleId" | "invitation" | "sessionId" | "grantId" | "serviceAccountId" | "apiKeyId" | "clientId" | "secretId" | "exportId"
+>;
 
 /** An organization with those of `admin`, `member` and `oneOfEach` that are wanted. */
 export async function newTenant(server: TestServer, wanted: readonly Feature[]): Promise<Tenant> {
@@ -118,6 +125,12 @@ export async function newTenant(server: TestServer, wanted: readonly Feature[]):
     get apiKeyId() {
       return item("apiKeyId");
     },
+    get clientId() {
+      return item("clientId");
+    },
+    get secretId() {
+      return item("secretId");
+    },
     get exportId() {
       return item("exportId");
     },
@@ -139,6 +152,7 @@ async function newItems(server: TestServer, organization: OrganizationOf, member
   const sessions = await expectOk(server.call("GET /api/v1/iam/auth/sessions", { token: member.token }));
   const auditExport = await expectOk(server.call("POST /api/v1/audit/exports", { token: owner.token, body: { organizationId } }));
   const { id: serviceAccountId } = await newServiceAccount(server, owner.token, organizationId, [roles["Member"] as string]);
+  const client = await newClient(server, owner.token, { organizationId });
   return {
     customRoleId: (await newRole(server, organization)).id,
     invitation: await invite(server, organization, address("invited"), roles["Member"] as string),
@@ -146,6 +160,8 @@ async function newItems(server: TestServer, organization: OrganizationOf, member
     grantId: (await newGrant(server, organization, { type: "user", id: member.id })).id,
     serviceAccountId,
     apiKeyId: (await newApiKey(server, owner.token, { organizationId, owner: "service", serviceAccountId })).id,
+    clientId: client.id,
+    secretId: client.secrets[0].id,
     exportId: auditExport.id,
   };
 }

@@ -11,6 +11,7 @@ import type { LogFollower } from "./log/follower.ts";
 import type { Publisher } from "./log/publish.ts";
 import type { Mail } from "./mail/mail.ts";
 import type { Resilience } from "./resilience/resilience.ts";
+import type { RevocationList } from "./revocation-list/revocation-list.ts";
 import type { Rpc } from "./rpc/rpc.ts";
 import type { Settings } from "./settings.ts";
 import type { SnapshotCache } from "./snapshot-cache/snapshot-cache.ts";
@@ -31,6 +32,7 @@ export interface Platform {
   readonly mail: Mail;
   readonly keys: KeyRing;
   readonly limits: Limits;
+  readonly revocationList: RevocationList;
   readonly resilience: Resilience;
   readonly logger: Logger;
   readonly metrics: Metrics;

@@ -11,6 +11,14 @@ export interface Settings {
   readonly knownAddress: "conceal" | "explicit";
   readonly sessionIdleSeconds: number;
   readonly sessionAbsoluteSeconds: number;
+  /** The lifetime of access tokens; at most 15 minutes. */
+  readonly accessTokenSeconds: number;
+  /** A refresh token expires after this time without use, and with its session. */
+  readonly refreshTokenSeconds: number;
+  /** The algorithm of new signing keys (decision 0005). */
+  readonly tokenAlgorithm: "RS256" | "ES256" | "EdDSA";
+  /** The age at which the signing key is replaced. */
+  readonly tokenKeyDays: number;
   readonly verifyEmailSeconds: number;
   readonly resetPasswordSeconds: number;
   readonly invitationSeconds: number;
@@ -55,6 +63,8 @@ export interface Quotas {
   readonly invitations: number;
   /** Service accounts of one organization. */
   readonly serviceAccounts: number;
+  /** OAuth clients of one organization. */
+  readonly clients: number;
   /** For an organization and all of its members together. */
   readonly attributeBytes: number;
 }

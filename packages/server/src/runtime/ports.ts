@@ -25,6 +25,7 @@ import { smtpMail } from "#platform/mail/smtp.ts";
 import type { Platform } from "#platform/platform.ts";
 import type { RedisAddress } from "#platform/redis/address.ts";
 import { createResilience, type Resilience } from "#platform/resilience/resilience.ts";
+import { noRevocationList } from "#platform/revocation-list/revocation-list.ts";
 import { inProcessRpc } from "#platform/rpc/in-process.ts";
 import type { Rpc } from "#platform/rpc/rpc.ts";
 import { inProcessSnapshotCache } from "#platform/snapshot-cache/in-process.ts";
@@ -128,6 +129,7 @@ export async function openPorts(
       mail: inbox ?? guardedMail(smtpMail(configuration.smtpUrl as string, configuration.mailFrom), resilience),
       keys,
       limits: redis?.limits ?? inProcessLimits(),
+      revocationList: redis?.revocationList ?? noRevocationList,
       resilience,
       logger,
       metrics,
@@ -227,11 +229,12 @@ async function openRedis(configuration: Configuration, address: RedisAddress, de
   const { resilience, logger, keys } = dependencies;
   const trust = { authenticator: redisAuthenticator(keys), distrusted: untrustedReporter("redis", dependencies) };
   const { databaseUrl, databaseAwaySeconds: seconds, limitsWithoutRedis } = configuration;
-  const [{ connectRedis }, { redisSnapshotCache }, { redisLimits }, { redisPeerDetector }] = await Promise.all([
+  const [{ connectRedis }, { redisSnapshotCache }, { redisLimits }, { redisPeerDetector }, { redisRevocationList }] = await Promise.all([
     import("#platform/redis/client.ts"),
     import("#platform/snapshot-cache/redis.ts"),
     import("#platform/limits/redis.ts"),
     import("#platform/log/redis-peer-detector.ts"),
+    import("#platform/revocation-list/redis.ts"),
   ]);
   const connection = await connectRedis(address, logger);
   // Embedded storage is in this process, so it cannot be unavailable while the process runs.
@@ -242,6 +245,7 @@ async function openRedis(configuration: Configuration, address: RedisAddress, de
   return {
     snapshotCache: redisSnapshotCache(connection, resilience, trust),
     limits: redisLimits(connection, resilience, { without: limitsWithoutRedis, authenticator: trust.authenticator }),
+    revocationList: redisRevocationList(connection, resilience),
     away,
   };
 }

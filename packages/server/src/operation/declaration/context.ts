@@ -46,9 +46,11 @@ export interface TenantContext<Reads, State, ReadApis, Failure extends ErrorDefi
     ReadingEveryTenant<Reads, ReadApis> {}
 
 /** The context of `prepare`, `ownerOf` and in-memory queries: each read is a transaction of its own. */
-export interface PrepareContext<Reads, State, ReadApis, Failure extends ErrorDefinition>
+export interface PrepareContext<Reads, State, ReadApis, Failure extends ErrorDefinition, CachedApis>
   extends TenantContext<Reads, State, ReadApis, Failure> {
   readonly audit: Audit;
+  /** What other modules answer from in-process caches. Not to be called within {@link reading}: it reads in a transaction of its own. */
+  readonly cached: CachedApis;
   /** Reads the rows that the operation's own transaction may see: those of the resolved tenant and of the caller. */
   reading<T>(work: (store: Reads, uses: ReadApis) => Promise<T>): Promise<T>;
   /** Reads rows of a tenant that the request names (null: the internal scope). `run` must have authorized the caller there. */
@@ -95,6 +97,11 @@ export interface CommandContext<Reads, Writes, State, Apis, Failure extends Erro
   readonly emit: Emit;
   readonly enqueue: Enqueue;
   readonly audit: Audit;
+  /**
+   * Ends the command with an error, and commits what it has done so far. Only for a misuse whose detection must have effects, such as the
+   * replay of a single-use token. No answer is stored for an Idempotency-Key.
+   */
+  readonly failAfterCommit: Fail<Failure>;
   /** Requests another batch after this one. Only for an operation that is declared `inBatches`. */
   more(): void;
   /** Fails with 412 where the caller's If-Match names another version than `current`. */
@@ -107,6 +114,12 @@ export interface ApiContext<StoreSide, State, Apis> {
   readonly state: State;
   readonly uses: Apis;
   readonly now: Date;
+}
+
+/** The context of the functions that answer from in-process caches. */
+export interface CachedApiContext<State, Apis> {
+  readonly state: State;
+  readonly uses: Apis;
 }
 
 export interface WriteApiContext<StoreSide, State, Apis> extends ApiContext<StoreSide, State, Apis> {

@@ -12,9 +12,18 @@ import type { Authenticator } from "../kernel/authenticators.ts";
 import type { InternalDispatch } from "../kernel/internal-dispatch.ts";
 import type { MaybePromise } from "../kernel/maybe-promise.ts";
 import type { AuditDeclaration, QueryAuditDeclaration } from "./audit-declaration.ts";
-import type { ApiContext, CommandContext, PrepareContext, QueryContext, TenantContext, WriteApiContext } from "./context.ts";
+import type {
+  ApiContext,
+  CachedApiContext,
+  CommandContext,
+  PrepareContext,
+  QueryContext,
+  TenantContext,
+  WriteApiContext,
+} from "./context.ts";
 import type { ErrorDefinition } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
+import type { HttpApp } from "./http-app.ts";
 import type { Operation, OperationDeclaration, RunnableCommand, RunnableQuery, TypedOperation } from "./operation.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 import { closed } from "./schema.ts";
@@ -29,20 +38,25 @@ export interface Store<Reads, Writes> {
 
 /** A declared module, whatever its types. */
 // biome-ignore lint/suspicious/noExplicitAny: the types are known where the module is declared and used, not where it is passed on
-export type AnyModule = Module<any, any, any, any, any, any>;
+export type AnyModule = Module<any, any, any, any, any, any, any>;
 
 export type ReadApisOf<Uses extends Record<string, AnyModule>> = {
-  readonly [Name in keyof Uses]: Uses[Name] extends Module<infer _R, infer _W, infer _S, infer _U, infer ReadApi, infer _F>
+  readonly [Name in keyof Uses]: Uses[Name] extends Module<infer _R, infer _W, infer _S, infer _U, infer ReadApi, infer _F, infer _C>
     ? ReadApi
     : never;
 };
+export type CachedApisOf<Uses extends Record<string, AnyModule>> = {
+  readonly [Name in keyof Uses]: Uses[Name] extends Module<infer _R, infer _W, infer _S, infer _U, infer _A, infer _F, infer CachedApi>
+    ? CachedApi
+    : never;
+};
 export type ApisOf<Uses extends Record<string, AnyModule>> = {
-  readonly [Name in keyof Uses]: Uses[Name] extends Module<infer _R, infer _W, infer _S, infer _U, infer ReadApi, infer WriteApi>
+  readonly [Name in keyof Uses]: Uses[Name] extends Module<infer _R, infer _W, infer _S, infer _U, infer ReadApi, infer WriteApi, infer _C>
     ? ReadApi & WriteApi
     : never;
 };
 
-export interface ModuleDeclaration<Reads, Writes, State, Uses extends Record<string, AnyModule>, ReadApi, WriteApi> {
+export interface ModuleDeclaration<Reads, Writes, State, Uses extends Record<string, AnyModule>, ReadApi, WriteApi, CachedApi> {
   readonly store: Store<Reads, Writes>;
   /** The lower modules whose APIs this one uses. */
   readonly uses?: Uses;
@@ -51,6 +65,11 @@ export interface ModuleDeclaration<Reads, Writes, State, Uses extends Record<str
   /** The functions that other modules may call. They run in the caller's transaction. */
   readonly readApi?: (context: ApiContext<Reads, State, ReadApisOf<Uses>>) => ReadApi;
   readonly writeApi?: (context: WriteApiContext<Reads & Writes, State, ApisOf<Uses>>) => WriteApi;
+  /**
+   * Functions that answer from in-process caches. A miss reads in a transaction of its own, so they are called outside of transactions: an
+   * embedded database has one connection, which a transaction of the caller would hold meanwhile.
+   */
+  readonly cachedApi?: (context: CachedApiContext<State, CachedApisOf<Uses>>) => CachedApi;
 }
 
 /** Declares a bounded context. Its operations are typed by its store and by the modules that it uses. */
@@ -64,15 +83,17 @@ export function module<
   ReadApi = {},
   // biome-ignore lint/complexity/noBannedTypes: as above
   WriteApi = {},
->(name: string, declaration: ModuleDeclaration<Reads, Writes, State, Uses, ReadApi, WriteApi>) {
-  return new Module<Reads, Writes, State, Uses, ReadApi, WriteApi>(name, declaration);
+  // biome-ignore lint/complexity/noBannedTypes: as above
+  CachedApi = {},
+>(name: string, declaration: ModuleDeclaration<Reads, Writes, State, Uses, ReadApi, WriteApi, CachedApi>) {
+  return new Module<Reads, Writes, State, Uses, ReadApi, WriteApi, CachedApi>(name, declaration);
 }
 
-export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>, ReadApi, WriteApi> {
+export class Module<Reads, Writes, State, Uses extends Record<string, AnyModule>, ReadApi, WriteApi, CachedApi> {
   readonly name: string;
-  readonly declaration: ModuleDeclaration<Reads, Writes, State, Uses, ReadApi, WriteApi>;
+  readonly declaration: ModuleDeclaration<Reads, Writes, State, Uses, ReadApi, WriteApi, CachedApi>;
 
-  constructor(name: string, declaration: ModuleDeclaration<Reads, Writes, State, Uses, ReadApi, WriteApi>) {
+  constructor(name: string, declaration: ModuleDeclaration<Reads, Writes, State, Uses, ReadApi, WriteApi, CachedApi>) {
     this.name = name;
     this.declaration = declaration;
   }
@@ -147,7 +168,8 @@ type Preparing<Reads, State, Uses extends Record<string, AnyModule>, Errors exte
   Reads,
   State,
   ReadApisOf<Uses>,
-  Errors[number]
+  Errors[number],
+  CachedApisOf<Uses>
 >;
 
 /** What every operation of a module declares in addition to its functions. */
@@ -232,6 +254,8 @@ export interface ModuleManifest {
   readonly atStart?: readonly Operation[];
   /** The authenticators of the credentials that it issues. */
   readonly authenticators?: (process: ModuleProcess) => readonly Authenticator[];
+  /** The HTTP applications that it serves: protocols whose requests are not operations. */
+  readonly httpApps?: readonly HttpApp[];
   /** The queues of its jobs. Every process creates them, so that any may enqueue. */
   // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload
   readonly queues?: readonly JobName<any>[];

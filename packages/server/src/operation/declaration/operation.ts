@@ -34,6 +34,8 @@ export interface OperationDeclaration<Input extends TObject, Output extends TSch
   readonly everyTenant?: string;
   /** The answer is `{ mediaType, fileName, text }` and is sent as a file instead of JSON. Only for a query. */
   readonly document?: true;
+  /** The answer is public and the same for every caller: caches may keep it for this long. Only for a query. */
+  readonly publicCacheSeconds?: number;
   /** The answer has a session token that a browser stores as a cookie, or ends the cookie's session. */
   readonly cookie?: "begins" | "ends";
   /** The decision of the operation, for the log: whether a request was allowed, and why. */

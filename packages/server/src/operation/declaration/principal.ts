@@ -2,6 +2,8 @@
 export interface Credential {
   readonly kind: "session" | "accessToken" | "apiKey";
   readonly id: string;
+  /** The session that an access token is a credential of. */
+  readonly sessionId?: string;
   /**
    * The permissions that the credential is limited to; each includes its descendants. Absent: no limit. Empty: nothing is permitted.
    */
@@ -72,6 +74,15 @@ export const organizationOf = (principal: Principal): string | null => (isIdenti
 export const isForeignTo = (principal: Principal, organizationId: string | null | undefined): boolean => {
   const own = organizationOf(principal);
   return own !== null && own !== organizationId;
+};
+
+/**
+ * The id of the user's own session that the credential belongs to; undefined where it belongs to none. A token by which somebody else acts
+ * for the user belongs to no session of theirs.
+ */
+export const sessionIdOf = ({ credential, actor }: UserPrincipal): string | undefined => {
+  if (actor !== undefined) return undefined;
+  return credential.kind === "session" ? credential.id : credential.sessionId;
 };
 
 /** `user:<id>`, `service:<id>`, or the kind of a principal without an id: the key of limits, cursors and idempotent answers. */

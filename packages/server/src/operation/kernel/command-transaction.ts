@@ -1,11 +1,15 @@
-import type { Scope } from "#platform/database/database.ts";
+import { sql } from "kysely";
+import type { Scope, WriteHandle } from "#platform/database/database.ts";
 import { isTransient, Unavailable } from "#platform/database/driver-errors.ts";
+import { firstRow } from "#platform/database/rows.ts";
 import { widen } from "#platform/database/scoped.ts";
 import type { NewEvent } from "#platform/log/event.ts";
 import { lockSubject, WriteConflictError } from "#platform/log/log.ts";
 import { policies } from "#platform/resilience/policies.ts";
+import type { OperationError } from "../declaration/errors.ts";
 import { recordAudit } from "./audit.ts";
 import type { CallLog } from "./call-log.ts";
+import { outcomeOf } from "./committed-failure.ts";
 import { type CommandEffects, commandContext, type KernelDependencies } from "./contexts.ts";
 import type { Answer, Call } from "./dispatch.ts";
 import { claimKey, claimOf, releaseKey, storeAnswer } from "./idempotency.ts";
@@ -31,6 +35,8 @@ interface Batch extends PreparedCommand {
 
 interface BatchAnswer extends Answer {
   readonly more?: boolean;
+  /** The error that the command ends with, although its transaction is committed. */
+  readonly failure?: OperationError;
 }
 
 /** Commits the state, events, audit entry and idempotent answer of each command in one transaction. */
@@ -89,22 +95,33 @@ export class CommandTransactions {
       const stillValid = (output: unknown) => operation.stillValid?.(context, output as never) ?? true;
       const first = key && (await claimKey(tx, key, keys, stillValid));
       if (first) return { ...first, repeated: true };
-      const output = await operation.run(context, call.input as never, prepared as never, done as never);
+      const outcome = await outcomeOf(() => operation.run(context, call.input as never, prepared as never, done as never));
       await widen(tx);
       if (effects.events.length > 0) {
         const envelope = { occurredAt: now, traceparent };
         appended = await tracer.span("append events", appendSpan, () => publisher.append(tx, effects.events, envelope));
       }
+      if ("failure" in outcome) {
+        // The call log audits the failure, as every other one.
+        if (key) await releaseKey(tx, key);
+        return { output: undefined, failure: outcome.failure, revision: await currentRevision(tx) };
+      }
+      const { output } = outcome;
       const more = effects.hasMore;
       const revision = await recordAudit(tx, { ...this.#calls.audited(operation, call, progress), now, output }, more);
       if (key) await (more ? releaseKey(tx, key) : storeAnswer(tx, key, { output, revision }, keys));
       return { output, revision, more };
     });
-    const { repeated, ...given } = answer;
-    if (repeated || appended.length === 0) return given;
-    publisher.committed({ events: appended, revision: answer.revision as string, occurredAt: now });
-    return { ...given, appended: true };
+    const { repeated, failure, ...given } = answer;
+    const hasAppended = !repeated && appended.length > 0;
+    if (hasAppended) publisher.committed({ events: appended, revision: answer.revision as string, occurredAt: now });
+    if (failure !== undefined) throw failure;
+    return hasAppended ? { ...given, appended: true } : given;
   }
+}
+
+async function currentRevision(tx: WriteHandle): Promise<string> {
+  return (await firstRow<{ revision: string }>(tx, sql`select pg_current_xact_id()::text as revision`))?.revision as string;
 }
 
 const appendSpan = {

@@ -23,6 +23,7 @@ import {
   type UserPrincipal,
 } from "../declaration/principal.ts";
 import type { AuditDetails } from "./audit.ts";
+import { CommittedFailure } from "./committed-failure.ts";
 import type { Call } from "./dispatch.ts";
 import { after, type MaybePromise } from "./maybe-promise.ts";
 import type { ModuleInstances } from "./module-instances.ts";
@@ -88,6 +89,10 @@ export class PrepareContext {
 
   get audit() {
     return (details: AuditDetails): void => addAuditDetails(this.#progress, details);
+  }
+
+  get cached(): Record<string, unknown> {
+    return this.#dependencies.modules.cachedApisFor(this.#runnable.module);
   }
 
   get reading() {
@@ -204,6 +209,9 @@ export function commandContext(
     emit,
     enqueue,
     audit: (details: AuditDetails): void => addAuditDetails(progress, details),
+    failAfterCommit(error: ErrorDefinition, ...details: ErrorDetail[]): never {
+      throw new CommittedFailure(new OperationError(error, details));
+    },
     more(): void {
       if (operation.inBatches === undefined) throw new Error(`${operation.name} is not declared to work in batches`);
       effects.hasMore = true;

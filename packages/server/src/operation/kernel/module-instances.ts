@@ -28,6 +28,17 @@ export class ModuleInstances {
     return Object.fromEntries(Object.entries(uses).map(([name, used]) => [name, this.#apiOf(used, bound)]));
   }
 
+  /** The functions of the modules that `module` uses that answer from in-process caches. */
+  cachedApisFor(module: AnyModule): Record<string, unknown> {
+    const uses = (module.declaration.uses ?? {}) as Record<string, AnyModule>;
+    return Object.fromEntries(
+      Object.entries(uses).map(([name, used]) => [
+        name,
+        used.declaration.cachedApi?.({ state: this.stateOf(used), uses: this.cachedApisFor(used) }) ?? {},
+      ]),
+    );
+  }
+
   #apiOf(module: AnyModule, bound: BoundTransaction): Record<string, unknown> {
     const { declaration } = module;
     const shared = { state: this.stateOf(module), uses: this.apisFor(module, bound), now: bound.now };

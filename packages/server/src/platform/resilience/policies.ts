@@ -82,6 +82,13 @@ export const policies = policy({
     retries: none("a retry could count twice"),
     bulkhead: oneConnection,
   },
+  "redis.revocation-list": {
+    why: "Only a consumer of the log waits for it, and repeats it later; the processes of this product do not read it.",
+    timeLimitMs: 1_000,
+    breaker: { failures: 3, openMs: 1_000 },
+    retries: none("the consumer repeats the whole batch"),
+    bulkhead: oneConnection,
+  },
   "redis.peer-detector": {
     why:
       "Called eight times per second while the database is away. Less than a lease, " +

@@ -159,6 +159,18 @@ export function createMetrics() {
       labelNames: ["result"] as const,
       registers,
     }),
+    tokensIssued: new Counter({
+      name: "gatehouse_tokens_issued_total",
+      help: "Access tokens that were issued, by kind: session, impersonation, delegation",
+      labelNames: ["kind"] as const,
+      registers,
+    }),
+    tokenRefreshes: new Counter({
+      name: "gatehouse_token_refreshes_total",
+      help: "Refresh tokens that were used: ok, repeated within the grace time, or replayed, which ends the session",
+      labelNames: ["result"] as const,
+      registers,
+    }),
     mailsLimited: new Counter({
       name: "gatehouse_mails_limited_total",
       help: "Mails that were not sent because of a limit per recipient or sender, by kind",

@@ -101,6 +101,30 @@ export const accessVariables: readonly Variable[] = [
     meaning: "a session expires after this time, whether or not it is used",
     ...integer(minute, 365 * day),
   },
+  {
+    name: "ACCESS_TOKEN_SECONDS",
+    fallback: 15 * minute,
+    meaning: "an access token expires after this time",
+    ...integer(minute, 15 * minute),
+  },
+  {
+    name: "REFRESH_TOKEN_SECONDS",
+    fallback: 14 * day,
+    meaning: "a refresh token expires after this time, and with its session (SESSION_ABSOLUTE_SECONDS)",
+    ...integer(minute, 365 * day),
+  },
+  {
+    name: "GATEHOUSE_TOKEN_ALGORITHM",
+    fallback: "RS256",
+    meaning: "the signature algorithm of access tokens; a change takes effect when the next key has been published for ten minutes",
+    ...oneOf("RS256", "ES256", "EdDSA"),
+  },
+  {
+    name: "GATEHOUSE_TOKEN_KEY_DAYS",
+    fallback: 90,
+    meaning: "the age in days at which the signing key of access tokens is replaced",
+    ...integer(1, 365),
+  },
   { name: "VERIFY_EMAIL_SECONDS", fallback: day, meaning: "how long a link to confirm an address works", ...integer(minute, 30 * day) },
   { name: "RESET_PASSWORD_SECONDS", fallback: hour, meaning: "how long a link to reset a password works", ...integer(minute, day) },
   { name: "INVITATION_SECONDS", fallback: 7 * day, meaning: "how long an invitation works", ...integer(minute, 90 * day) },
@@ -138,6 +162,12 @@ export const accessVariables: readonly Variable[] = [
     name: "GATEHOUSE_QUOTA_SERVICE_ACCOUNTS",
     fallback: 1_000,
     meaning: "service accounts that an organization may have",
+    ...integer(0, 1_000_000_000),
+  },
+  {
+    name: "GATEHOUSE_QUOTA_CLIENTS",
+    fallback: 100,
+    meaning: "OAuth clients that an organization may have",
     ...integer(0, 1_000_000_000),
   },
   {

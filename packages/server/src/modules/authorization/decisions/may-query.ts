@@ -2,7 +2,7 @@ import type { PrepareContext } from "#operation/declaration/context.ts";
 import { isIdentified, isSelf } from "#operation/declaration/principal.ts";
 import { after, type MaybePromise } from "#operation/kernel/maybe-promise.ts";
 
-type QueryCaller = Pick<PrepareContext<unknown, unknown, unknown, never>, "principal" | "holds">;
+type QueryCaller = Pick<PrepareContext<unknown, unknown, unknown, never, unknown>, "principal" | "holds">;
 
 /**
  * Whether the caller may query decisions about a user or service account in a tenant, or about all of them there. Callers may query about

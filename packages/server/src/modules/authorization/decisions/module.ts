@@ -8,7 +8,9 @@ export const decisions = module("decisions", {
   store: decisionsStore,
   state: readerOf,
   uses: { access },
-  readApi: ({ state }) => ({
+  cachedApi: ({ state }) => ({
+    /** The permissions that the user has in the scope, always or under a condition; each list is sorted. */
+    permissionsOf: (userId: string, organizationId: string | null) => state.permissionsOf(userId, organizationId),
     /**
      * Whether the user holds all of `permissions` in the scope, at least under a condition. A condition that reads the request or session can
      * be decided only when the permission is used.

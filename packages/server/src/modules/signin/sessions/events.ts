@@ -15,7 +15,18 @@ export const SessionEnded = defineEvent({
   type: "session.ended.v1",
   summary: "A session was ended before it expired.",
   ...about,
-  data: Type.Object({ ...session, reason: oneOf("signed_out", "ended_by_user", "signed_in_again", "too_many", "ended_by_administrator") }),
+  data: Type.Object({
+    ...session,
+    reason: oneOf(
+      "signed_out",
+      "ended_by_user",
+      "signed_in_again",
+      "too_many",
+      "ended_by_administrator",
+      "revoked",
+      "refresh_token_replayed",
+    ),
+  }),
 });
 
 interface EndedRow {
@@ -23,7 +34,7 @@ interface EndedRow {
   readonly user_id: string;
   readonly organization_id: string | null;
 }
-type EndedReason = Static<typeof SessionEnded.data>["reason"];
+export type EndedReason = Static<typeof SessionEnded.data>["reason"];
 
 export const ended = ({ id, user_id, organization_id }: EndedRow, reason: EndedReason) => ({
   sessionId: id,

@@ -52,4 +52,13 @@ export const steps: readonly SchemaStep[] = [
         alter column authenticated_at set not null`.execute(db);
     },
   },
+  {
+    name: "0260_sessions_renewable",
+    why: "a session with a refresh token does not expire by disuse before it, and tokens state who authenticated the user (decision 0055)",
+    async up(db) {
+      await sql`alter table sessions
+        add column renewable boolean not null default false,
+        add column auth_provider text not null default 'local'`.execute(db);
+    },
+  },
 ];

@@ -13,6 +13,10 @@ interface Sessions {
   /** The authentication methods (RFC 8176) and time of the sign-in. */
   readonly authentication_methods: readonly string[];
   readonly authenticated_at: Date;
+  /** The party that authenticated the user: `local`, or the name of an identity provider or sign-in service. */
+  readonly auth_provider: string;
+  /** Whether the session has a refresh token. It does not expire by disuse then. */
+  readonly renewable: boolean;
   readonly ip_address: string | null;
   readonly user_agent: string | null;
   readonly expires_at: Date;
@@ -42,6 +46,7 @@ function reads(db: ReadHandle<Tables>) {
       const counts = await estimateCount(db as unknown as ReadHandle, { table: "sessions", where: sql`expires_at > ${now}` });
       return counts[0]?.value ?? 0;
     },
+    byId: (id: string): Promise<SessionRow | undefined> => db.selectFrom("sessions").selectAll().where("id", "=", id).executeTakeFirst(),
     byTokenHash: (tokenHash: string): Promise<SessionRow | undefined> =>
       db.selectFrom("sessions").selectAll().where("token", "=", tokenHash).executeTakeFirst(),
     /** Live sessions of a user, newest first. */
@@ -51,7 +56,7 @@ function reads(db: ReadHandle<Tables>) {
         .selectAll()
         .where("user_id", "=", userId)
         .where("expires_at", ">", now)
-        .where("last_active_at", ">", idleSince)
+        .where((row) => row.or([row("renewable", "=", true), row("last_active_at", ">", idleSince)]))
         .orderBy("id", "desc")
         .limit(range.limit);
       if (range.after !== undefined) query = query.where("id", "<", range.after);
@@ -66,6 +71,18 @@ function writes(tx: WriteHandle<Tables>) {
     /** Ends a session of the user; undefined where they have no such session. */
     end: (userId: string, id: string): Promise<SessionRow | undefined> =>
       tx.deleteFrom("sessions").where("user_id", "=", userId).where("id", "=", id).returningAll().executeTakeFirst(),
+    /** Records a use of a session that has not expired, and locks it until the transaction ends. */
+    use: (id: string, now: Date): Promise<SessionRow | undefined> =>
+      tx
+        .updateTable("sessions")
+        .set({ last_active_at: now })
+        .where("id", "=", id)
+        .where("expires_at", ">", now)
+        .returningAll()
+        .executeTakeFirst(),
+    async makeRenewable(id: string): Promise<void> {
+      await tx.updateTable("sessions").set({ renewable: true }).where("id", "=", id).where("renewable", "=", false).execute();
+    },
     /** Ends the sessions of a user except the newest `max`. */
     endOldest: (userId: string, max: number): Promise<SessionRow[]> =>
       tx
@@ -98,9 +115,9 @@ function writes(tx: WriteHandle<Tables>) {
       await sql`update sessions set last_active_at = greatest(last_active_at, given.at)
         from ${asRows({ id: "uuid", at: "timestamptz" }, active)} where sessions.id = given.id`.execute(tx);
     },
-    /** Deletes at most `limit` sessions past their absolute limit, or not used since `idleSince`. */
+    /** Deletes at most `limit` sessions past their absolute limit, or without a refresh token and not used since `idleSince`. */
     deleteExpired(now: Date, idleSince: Date, limit: number): Promise<readonly ExpiredSession[]> {
-      const isExpired = sql<boolean>`(expires_at <= ${now} or last_active_at <= ${idleSince})`;
+      const isExpired = sql<boolean>`(expires_at <= ${now} or (last_active_at <= ${idleSince} and not renewable))`;
       return (
         tx
           .deleteFrom("sessions")

@@ -50,14 +50,15 @@ export const acceptInvitation = tenancy.command("acceptInvitation", {
     AlreadyMember,
     OrganizationInactive,
   ],
-  async prepare({ reading }, { invitationId }) {
-    return reading(async (store, uses) => {
+  async prepare({ reading, cached }, { invitationId }) {
+    const invitation = await reading(async (store, uses) => {
       const found = await store.invitationById(invitationId);
-      if (found === undefined || found.inviter_user_id === null) return true;
+      if (found === undefined || found.inviter_user_id === null) return undefined;
       const offered = (await store.rolesOffered([invitationId])).get(invitationId) ?? [];
       const given = await uses.access.permissionsGivenBy(found.organization_id, offered);
-      return uses.decisions.mayHold(found.inviter_user_id, found.organization_id, [invitePermission, ...given]);
+      return { inviterId: found.inviter_user_id, organizationId: found.organization_id, needed: [invitePermission, ...given] };
     });
+    return invitation === undefined || cached.decisions.mayHold(invitation.inviterId, invitation.organizationId, invitation.needed);
   },
   async run({ store, uses, user, emit, fail, audit, now }, { invitationId, token }, inviterMay) {
     const tokenHash = hashSecret(token);

@@ -1,6 +1,6 @@
 import { anyone } from "#operation/declaration/authorization.ts";
 import { Email, nullable, Secret, Type, Uuid } from "#operation/declaration/schema.ts";
-import { completeSignIn, SignedIn } from "../complete-sign-in.ts";
+import { completeSignIn, prepareTokens, SignedIn } from "../complete-sign-in.ts";
 import { TooManyAttempts } from "../errors.ts";
 import { verifyPassword } from "../methods/password.ts";
 import { authentication } from "../module.ts";
@@ -16,11 +16,20 @@ export const login = authentication.command("login", {
   limit: { per: "address", points: 300, seconds: 300 },
   cookie: "begins",
   everyTenant: "a sign-in happens outside of every tenant",
-  input: Type.Object({ email: Email, password: Secret({ minLength: 1, maxLength: 128 }), organizationId: Type.Optional(nullable(Uuid)) }),
+  input: Type.Object({
+    email: Email,
+    password: Secret({ minLength: 1, maxLength: 128 }),
+    organizationId: Type.Optional(nullable(Uuid)),
+    /** Answers with an access token and a refresh token too. */
+    issueTokens: Type.Optional(Type.Boolean()),
+  }),
   output: SignedIn,
   errors: [...refusals, TooManyAttempts],
   tenant: () => undefined,
   stillValid: ({ uses, services }, { sessionToken }) => uses.sessions.isLive(sessionToken, services.settings.sessionIdleSeconds),
-  prepare: (context, input) => verifyPassword(context, input),
-  run: (context, { organizationId }, proof) => completeSignIn(context, proof, organizationId ?? null),
+  async prepare(context, input) {
+    const proof = await verifyPassword(context, input);
+    return { proof, issuing: await prepareTokens(context, proof, input) };
+  },
+  run: (context, { organizationId }, prepared) => completeSignIn(context, prepared, organizationId ?? null),
 });

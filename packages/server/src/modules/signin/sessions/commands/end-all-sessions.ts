@@ -1,4 +1,5 @@
 import { internal } from "#operation/declaration/authorization.ts";
+import { sessionIdOf } from "#operation/declaration/principal.ts";
 import { Timestamp, Type } from "#operation/declaration/schema.ts";
 import { ended, SessionEnded } from "../events.ts";
 import { sessions } from "../module.ts";
@@ -15,7 +16,8 @@ export const endAllSessions = sessions.command("endAllSessions", {
   input: Type.Object({ startedBefore: Timestamp }),
   output: Type.Object({ ended: Type.Integer() }),
   async run({ store, principal, emit, audit, more }, { startedBefore }, _prepared, done) {
-    const except = principal.kind === "user" && principal.credential.kind === "session" ? { except: principal.credential.id } : {};
+    const own = principal.kind === "user" ? sessionIdOf(principal) : undefined;
+    const except = own === undefined ? {} : { except: own };
     const rows = await store.endBatch({ ...except, until: new Date(startedBefore) });
     for (const row of rows) emit(SessionEnded, ended(row, "ended_by_administrator"));
     const count = (done?.ended ?? 0) + rows.length;

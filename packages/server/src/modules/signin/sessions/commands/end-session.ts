@@ -1,4 +1,5 @@
 import { signedIn } from "#operation/declaration/authorization.ts";
+import { sessionIdOf } from "#operation/declaration/principal.ts";
 import { Nothing, Type, Uuid } from "#operation/declaration/schema.ts";
 import { AuthenticationTooOld, SessionNotFound } from "../errors.ts";
 import { ended, SessionEnded } from "../events.ts";
@@ -16,7 +17,7 @@ export const endSession = sessions.command("endSession", {
   output: Nothing,
   errors: [SessionNotFound, AuthenticationTooOld],
   async run({ store, user, emit, fail, audit, now }, { sessionId }) {
-    if (sessionId.toLowerCase() !== user.credential.id && !signedInRecently(user, now)) fail(AuthenticationTooOld);
+    if (sessionId.toLowerCase() !== sessionIdOf(user) && !signedInRecently(user, now)) fail(AuthenticationTooOld);
     const row = (await store.end(user.id, sessionId)) ?? fail(SessionNotFound);
     audit({ organizationId: row.organization_id, before: { userId: row.user_id }, after: null });
     emit(SessionEnded, ended(row, "ended_by_user"));

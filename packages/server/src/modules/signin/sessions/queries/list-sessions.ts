@@ -1,4 +1,5 @@
 import { signedIn } from "#operation/declaration/authorization.ts";
+import { sessionIdOf } from "#operation/declaration/principal.ts";
 import { Page, Paging, Type } from "#operation/declaration/schema.ts";
 import { Session } from "../model.ts";
 import { sessions } from "../module.ts";
@@ -23,7 +24,7 @@ export const listSessions = sessions.query("listSessions", {
       expiresAt: row.expires_at.toISOString(),
       ipAddress: row.ip_address,
       userAgent: row.user_agent,
-      current: row.id === user.credential.id,
+      current: row.id === sessionIdOf(user),
     }));
     return { items, nextCursor };
   },

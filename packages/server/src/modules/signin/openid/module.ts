@@ -1,0 +1,28 @@
+import { access } from "#modules/authorization/access/index.ts";
+import { identity } from "#modules/foundation/identity/index.ts";
+import { serviceaccounts } from "#modules/organization/serviceaccounts/index.ts";
+import { tenancy } from "#modules/organization/tenancy/index.ts";
+import { sessions } from "#modules/signin/sessions/index.ts";
+import { tokens } from "#modules/signin/tokens/index.ts";
+import { module } from "#operation/declaration/module.ts";
+import type { Platform } from "#platform/platform.ts";
+import { ClientCache } from "./client-cache.ts";
+import { Accounts } from "./protocol/accounts.ts";
+import { openidStore } from "./store.ts";
+
+export interface OpenidState {
+  readonly clients: ClientCache;
+  readonly accounts: Accounts;
+}
+
+const stateOf = (platform: Platform): OpenidState => ({
+  clients: new ClientCache(platform),
+  accounts: new Accounts(platform),
+});
+
+/** OAuth 2 and OpenID Connect: the clients, which are applications that get tokens. */
+export const openid = module("openid", {
+  store: openidStore,
+  state: stateOf,
+  uses: { access, identity, serviceaccounts, tenancy, sessions, tokens },
+});

@@ -29,4 +29,21 @@ export const stateSteps: readonly SchemaStep[] = [
       await sharedTable(db, "openid_state");
     },
   },
+  {
+    name: "0281_openid_session_clients",
+    why: "the clients of a session, which are told when it ends; a row outlives its session until then, so it does not refer to it",
+    async up(db) {
+      await sql`create table openid_session_clients (
+        session_id uuid not null,
+        client_id uuid not null references oauth_clients (id) on delete cascade,
+        user_id uuid not null,
+        created_at timestamptz not null,
+        primary key (session_id, client_id)
+      )`.execute(db);
+      await sql`create index idx_openid_session_clients_user on openid_session_clients (user_id)`.execute(db);
+      await sql`create index idx_openid_session_clients_client on openid_session_clients (client_id)`.execute(db);
+      await sql`create index idx_openid_session_clients_created_at on openid_session_clients (created_at)`.execute(db);
+      await sharedTable(db, "openid_session_clients");
+    },
+  },
 ];

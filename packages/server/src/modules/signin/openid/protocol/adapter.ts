@@ -19,8 +19,11 @@ const refreshGraceMs = 10_000;
 /** More concurrent requests with one token than a browser has. */
 const refreshUsesMax = 5;
 
+/** The ids of JWT access tokens, which are not stored themselves. */
+export const jwtAccessTokenKind = "JwtAccessToken";
+
 /** Rows that end with the session of their grant. */
-const granted: ReadonlySet<string> = new Set(["AccessToken", "AuthorizationCode", "RefreshToken", "DeviceCode"]);
+const granted: ReadonlySet<string> = new Set(["AccessToken", "AuthorizationCode", "DeviceCode", "RefreshToken", jwtAccessTokenKind]);
 
 /** A payload as it is stored, with what the library does not know. */
 interface Stored {
@@ -92,10 +95,19 @@ export class StateAdapter implements Adapter {
   }
 
   async revokeByGrantId(grantId: string): Promise<void> {
-    requestState().work.add(this.#kind, async (store) => {
+    requestState().work.add(this.#kind, async (store, now, uses) => {
       await store.deleteStateOfGrant(this.#kind, hashSecret(grantId));
+      if (this.#kind === "AccessToken")
+        await this.#revokeJwts(await store.takeStateOfGrant(jwtAccessTokenKind, hashSecret(grantId), now), uses);
       return true;
     });
+  }
+
+  async #revokeJwts(rows: readonly StateRow[], { tokens }: WrittenApis): Promise<void> {
+    for (const { payload, kind } of rows) {
+      const stored = JSON.parse(this.#platform.keys.decrypt(payload, statePurpose(kind))) as Stored;
+      await tokens.revoke(stored.payload.jti as string);
+    }
   }
 
   #read<T>(work: (store: ReturnType<typeof openidStore.reads>, now: Date) => Promise<T>): Promise<T> {

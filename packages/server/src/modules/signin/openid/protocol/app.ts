@@ -13,8 +13,8 @@ import { routes } from "./routes.ts";
 export const openidApp: HttpApp = { name: "openid", routes, errors: interactionErrors, open };
 
 function open({ platform, state, uses, cached, transact, dispatch, authenticate }: HttpAppProcess): OpenHttpApp {
-  const { clients, accounts }: OpenidState = state;
-  const dependencies: ProtocolDependencies = { platform, clients, accounts, uses, cached, transact, dispatch, authenticate };
+  const { clients, accounts, fetch }: OpenidState = state;
+  const dependencies: ProtocolDependencies = { platform, clients, accounts, fetch, uses, cached, transact, dispatch, authenticate };
   clients.start(uses);
   accounts.start(uses);
   const protocol = new Protocol(dependencies);

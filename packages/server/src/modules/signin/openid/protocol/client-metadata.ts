@@ -11,6 +11,8 @@ const secretPlaceholder = "compared as a hash";
 /** A client as the library describes it (RFC 7591 §2). */
 export function clientMetadata(client: ActiveClient): ClientMetadata {
   const withUser = client.kind !== "service";
+  // Permissions are scopes of the API (resource-server.ts). Without this list, the library allows every scope; a grant still has only the client's.
+  const scope = client.scopes.filter(isOpenidScope).join(" ");
   return {
     client_id: client.id,
     client_name: client.name,
@@ -19,7 +21,7 @@ export function clientMetadata(client: ActiveClient): ClientMetadata {
     redirect_uris: [...client.redirectUris],
     post_logout_redirect_uris: [...client.postLogoutRedirectUris],
     application_type: client.redirectUris.some(isNative) ? "native" : "web",
-    scope: client.scopes.join(" "),
+    ...(scope !== "" && { scope }),
     token_endpoint_auth_method: client.tokenEndpointAuthMethod,
     dpop_bound_access_tokens: client.dpopBound,
     ...(usesSecret(client.tokenEndpointAuthMethod) && { client_secret: secretPlaceholder }),

@@ -1,6 +1,4 @@
-import type { AdapterFactory, Configuration, KoaContextWithOIDC } from "oidc-provider";
-import { guardedFetch } from "#platform/network/guarded-fetch.ts";
-import { isDevelopment } from "../client-uris.ts";
+import { type AdapterFactory, type Configuration, errors, type KoaContextWithOIDC } from "oidc-provider";
 import { openidScopes } from "../model.ts";
 import { completeAccessToken } from "./access-token.ts";
 import { findAccount } from "./account.ts";
@@ -16,10 +14,8 @@ import { requestState } from "./request-state.ts";
 import { resourceIndicators } from "./resource-server.ts";
 import { paths } from "./routes.ts";
 import type { SigningKeySet } from "./signing-keys.ts";
+import { mayIntrospect } from "./structured-tokens.ts";
 import { seconds } from "./times.ts";
-
-/** An outgoing request of the protocol: key sets of clients, and messages about ended sessions. */
-const outgoing = { timeLimitMs: 2_500, bodyBytesMax: 256 * 1024 };
 
 /** Symmetric algorithms are not among them: of a client's secret only the hash is known. */
 const clientAlgorithms = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"] as const;
@@ -30,7 +26,6 @@ export function configuration(dependencies: ProtocolDependencies, signing: Signi
   const { publicUrl, sessionAbsoluteSeconds, accessTokenSeconds, refreshTokenSeconds } = platform.settings;
   const adapter: AdapterFactory = (kind) =>
     kind === "Client" ? new ClientAdapter(dependencies.clients) : new StateAdapter(kind, platform);
-  const fetch = guardedFetch({ ...outgoing, allowLoopback: isDevelopment(publicUrl) });
   // Nothing outlives the session of the user.
   const secondsLeft = (): number => {
     const { session } = requestState();
@@ -61,8 +56,8 @@ export function configuration(dependencies: ProtocolDependencies, signing: Signi
       resourceIndicators: resourceIndicators(dependencies) as never,
       clientCredentials: { enabled: true },
       deviceFlow: { enabled: true },
-      introspection: { enabled: true, allowedPolicy: isConfidential },
-      revocation: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: mayLearnAbout(dependencies) },
+      revocation: { enabled: true, allowedPolicy: isOwnToken },
       rpInitiatedLogout: { enabled: true, logoutSource: renderLogout, postLogoutSuccessSource: renderSignedOut },
       backchannelLogout: { enabled: true },
       claimsParameter: { enabled: false },
@@ -78,9 +73,9 @@ export function configuration(dependencies: ProtocolDependencies, signing: Signi
     // Everything ends with the session of this product, by a reference of its row.
     expiresWithSession: async () => false,
     formats: { bitsOfOpaqueRandomness: 256, customizers: { jwt: completeAccessToken(dependencies) as never } },
+    clientBasedCORS: isOriginOf,
     renderError,
-    fetch: fetch as never,
-    fetchResponseBodyLimits: { jwks_uri: outgoing.bodyBytesMax } as never,
+    fetch: dependencies.fetch as never,
     clockTolerance: 5,
     ttl: {
       AccessToken: (_ctx: unknown, { resourceServer }: { readonly resourceServer?: { readonly accessTokenTTL?: number } }) =>
@@ -98,6 +93,27 @@ export function configuration(dependencies: ProtocolDependencies, signing: Signi
   };
 }
 
-/** Who introspects proves who they are: a public client could ask about tokens that it has stolen. */
-const isConfidential = async (_ctx: KoaContextWithOIDC, client: { readonly clientAuthMethod?: string | undefined }): Promise<boolean> =>
-  client.clientAuthMethod !== "none";
+const mayLearnAbout =
+  ({ clients }: ProtocolDependencies) =>
+  async (_ctx: KoaContextWithOIDC, { clientId }: { readonly clientId: string }, token: { readonly clientId?: string | undefined }) => {
+    const [client, owner] = [await clients.find(clientId), token.clientId === undefined ? null : await clients.find(token.clientId)];
+    return client !== null && mayIntrospect(client, { clientId: token.clientId, organizationId: owner?.organizationId });
+  };
+
+/** Another client's token is refused as such: its existence is no secret for the client that has it. */
+async function isOwnToken(
+  _ctx: KoaContextWithOIDC,
+  { clientId }: { readonly clientId: string },
+  token: { readonly clientId?: string | undefined },
+) {
+  if (token.clientId !== clientId) throw new errors.InvalidRequest("client is not authorized to revoke the presented token");
+  return true;
+}
+
+/** Scripts of a public client's own sites may call the endpoints that they use (Fetch, CORS). */
+const isOriginOf = (
+  _ctx: KoaContextWithOIDC,
+  origin: string,
+  client: { readonly clientAuthMethod?: string | undefined; readonly redirectUris?: readonly string[] | undefined },
+) =>
+  client.clientAuthMethod === "none" && (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin && origin !== "null");

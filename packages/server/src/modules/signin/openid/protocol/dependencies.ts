@@ -4,6 +4,7 @@ import type { Authenticate } from "#operation/kernel/authenticators.ts";
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import type { Transact } from "#operation/kernel/module-transaction.ts";
 import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
+import type { GuardedFetch } from "#platform/network/guarded-fetch.ts";
 import type { Platform } from "#platform/platform.ts";
 import type { ActiveClient, ClientCache } from "../client-cache.ts";
 import type { openid } from "../module.ts";
@@ -17,6 +18,7 @@ export interface ProtocolDependencies {
   readonly platform: Platform;
   readonly clients: ClientCache;
   readonly accounts: Accounts;
+  readonly fetch: GuardedFetch;
   readonly uses: (db: ReadHandle) => UsedApis;
   readonly cached: CachedApisOf<NonNullable<(typeof openid)["declaration"]["uses"]>>;
   readonly transact: Transact;

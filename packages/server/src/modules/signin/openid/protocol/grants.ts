@@ -4,6 +4,7 @@ import { permissionScopesOf } from "./client-metadata.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
 import { organizationChoice } from "./organization-choice.ts";
 import { type RequestState, requestState } from "./request-state.ts";
+import { rememberClient } from "./session-clients.ts";
 
 type Grant = InstanceType<KoaContextWithOIDC["oidc"]["provider"]["Grant"]>;
 
@@ -19,8 +20,13 @@ export const loadGrant =
     const earlier = await earlierGrant(ctx, state);
     const isUsable = earlier !== undefined && state.organizationId === organizationId;
     state.organizationId = organizationId;
-    if (!client.firstParty) return isUsable ? earlier : undefined;
-    return withoutConsent(ctx, client, isUsable ? earlier : undefined);
+    const usable = isUsable ? earlier : undefined;
+    const grant = client.firstParty ? await withoutConsent(ctx, client, usable) : usable;
+    if (grant === undefined) return undefined;
+    // The session of an ID token is that of this product, which access tokens have as well.
+    ctx.oidc.session?.sidFor(client.id, state.login.sessionId);
+    rememberClient(state, client);
+    return grant;
   };
 
 /** Undefined where the user has to choose first. */

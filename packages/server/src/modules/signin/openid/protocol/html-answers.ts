@@ -1,5 +1,4 @@
 import type { ErrorOut, KoaContextWithOIDC } from "oidc-provider";
-import { requestState } from "./request-state.ts";
 
 /** A page without scripts. Only what it contains may be loaded or sent. */
 const policy = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -31,7 +30,6 @@ export async function renderError(ctx: KoaContextWithOIDC, out: ErrorOut): Promi
 
 /** Asks whether to sign out: another site may have sent the user here. */
 export async function renderLogout(ctx: KoaContextWithOIDC, form: string): Promise<void> {
-  requestState().logoutAsked = true;
   const name = ctx.oidc.client?.clientName;
   const from = name === undefined ? "" : `<p>${escaped(name)} asks you to sign out.</p>`;
   page(

@@ -23,7 +23,7 @@ export async function interactionDetails(dependencies: ProtocolDependencies, exc
   const interaction = await openInteraction(provider, dependencies, { uid, request });
   const { stored, client, prompt } = interaction;
   // A user who has to sign in again is shown the form, not their account.
-  const login = state.login !== null && isExpectedSignIn(interaction, state.login) ? state.login : null;
+  const login = state.login !== null && (await isExpectedSignIn(interaction, state.login, exchange)) ? state.login : null;
   return jsonAnswer({
     prompt,
     client: shownClient(client),

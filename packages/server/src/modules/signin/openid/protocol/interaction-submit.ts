@@ -81,9 +81,9 @@ async function resume({ interaction: { stored } }: Pick<Step, "interaction">, re
   return jsonAnswer({ redirectTo: pathname + search });
 }
 
-async function continueSignedIn({ state, interaction }: Step): Promise<HttpAnswer> {
-  const login = requireLogin(state);
-  if (!isExpectedSignIn(interaction, login)) throw new OperationError(SignInAgain);
+async function continueSignedIn({ interaction, ...exchange }: Step): Promise<HttpAnswer> {
+  const login = requireLogin(exchange.state);
+  if (!(await isExpectedSignIn(interaction, login, exchange))) throw new OperationError(SignInAgain);
   // The library would refuse to go on with another session than the one in which the interaction began.
   delete (interaction.stored as { session?: object }).session;
   return resume({ interaction }, { login: loginFacts(login) });

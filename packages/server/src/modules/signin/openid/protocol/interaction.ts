@@ -6,6 +6,7 @@ import type { ActiveClient } from "../client-cache.ts";
 import { cookieNames } from "./cookies.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
 import { InteractionNotFound } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
 import type { OrganizationChoice } from "./organization-choice.ts";
 import { organizationChoice } from "./organization-choice.ts";
 import type { Login, RequestState } from "./request-state.ts";
@@ -47,12 +48,19 @@ export const earlierSubmission = ({ stored }: OpenInteraction): Submission => (s
 const recentSignIn: ReadonlySet<string> = new Set(["login_prompt", "max_age", "essential_acr", "essential_acrs"]);
 
 /** Whether the sign-in of the browser is one that the interaction waits for. */
-export function isExpectedSignIn({ stored, client, prompt }: OpenInteraction, login: Login): boolean {
+export async function isExpectedSignIn(
+  { stored, client, prompt }: OpenInteraction,
+  login: Login,
+  { provider, state }: Exchange,
+): Promise<boolean> {
   if (prompt !== "login") return true;
-  const { reasons } = stored.prompt;
   if (client.organizationId !== null && login.organizationId !== null && login.organizationId !== client.organizationId) return false;
-  // The application asks for a new sign-in: it must have happened for this interaction. A second has a thousand milliseconds.
-  return !reasons.some((reason) => recentSignIn.has(reason)) || login.principal.credential.authenticatedAt >= (stored.iat ?? 0) * 1_000;
+  if (!stored.prompt.reasons.some((reason) => recentSignIn.has(reason))) return true;
+  // The application asks for a new sign-in: it is later than the interaction, and not the one of the session in which that began.
+  if (login.principal.credential.authenticatedAt < stored.iat * 1_000) return false;
+  const { cookie } = stored.session ?? {};
+  if (cookie === undefined || (await provider.Session.find(cookie)) === undefined) return true;
+  return state.browserSessionId !== login.sessionId;
 }
 
 /** The signed-in user. Refuses a browser without one. */

@@ -2,13 +2,18 @@ import type { HttpAnswer, HttpRequest } from "#operation/transport/http-message.
 import { followSession, loginOf } from "./browser.ts";
 import { conflictAnswer } from "./conflict-answers.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
+import { deviceDetails, submitDevice } from "./device.ts";
 import type { Exchange } from "./exchange.ts";
 import { interactionDetails } from "./interaction-details.ts";
 import { submitInteraction } from "./interaction-submit.ts";
 import { answerOfLibrary, setCookies } from "./library.ts";
+import { logout } from "./logout.ts";
+import { protectedResourceMetadata } from "./metadata.ts";
 import { Providers } from "./provider.ts";
+import { countFailure, refuseFrequent } from "./rate-limits.ts";
 import { RequestState, withRequestState } from "./request-state.ts";
-import { paths } from "./routes.ts";
+import { paths, protectedResourcePath } from "./routes.ts";
+import { introspect, revoke } from "./structured-tokens.ts";
 import { StateConflict } from "./unit-of-work.ts";
 
 /** Answers the requests of the protocol. The changes of a request are stored in one transaction before its answer is sent. */
@@ -24,11 +29,14 @@ export class Protocol {
   async answer(request: HttpRequest): Promise<HttpAnswer> {
     const provider = await this.#providers.current();
     const path = request.url.split("?", 1)[0] as string;
+    const caller = { path, ip: request.origin.ip };
+    await refuseFrequent(this.#dependencies, caller);
     const state = new RequestState(request.origin, isOfBrowser(path) ? await loginOf(this.#dependencies, request) : null);
     const answer = await withRequestState(state, () => this.#route({ provider, request, state, path }));
     if (state.failure !== undefined) throw state.failure;
     // A request that was refused may have changed something: a replayed code ends the grant that it was for.
     if (answer.status >= 500) return answer;
+    await countFailure(this.#dependencies, caller, answer);
     try {
       await state.work.commit(this.#dependencies.transact);
     } catch (error) {
@@ -46,6 +54,12 @@ export class Protocol {
       return uid["details"] === undefined
         ? submitInteraction(this.#dependencies, exchange, uid["uid"] as string)
         : interactionDetails(this.#dependencies, exchange, uid["uid"] as string);
+    if (isBelow(path, paths.end_session) && path !== `${paths.end_session}/success`) return logout(this.#dependencies, exchange);
+    if (path === `${paths.code_verification}/details`) return deviceDetails(this.#dependencies, exchange);
+    if (path === paths.code_verification) return submitDevice(this.#dependencies, exchange);
+    if (path === paths.introspection) return introspect(this.#dependencies, exchange);
+    if (path === paths.revocation) return revoke(this.#dependencies, exchange);
+    if (path === protectedResourcePath) return protectedResourceMetadata(this.#dependencies.platform.settings.publicUrl);
     return answerOfLibrary(provider, request);
   }
 

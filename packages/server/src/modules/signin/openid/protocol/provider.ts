@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { Provider } from "oidc-provider";
 import { configuration } from "./configuration.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
-import { requestState, withoutRequest } from "./request-state.ts";
+import { requestState } from "./request-state.ts";
 import { type SigningKeySet, signingKeys } from "./signing-keys.ts";
 
 /** The present provider, and the one before a rotation, whose requests may be under way. */
@@ -31,9 +31,16 @@ export class Providers {
   }
 }
 
+/** What the application reads of the library's context after an answer. */
+interface LibraryContext {
+  readonly client?: { readonly clientId: string };
+  readonly session?: { readonly state?: { readonly secret?: string } };
+  readonly entities: { readonly IdTokenHint?: { readonly payload: { readonly sub?: string } } };
+}
+
 /** A method of the library's client that its types do not have. */
-export interface SendsLogout {
-  backchannelLogout(userId: string, sessionId: string): Promise<void>;
+interface SendsLogout {
+  backchannelLogout(): Promise<void>;
 }
 
 function newProvider(dependencies: ProtocolDependencies, signing: SigningKeySet): Provider {
@@ -46,16 +53,15 @@ function newProvider(dependencies: ProtocolDependencies, signing: SigningKeySet)
   Client.prototype.compareClientSecret = async function (this: InstanceType<typeof Client>, secret: string) {
     return clients.verifySecret(await clients.find(this.clientId), secret);
   };
-  const { prototype } = Client as unknown as { readonly prototype: SendsLogout };
-  const send = prototype.backchannelLogout;
   // Sessions end in many ways. A job tells the clients of each ended session, so a sign-out here does not tell them in addition.
-  prototype.backchannelLogout = async function (this: SendsLogout, userId, sessionId) {
-    if (withoutRequest()) await send.call(this, userId, sessionId);
-  };
+  (Client.prototype as unknown as SendsLogout).backchannelLogout = async () => {};
   provider.use(async (ctx, next) => {
     await next();
-    const oidc = ctx["oidc"] as { readonly client?: { readonly clientId: string } } | undefined;
-    requestState().clientId = oidc?.client?.clientId;
+    const oidc = ctx["oidc"] as LibraryContext | undefined;
+    const state = requestState();
+    state.clientId = oidc?.client?.clientId;
+    state.logoutForm = oidc?.session?.state?.secret;
+    state.idTokenSubject = oidc?.entities.IdTokenHint?.payload.sub;
   });
   provider.on("server_error", (_ctx, error) => {
     requestState().failure ??= error;

@@ -32,8 +32,10 @@ export class RequestState {
   browserSessionId: string | null = null;
   /** The hash of the refresh token that the request replaces. */
   rotatedHash: string | null = null;
-  /** Whether the answer asks the user to confirm a sign-out. */
-  logoutAsked = false;
+  /** The secret of the form that confirms a sign-out, where the library waits for it. */
+  logoutForm: string | undefined;
+  /** The user of the ID token by which a client asks for a sign-out. */
+  idTokenSubject: string | undefined;
   /** What failed inside the library, which answers with a plain 500. */
   failure: unknown;
   /** The client that the library has authenticated. */
@@ -48,9 +50,6 @@ export class RequestState {
 const requests = new AsyncLocalStorage<RequestState>();
 
 export const withRequestState = <T>(state: RequestState, work: () => Promise<T>): Promise<T> => requests.run(state, work);
-
-/** Whether the code runs outside of a request, as in a job. */
-export const withoutRequest = (): boolean => requests.getStore() === undefined;
 
 /** The state of the request that is handled. The library passes none to its storage. */
 export function requestState(): RequestState {

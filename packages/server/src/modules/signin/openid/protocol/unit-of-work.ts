@@ -1,11 +1,12 @@
 import type { sessions } from "#modules/signin/sessions/index.ts";
+import type { tokens } from "#modules/signin/tokens/index.ts";
 import type { ApisOf } from "#operation/declaration/module.ts";
 import type { Transact } from "#operation/kernel/module-transaction.ts";
 import { violatedReference } from "#platform/database/driver-errors.ts";
 import { openidStore, type Writes } from "../store.ts";
 
 /** The APIs of other modules that changes call. */
-export type WrittenApis = ApisOf<{ readonly sessions: typeof sessions }>;
+export type WrittenApis = ApisOf<{ readonly sessions: typeof sessions; readonly tokens: typeof tokens }>;
 
 /** A change that waits for the end of the request. It returns false where it is not possible any more. */
 type Change = (store: Writes, now: Date, uses: WrittenApis) => Promise<boolean>;
@@ -67,6 +68,12 @@ export class UnitOfWork {
   /** Adds a change that is not about one row that the library reads again. */
   add(kind: string, change: Change): void {
     this.#changes.push({ kind, conflict: "ended", change });
+  }
+
+  /** Drops every change so far. */
+  discard(): void {
+    this.#puts.length = 0;
+    this.#changes.length = 0;
   }
 
   /** What the request itself has put; null where it has deleted it, undefined where it did neither. */

@@ -74,7 +74,7 @@ export const stateWrites = (tx: WriteHandle<Tables>) => ({
       )
       .execute();
   },
-  /** As {@link putState}, for a row that ends with the session of its grant. False where the grant has ended. */
+  /** As {@link putState}, for a row that ends with the session of its grant. False where that has ended, or the row has another grant. */
   async putGrantedState({ session_id: _, ...row }: NewState & { readonly grant_hash: string }, now: Date): Promise<boolean> {
     const { numAffectedRows } = await sql`
       insert into openid_state (kind, id_hash, payload, grant_hash, parent_hash, user_code_hash, session_id, expires_at)
@@ -82,7 +82,8 @@ export const stateWrites = (tx: WriteHandle<Tables>) => ({
         ${row.expires_at}
       from openid_state where kind = 'Grant' and id_hash = ${row.grant_hash} and expires_at > ${now}
       on conflict (kind, id_hash) do update set payload = excluded.payload, grant_hash = excluded.grant_hash,
-        session_id = excluded.session_id, expires_at = excluded.expires_at`.execute(tx);
+        session_id = excluded.session_id, expires_at = excluded.expires_at
+      where openid_state.grant_hash is null or openid_state.grant_hash = excluded.grant_hash`.execute(tx);
     return numAffectedRows === 1n;
   },
   /** Inserts a row that may exist once. False where it exists, whether or not it has expired. */
@@ -132,6 +133,15 @@ export const stateWrites = (tx: WriteHandle<Tables>) => ({
   async deleteStateOfGrant(kind: string, grantHash: string): Promise<void> {
     await tx.deleteFrom("openid_state").where("grant_hash", "=", grantHash).where("kind", "=", kind).execute();
   },
+  /** Deletes the rows of a grant, and returns those that have not expired. */
+  takeStateOfGrant: (kind: string, grantHash: string, now: Date): Promise<StateRow[]> =>
+    tx
+      .deleteFrom("openid_state")
+      .where("grant_hash", "=", grantHash)
+      .where("kind", "=", kind)
+      .where("expires_at", ">", now)
+      .returningAll()
+      .execute(),
   /** Deletes at most `limit` expired rows, and returns their number. */
   deleteExpiredState: (now: Date, limit: number): Promise<number> => deleteSome(tx, "openid_state", sql`expires_at <= ${now}`, limit),
 });

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Authenticate } from "../kernel/authenticators.ts";
 import type { InternalDispatch } from "../kernel/internal-dispatch.ts";
-import type { Transact } from "../kernel/module-transaction.ts";
 import type { ErrorDefinition } from "./errors.ts";
-import type { ModuleProcess } from "./module.ts";
+import type { ModuleProcess } from "./module-process.ts";
 import type { Origin } from "./origin.ts";
+import type { Transact } from "./transact.ts";
 
 /**
  * An HTTP application of a module: a protocol whose requests and answers are not operations (docs/decisions/0056). Processes with the role

@@ -24,11 +24,13 @@ import type {
 import type { ErrorDefinition } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
 import type { HttpApp } from "./http-app.ts";
+import type { ModuleProcess } from "./module-process.ts";
 import type { Operation, OperationDeclaration, RunnableCommand, RunnableQuery, TypedOperation } from "./operation.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 import { closed } from "./schema.ts";
 
 export type * from "./context.ts";
+export type { ModuleProcess } from "./module-process.ts";
 
 /** A module's SQL in two halves: statements that any use case may run, and statements for commands only. */
 export interface Store<Reads, Writes> {
@@ -215,16 +217,6 @@ export interface TableGauge {
   /** The only label of its values. */
   readonly label?: string;
   read(db: ReadHandle): Promise<readonly { readonly label?: string; readonly value: number }[]>;
-}
-
-/** The dependencies of a module's components that live as long as the process. */
-export interface ModuleProcess {
-  readonly platform: Platform;
-  // biome-ignore lint/suspicious/noExplicitAny: the type of its state is known to the module, which makes it
-  readonly state: any;
-  /** Binds the read APIs of the modules that this one uses to a transaction. */
-  // biome-ignore lint/suspicious/noExplicitAny: the APIs' types are known to the module, which declares what it uses
-  readonly uses: (db: ReadHandle) => any;
 }
 
 /** What a module's index.ts exports to the runtime. */

@@ -9,6 +9,7 @@ import { CredentialRequired, OperationError } from "../declaration/errors.ts";
 import type { AnyModule } from "../declaration/module.ts";
 import type { Operation } from "../declaration/operation.ts";
 import { isSystemOrOperator, principalKey, principalKinds } from "../declaration/principal.ts";
+import type { Transact } from "../declaration/transact.ts";
 import type { AuditBuffer } from "./audit-buffer.ts";
 import { CallLog } from "./call-log.ts";
 import { canonicalInput } from "./canonical.ts";
@@ -17,7 +18,7 @@ import { type KernelDependencies, PrepareContext, queryContext } from "./context
 import type { Answer, Call, Dispatch, RefusedCall } from "./dispatch.ts";
 import { after, attempt, type MaybePromise } from "./maybe-promise.ts";
 import { type BoundTransaction, ModuleInstances } from "./module-instances.ts";
-import { moduleTransactions, type Transact } from "./module-transaction.ts";
+import { moduleTransactions } from "./module-transaction.ts";
 import { takeRateLimit } from "./rate-limit.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 import { scopeOf } from "./scope.ts";

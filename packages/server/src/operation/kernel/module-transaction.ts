@@ -10,25 +10,9 @@ import { Unavailable } from "#platform/unavailable.ts";
 import type { Emit, Enqueue } from "../declaration/context.ts";
 import type { EventDefinition } from "../declaration/event.ts";
 import type { AnyModule } from "../declaration/module.ts";
+import type { ModuleTransaction, Transact } from "../declaration/transact.ts";
 import type { ModuleInstances } from "./module-instances.ts";
 import { newEvent } from "./new-events.ts";
-
-/** The transaction of a module's HTTP application. Its events are appended, and its jobs exist, if and only if it commits. */
-export interface ModuleTransaction {
-  readonly tx: WriteHandle;
-  readonly now: Date;
-  /** The read and write APIs of the modules that this one uses. */
-  // biome-ignore lint/suspicious/noExplicitAny: the APIs' types are known to the module, which declares what it uses
-  readonly uses: any;
-  readonly emit: Emit;
-  readonly enqueue: Enqueue;
-}
-
-/**
- * Runs `work` in one transaction over every tenant: the requests of a protocol are for no tenant until their state has been read. Runs it
- * again after a conflict with another transaction.
- */
-export type Transact = <T>(work: (transaction: ModuleTransaction) => Promise<T>) => Promise<T>;
 
 const { times: retriesMax, firstPauseMs } = policies["postgresql.primary"].retries;
 

@@ -47,7 +47,7 @@ export class StateAdapter implements Adapter {
     if (own !== undefined) return (own as AdapterPayload | null) ?? undefined;
     const row = await this.#read((store, now) => store.state(this.#kind, hashSecret(id), now));
     const payload = row && this.#open(row);
-    // Whoever could write to the table could move a payload to another id.
+    // A writer of the table could move a payload to another id.
     return payload !== undefined && (payload.jti === undefined || payload.jti === id) ? payload : undefined;
   }
 

@@ -5,7 +5,8 @@ import type { HttpRequest } from "#operation/transport/http-message.ts";
 import { contextClassOf } from "./claims.ts";
 import { cookieNames, withCookies } from "./cookies.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
-import type { Login, RequestState } from "./request-state.ts";
+import type { Login } from "./login.ts";
+import type { RequestState } from "./request-state.ts";
 
 /** The signed-in user of a browser; null where its cookie is of no live session. */
 export async function loginOf({ platform, authenticate }: ProtocolDependencies, { headers }: HttpRequest): Promise<Login | null> {

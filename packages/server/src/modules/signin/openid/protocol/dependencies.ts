@@ -1,8 +1,8 @@
 import type { User } from "#modules/foundation/identity/index.ts";
 import type { CachedApisOf, ReadApisOf } from "#operation/declaration/module.ts";
+import type { Transact } from "#operation/declaration/transact.ts";
 import type { Authenticate } from "#operation/kernel/authenticators.ts";
 import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
-import type { Transact } from "#operation/kernel/module-transaction.ts";
 import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import type { GuardedFetch } from "#platform/network/guarded-fetch.ts";
 import type { Platform } from "#platform/platform.ts";

@@ -38,7 +38,7 @@ export async function deviceDetails(dependencies: ProtocolDependencies, exchange
   });
 }
 
-/** `POST /oauth2/device`: the decision of the user. Also a first-party client needs one: the code may have come from somebody else. */
+/** `POST /oauth2/device`: the decision of the user. Also a first-party client needs one: another person may have sent the code. */
 export async function submitDevice(dependencies: ProtocolDependencies, exchange: Exchange): Promise<HttpAnswer> {
   const { request, state } = exchange;
   refuseOtherSite(dependencies, request);

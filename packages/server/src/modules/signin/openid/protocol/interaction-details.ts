@@ -4,8 +4,8 @@ import { type ProtocolDependencies, reading } from "./dependencies.ts";
 import type { Exchange } from "./exchange.ts";
 import { choiceOf, isExpectedSignIn, type OpenInteraction, openInteraction } from "./interaction.ts";
 import { jsonAnswer } from "./json-answers.ts";
+import type { Login } from "./login.ts";
 import { type OrganizationName, organizationChoice } from "./organization-choice.ts";
-import type { Login } from "./request-state.ts";
 import { describeScopes, missingScopes } from "./requested-scopes.ts";
 
 /** The application, as pages show it. */

@@ -7,9 +7,10 @@ import { cookieNames } from "./cookies.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
 import { InteractionNotFound } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Login } from "./login.ts";
 import type { OrganizationChoice } from "./organization-choice.ts";
 import { organizationChoice } from "./organization-choice.ts";
-import type { Login, RequestState } from "./request-state.ts";
+import type { RequestState } from "./request-state.ts";
 
 export type StoredInteraction = InstanceType<Provider["Interaction"]>;
 

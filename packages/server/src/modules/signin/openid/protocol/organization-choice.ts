@@ -1,6 +1,6 @@
 import type { ActiveClient } from "../client-cache.ts";
 import { type ProtocolDependencies, reading } from "./dependencies.ts";
-import type { Login } from "./request-state.ts";
+import type { Login } from "./login.ts";
 
 export interface OrganizationName {
   readonly id: string;

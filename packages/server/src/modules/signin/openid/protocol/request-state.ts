@@ -1,18 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { SessionFacts } from "#modules/signin/sessions/index.ts";
 import type { Origin } from "#operation/declaration/origin.ts";
-import type { UserPrincipal } from "#operation/declaration/principal.ts";
+import type { Login } from "./login.ts";
 import type { OrganizationChoice } from "./organization-choice.ts";
 import { UnitOfWork } from "./unit-of-work.ts";
-
-/** The signed-in user of a browser: the live session of its cookie. */
-export interface Login {
-  readonly principal: UserPrincipal;
-  readonly sessionId: string;
-  readonly userId: string;
-  /** The organization that the session is for; null where it is for none (docs/decisions/0014). */
-  readonly organizationId: string | null;
-}
 
 /** What one request of the protocol knows and changes. */
 export class RequestState {

@@ -1,7 +1,7 @@
 import type { sessions } from "#modules/signin/sessions/index.ts";
 import type { tokens } from "#modules/signin/tokens/index.ts";
 import type { ApisOf } from "#operation/declaration/module.ts";
-import type { Transact } from "#operation/kernel/module-transaction.ts";
+import type { Transact } from "#operation/declaration/transact.ts";
 import { violatedReference } from "#platform/database/driver-errors.ts";
 import { openidStore, type Writes } from "../store.ts";
 

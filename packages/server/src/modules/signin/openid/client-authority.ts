@@ -23,12 +23,12 @@ export interface CheckedAuthority {
 }
 
 /**
- * The delegation check: whoever creates a client, changes it or gets its secret must hold what the client can get tokens for. So nobody
- * escalates privileges by a client, or by redirecting the tokens of one.
+ * The delegation check: a principal that creates a client, changes it or gets its secret must hold what the client can get tokens for. So no
+ * principal escalates privileges by a client, or by redirecting the tokens of one.
  *
  * A service client acts alone, so its scopes and the permissions of its service account's roles must be held. A global client acts for users of
- * every organization, each with their own permissions there, and nobody holds those in the internal scope: permissions of organizations
- * need only be defined. The permission to manage global clients stands for them.
+ * every organization, with their own permissions there. No principal holds those in the internal scope, so permissions of organizations need
+ * only be defined: `Client.Manage` is enough for them.
  */
 export async function requireAuthorityHeld(
   context: PrepareContextOf<typeof openid, AuthorityError>,
@@ -61,7 +61,7 @@ async function requireServiceHeld(
   return roleIds;
 }
 
-/** The authority of a stored client. A scope whose permission is no longer defined gives nothing, so nobody can hold it and nobody must. */
+/** The authority of a stored client. A scope whose permission is no longer defined permits nothing. No principal can hold it, so none must. */
 export async function authorityOf(
   { reading }: Pick<PrepareContextOf<typeof openid, AuthorityError>, "reading">,
   row: ClientRow,

@@ -28,7 +28,8 @@ async function rotated(id: string, body: Fields = {}): Promise<AnyBody> {
   expectWritten(answer, 201);
   return answer.body;
 }
-const remove = (id: string, secretId: string, token = world.owner.token) => send(`DELETE /${id}/secrets/${secretId}`, token);
+const remove = (id: string, secretId: string, token = world.owner.token, headers = {}) =>
+  send(`DELETE /${id}/secrets/${secretId}`, token, undefined, headers);
 const get = async (id: string): Promise<AnyBody> => (await send(`GET /${id}`, world.owner.token)).body;
 
 const key = { kty: "OKP", crv: "Ed25519", kid: "1", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
@@ -136,7 +137,7 @@ describe("DELETE /api/v1/clients/{id}/secrets/{secretId}", () => {
     expect((await rotated(id)).secrets).toHaveLength(1);
   });
 
-  it("refuses secrets of other clients like unknown ones, and callers without the permission", async () => {
+  it("refuses secrets of other clients like unknown ones, a stale version, and callers without the permission", async () => {
     const client = await created();
     const other = await created();
     const organization = await newOrganization(world.server);
@@ -145,6 +146,8 @@ describe("DELETE /api/v1/clients/{id}/secrets/{secretId}", () => {
       for (const secretId of [other.secrets[0].id, foreign.body.secrets[0].id, unknownId])
         expectError(await remove(client.id, secretId), 404, "openid.client_secret_not_found");
       expectError(await remove(foreign.body.id, foreign.body.secrets[0].id), 404, "openid.client_not_found");
+      const stale = await remove(client.id, client.secrets[0].id, world.owner.token, { "if-match": '"7"' });
+      expectError(stale, 412, "common.version_conflict");
       expectError(await remove(client.id, client.secrets[0].id, world.member.token), 403, "auth.permission_denied");
       expectError(await remove(client.id, client.secrets[0].id, world.nonMember.token), 404, "openid.client_not_found");
     });

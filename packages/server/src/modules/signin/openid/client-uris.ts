@@ -6,8 +6,7 @@ export interface UriIssue {
 
 /** The characters of a URI (RFC 3986 §2) without `#`, and without `*`, which other servers read as a wildcard. */
 const allowedCharacters = /^[A-Za-z0-9\-._~:/?@!$&'()+,;=%[\]]+$/;
-/** An incomplete escape, or one of a control character, a backslash or DEL. */
-const forbiddenEscape = /%(?![2-9A-Fa-f][0-9A-Fa-f])|%5c|%7f/i;
+const neverEscaped = /[\p{Cc}\\]/u;
 const loopbackHosts: ReadonlySet<string> = new Set(["127.0.0.1", "[::1]", "localhost"]);
 /** A private-use scheme: a domain name in reverse order (RFC 8252 §7.1), so it has a dot. */
 const privateUseScheme = /^[a-z][a-z\d+-]*(?:\.[a-z\d+-]+)+:$/;
@@ -17,8 +16,8 @@ const checks: readonly (UriIssue & { readonly fails: (text: string) => boolean }
   { rule: "fragment", message: "has a fragment (RFC 6749 §3.1.2)", fails: (text) => text.includes("#") },
   {
     rule: "characters",
-    message: "has a character that is not allowed: a space, a wildcard, a backslash, a control character, or one that must be escaped",
-    fails: (text) => !allowedCharacters.test(text) || forbiddenEscape.test(text),
+    message: "has a character that is not allowed, also escaped: a control character, a backslash, a wildcard, or text that is not UTF-8",
+    fails: (text) => !allowedCharacters.test(text) || !isDecodable(text),
   },
   { rule: "absolute", message: "is not an absolute URI", fails: (text) => !URL.canParse(text) },
   {
@@ -28,18 +27,27 @@ const checks: readonly (UriIssue & { readonly fails: (text: string) => boolean }
   },
   {
     rule: "normalized",
-    message: "is not in its normal form: with a host in lower case, without the default port and without dot segments",
+    message: "is not in its normal form: with a host in lower case, without the default port, dot segments and encoded slashes in the path",
     fails: (text) => !isNormalized(text),
   },
 ];
 
+/** Whether the escapes are UTF-8 and contain no control character and no backslash, which some programs decode too early. */
+function isDecodable(text: string): boolean {
+  try {
+    return !neverEscaped.test(decodeURIComponent(text));
+  } catch {
+    return false;
+  }
+}
+
 /**
- * Whether browsers and this server read the same from a URI: what a browser makes of it (WHATWG URL) is the text itself. An empty path
- * is `/`.
+ * Whether every program reads the same from a URI: what a browser makes of it (WHATWG URL) is the text itself, and no program makes another
+ * path of it by decoding. An empty path is `/`.
  */
 function isNormalized(text: string): boolean {
-  const { href } = new URL(text);
-  return href === text || href === `${text}/`;
+  const { href, host, pathname } = new URL(text);
+  return (href === text || href === `${text}/`) && !host.includes("%") && !/%2f/i.test(pathname);
 }
 
 const issueOfAny = (text: string): UriIssue | undefined => checks.find(({ fails }) => fails(text));

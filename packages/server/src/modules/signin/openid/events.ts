@@ -1,10 +1,10 @@
 import { defineEvent } from "#operation/declaration/event.ts";
 import { nullable, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
-import { ClientKind, ClientStatus } from "./model.ts";
+import { ClientKindInAnswer, ClientStatus } from "./model.ts";
 import type { ClientRow } from "./store/clients.ts";
 
 /** `organizationId` is null for a global client. */
-const client = { clientId: Uuid, organizationId: nullable(Uuid), kind: ClientKind };
+const client = { clientId: Uuid, organizationId: nullable(Uuid), kind: ClientKindInAnswer };
 const about = { subject: ["oauth-client", "clientId"], tenant: "organizationId" } as const;
 const settings = Type.Object({ ...client, name: Type.String(), status: ClientStatus, scopes: Type.Array(Type.String()) });
 

@@ -1,13 +1,15 @@
 import { PermissionValue } from "#modules/authorization/access/index.ts";
-import { Description, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
+import { Description, Name, nullable, oneOf, oneOfExtensible, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 import { newSecret } from "#platform/secrets.ts";
-import { PublicKeySet } from "./public-keys.ts";
+import { PublicKeySet, PublicKeySetInAnswer } from "./public-keys.ts";
 
 /**
  * The kinds of clients (RFC 6749 §2.1). `public` cannot keep a secret: browsers, mobile and desktop applications. `confidential` can: web
  * applications with a server. `service` acts for its service account, without a user. A kind never changes.
  */
-export const ClientKind = oneOf("public", "confidential", "service");
+const clientKinds = ["public", "confidential", "service"] as const;
+export const ClientKind = oneOf(...clientKinds);
+export const ClientKindInAnswer = oneOfExtensible(...clientKinds);
 export type ClientKind = Static<typeof ClientKind>;
 
 /** A suspended client gets no tokens. */
@@ -15,10 +17,10 @@ export const ClientStatus = oneOf("Active", "Suspended");
 export type ClientStatus = Static<typeof ClientStatus>;
 
 /** How a client authenticates at the token endpoint (OpenID Connect Core §9). `none` is for public clients. */
-export const TokenEndpointAuthMethod = oneOf("none", "client_secret_basic", "client_secret_post", "private_key_jwt");
-export type TokenEndpointAuthMethod = Static<typeof TokenEndpointAuthMethod>;
+const authMethods = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"] as const;
+export type TokenEndpointAuthMethod = (typeof authMethods)[number];
 
-/** What a client uses that names no method. */
+/** The method of a client that names none. */
 export const defaultAuthMethod = (kind: ClientKind): TokenEndpointAuthMethod => (kind === "public" ? "none" : "client_secret_basic");
 /** Whether a client authenticates with a secret. */
 export const usesSecret = (method: TokenEndpointAuthMethod): boolean => method === "client_secret_basic" || method === "client_secret_post";
@@ -29,16 +31,16 @@ const openidScopeSet: ReadonlySet<string> = new Set(openidScopes);
 export const isOpenidScope = (scope: string): boolean => openidScopeSet.has(scope);
 
 const scopesMax = 100;
-/** Permissions, and {@link openidScopes}. */
-export const ClientScopes = Type.Array(Type.Union([oneOf(...openidScopes), PermissionValue]), {
+/** {@link openidScopes}, and permissions. Both have the form of a permission. */
+const ClientScopes = Type.Array(PermissionValue, {
   minItems: 1,
   maxItems: scopesMax,
   uniqueItems: true,
   description: "The scopes that the client may ask for: openid, profile, email, offline_access, roles, organization, and permissions.",
 });
 
-/** As long as other servers accept in a redirect. */
-export const uriLengthMax = 2_000;
+/** Longer addresses do not work in every browser and server. */
+const uriLengthMax = 2_000;
 const Uri = Type.String({ minLength: 1, maxLength: uriLengthMax });
 const redirectUrisMax = 20;
 const RedirectUris = Type.Array(Uri, { maxItems: redirectUrisMax, uniqueItems: true });
@@ -55,7 +57,7 @@ export const ClientSettings = {
   backchannelLogoutUri: nullable(Uri),
   /** Whether the client may use the device authorization grant (RFC 8628). */
   deviceFlow: Type.Boolean(),
-  tokenEndpointAuthMethod: TokenEndpointAuthMethod,
+  tokenEndpointAuthMethod: oneOf(...authMethods),
   jwks: nullable(PublicKeySet),
   jwksUri: nullable(Uri),
   /** Users are not asked for their consent. Only for a global client. */
@@ -71,8 +73,13 @@ export type ClientSettings = {
 /** The settings as a request may leave them out. */
 export const OptionalSettings = Type.Partial(Type.Object(ClientSettings)).properties;
 
-export const GrantType = oneOf("authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code");
-export type GrantType = Static<typeof GrantType>;
+const GrantType = oneOfExtensible(
+  "authorization_code",
+  "refresh_token",
+  "client_credentials",
+  "urn:ietf:params:oauth:grant-type:device_code",
+);
+type GrantType = Static<typeof GrantType>;
 
 /** The grants that a client may use: they follow from its kind, and from the device flow where it is switched on. */
 export function grantTypesOf({ kind, deviceFlow }: { readonly kind: ClientKind; readonly deviceFlow: boolean }): readonly GrantType[] {
@@ -82,7 +89,7 @@ export function grantTypesOf({ kind, deviceFlow }: { readonly kind: ClientKind; 
 }
 
 /** A secret as it can be shown. */
-export const ClientSecret = Type.Object({
+const ClientSecret = Type.Object({
   id: Uuid,
   /** Its first characters, which tell secrets apart. */
   prefix: Type.String(),
@@ -96,8 +103,10 @@ export const Client = Type.Object({
   id: Uuid,
   /** Null for a global client, which the users of every organization may use. */
   organizationId: nullable(Uuid),
-  kind: ClientKind,
+  kind: ClientKindInAnswer,
   ...ClientSettings,
+  tokenEndpointAuthMethod: oneOfExtensible(...authMethods),
+  jwks: nullable(PublicKeySetInAnswer),
   grantTypes: Type.Array(GrantType),
   /** The service account that a service client authenticates. */
   serviceAccountId: nullable(Uuid),

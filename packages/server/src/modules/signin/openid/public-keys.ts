@@ -1,5 +1,5 @@
 import { createPublicKey } from "node:crypto";
-import { oneOf, type Static, Type } from "#operation/declaration/schema.ts";
+import { oneOf, oneOfExtensible, type Static, Type } from "#operation/declaration/schema.ts";
 
 /** By key type and curve: the JWS algorithms (RFC 7518 §3.1, RFC 8037 §3.1) that a key verifies. */
 const algorithms: Readonly<Record<string, readonly string[]>> = {
@@ -19,25 +19,29 @@ const exponentLengthMax = 6;
 const coordinateLengthMax = 88;
 const keyIdLengthMax = 255;
 
+const keyWith = (enumOf: typeof oneOf) =>
+  Type.Object({
+    kty: enumOf("RSA", "EC", "OKP"),
+    kid: Type.Optional(Type.String({ minLength: 1, maxLength: keyIdLengthMax })),
+    use: Type.Optional(enumOf("sig")),
+    key_ops: Type.Optional(Type.Array(enumOf("verify"), { minItems: 1, maxItems: 1 })),
+    alg: Type.Optional(enumOf(...Object.values(algorithms).flat())),
+    n: base64url(modulusLengthMax),
+    e: base64url(exponentLengthMax),
+    crv: Type.Optional(enumOf("P-256", "P-384", "P-521", "Ed25519")),
+    x: base64url(coordinateLengthMax),
+    y: base64url(coordinateLengthMax),
+  });
 /** A public key for signatures (RFC 7517 §4). It has no other members, so no private key can be registered. */
-export const PublicKey = Type.Object({
-  kty: oneOf("RSA", "EC", "OKP"),
-  kid: Type.Optional(Type.String({ minLength: 1, maxLength: keyIdLengthMax })),
-  use: Type.Optional(oneOf("sig")),
-  key_ops: Type.Optional(Type.Array(oneOf("verify"), { minItems: 1, maxItems: 1 })),
-  alg: Type.Optional(oneOf(...Object.values(algorithms).flat())),
-  n: base64url(modulusLengthMax),
-  e: base64url(exponentLengthMax),
-  crv: Type.Optional(oneOf("P-256", "P-384", "P-521", "Ed25519")),
-  x: base64url(coordinateLengthMax),
-  y: base64url(coordinateLengthMax),
-});
+const PublicKey = keyWith(oneOf);
 export type PublicKey = Static<typeof PublicKey>;
 
 const keysMax = 10;
 /** A JWK set (RFC 7517 §5) of public keys. {@link publicKeyIssue} and {@link hasDuplicateId} check what a schema cannot. */
 export const PublicKeySet = Type.Object({ keys: Type.Array(PublicKey, { minItems: 1, maxItems: keysMax }) });
 export type PublicKeySet = Static<typeof PublicKeySet>;
+/** The set in an answer: other types of keys may be added. */
+export const PublicKeySetInAnswer = Type.Object({ keys: Type.Array(keyWith(oneOfExtensible)) });
 
 /** NIST SP 800-131A: shorter keys are too weak. */
 const modulusBitsMin = 2_048;

@@ -36,8 +36,7 @@ export const steps: readonly SchemaStep[] = [
       )`.execute(db);
       await sql`create index idx_oauth_clients_organization on oauth_clients (organization_id, id)`.execute(db);
       await sql`create index idx_oauth_clients_global on oauth_clients (id) where organization_id is null`.execute(db);
-      await sql`create index idx_oauth_clients_service_account on oauth_clients (service_account_id)
-        where service_account_id is not null`.execute(db);
+      await sql`create index idx_oauth_clients_service_account on oauth_clients (service_account_id)`.execute(db);
       await tenantTable(db, "oauth_clients", { tenant: "organization_id" });
     },
   },

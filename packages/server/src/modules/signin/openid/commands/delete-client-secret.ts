@@ -12,12 +12,14 @@ export const deleteClientSecret = openid.command("deleteClientSecret", {
   allow: scoped({ tenant: "Organization.ManageClients", internal: "Client.Manage" }),
   audit: { action: "Client.SecretDeleted", category: "Security", severity: "Warning", entity: "Client" },
   absent: ClientNotFound,
+  versioned: true,
   input: Type.Object({ clientId: Uuid, secretId: Uuid }),
   output: Nothing,
   errors: [ClientNotFound, ClientSecretNotFound],
   tenant: tenantOfClient,
-  async run({ store, emit, fail, audit, now }, { clientId, secretId }) {
+  async run({ store, emit, fail, audit, expectVersion, now }, { clientId, secretId }) {
     const row = (await store.lockClient(clientId)) ?? fail(ClientNotFound);
+    expectVersion(row.version);
     audit({ entity: { type: "Client", id: row.id }, before: { secretId }, after: null });
     const deleted = (await store.deleteSecret(row.id, secretId, now)) ?? fail(ClientSecretNotFound);
     await store.touchClient(row.id, now);

@@ -13,8 +13,8 @@ import type { ClientRow } from "../store/clients.ts";
 import { tenantOfClient } from "../tenant-of-client.ts";
 
 /**
- * Changes the settings or the status of a client; its kind, organization and service account are for good. Whoever only suspends a client
- * need not hold its scopes. A client that changes to `private_key_jwt` loses its secrets.
+ * Changes the settings or the status of a client. Its kind, organization and service account cannot change. A suspension needs no delegation
+ * check. A client that changes to `private_key_jwt` loses its secrets.
  */
 export const updateClient = openid.command("updateClient", {
   http: "PATCH /api/v1/clients/:clientId",
@@ -31,7 +31,7 @@ export const updateClient = openid.command("updateClient", {
     if (onlySuspends(changes)) return undefined;
     const row = (await context.reading((store) => store.clientById(clientId))) ?? context.fail(ClientNotFound);
     const authority = await authorityOf(context, row);
-    // The scopes that it has and those that it gets: without the first, somebody with fewer permissions could take over its redirects.
+    // Also the scopes that it has: otherwise a principal with fewer permissions could redirect its tokens.
     const scopes = [...new Set([...authority.scopes, ...(changes.scopes ?? [])])];
     return requireAuthorityHeld(context, { ...authority, scopes });
   },
@@ -59,7 +59,7 @@ interface Change {
   readonly changes: Partial<ClientSettings>;
 }
 
-/** Settings are only checked where they change: whoever suspends a client need not correct them. */
+/** Checks settings only where they change, so that a client with settings of an earlier release can be suspended. */
 function write(
   { store, now, services }: CommandContextOf<typeof openid>,
   row: ClientRow,

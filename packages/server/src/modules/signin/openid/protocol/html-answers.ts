@@ -1,4 +1,5 @@
 import type { ErrorOut, KoaContextWithOIDC } from "oidc-provider";
+import { logoutPage } from "./routes.ts";
 
 /** A page without scripts. Only what it contains may be loaded or sent. */
 const policy = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -17,7 +18,7 @@ function page(ctx: KoaContextWithOIDC, title: string, content: string): void {
 <html lang="en">
 <head><meta charset="utf-8"><title>${escaped(title)}</title><meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="/pages/assets/base.css"><link rel="stylesheet" href="/pages/assets/pages.css"></head>
-<body><main><h1>${escaped(title)}</h1>${content}</main></body>
+<body><main class="page"><h1>${escaped(title)}</h1>${content}</main></body>
 </html>
 `;
 }
@@ -28,16 +29,10 @@ export async function renderError(ctx: KoaContextWithOIDC, out: ErrorOut): Promi
   page(ctx, "This request cannot be completed", `${description}<p><code>${escaped(out.error)}</code></p>`);
 }
 
-/** Asks whether to sign out: another site may have sent the user here. */
-export async function renderLogout(ctx: KoaContextWithOIDC, form: string): Promise<void> {
-  const name = ctx.oidc.client?.clientName;
-  const from = name === undefined ? "" : `<p>${escaped(name)} asks you to sign out.</p>`;
-  page(
-    ctx,
-    "Sign out?",
-    `${from}${form}<p><button type="submit" form="op.logoutForm" name="logout" value="yes">Sign out</button>
-<button type="submit" form="op.logoutForm">Stay signed in</button></p>`,
-  );
+/** Asks whether to sign out, on a page: another site may have sent the user here. */
+export async function renderLogout(ctx: KoaContextWithOIDC): Promise<void> {
+  ctx.status = 303;
+  ctx.redirect(logoutPage);
 }
 
 export async function renderSignedOut(ctx: KoaContextWithOIDC): Promise<void> {

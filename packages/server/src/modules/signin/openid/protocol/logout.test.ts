@@ -79,16 +79,36 @@ describe("a sign-out that an application asks for", () => {
   });
 
   it("asks the user where another site could have sent them, and does what they answer", async () => {
-    const { browser } = await signedIn();
+    const { browser, person } = await signedIn();
     const asked = await browser.open(`/oauth2/logout?client_id=${client.id}`);
-    expect([asked.status, asked.body]).toEqual([200, expect.stringContaining("Sign out?")]);
-    const xsrf = /name="xsrf" value="([^"]+)"/.exec(asked.body)?.[1] as string;
-    expect((await browser.submit("/oauth2/logout/confirm", { xsrf: "forged", logout: "yes" })).status).toBe(400);
-    expect((await browser.get("/api/v1/iam/auth/session")).status).toBe(200);
-    const answer = await browser.submit("/oauth2/logout/confirm", { xsrf, logout: "yes" });
-    expect(answer.status).toBe(303);
-    expect((await browser.open(String(answer.headers["location"]))).url.pathname).toBe("/signed-out");
+    expect([asked.status, asked.url.pathname]).toEqual([200, "/oauth2/logout/confirm"]);
+    expect((await browser.get("/oauth2/logout/details")).body).toMatchObject({
+      client: { name: expect.stringContaining("Library") },
+      user: { email: person.email },
+    });
+    const answer = await browser.post("/oauth2/logout/confirm", {});
+    expect(answer.status).toBe(200);
+    expect((await browser.open(answer.body.redirectTo)).url.pathname).toBe("/signed-out");
     expect((await browser.get("/api/v1/iam/auth/session")).status).toBe(401);
+    expect((await browser.post("/oauth2/logout/confirm", {})).body).toMatchObject({ error: { code: "openid.logout_not_found" } });
+  });
+
+  it("goes to the application's address after the question, too", async () => {
+    const { browser } = await signedIn();
+    const parameters = new URLSearchParams({ client_id: client.id, post_logout_redirect_uri: signedOut, state: "s" });
+    await browser.open(`/oauth2/logout?${parameters}`);
+    expect((await browser.post("/oauth2/logout/confirm", {})).body).toEqual({ redirectTo: `${signedOut}?state=s` });
+  });
+
+  it("is not answered by another site, nor where no application asks", async () => {
+    const { browser } = await signedIn();
+    const refused = { error: { code: "openid.logout_not_found" } };
+    expect((await browser.get("/oauth2/logout/details")).body).toMatchObject(refused);
+    expect((await browser.post("/oauth2/logout/confirm", {})).body).toMatchObject(refused);
+    await browser.open(`/oauth2/logout?client_id=${client.id}`);
+    expect((await browser.post("/oauth2/logout/confirm", {}, { "sec-fetch-site": "cross-site" })).status).toBe(403);
+    expect((await browser.submit("/oauth2/logout/confirm", { logout: "yes" })).status).toBe(415);
+    expect((await browser.get("/api/v1/iam/auth/session")).status).toBe(200);
   });
 
   it("does not go to an address that is not the application's", async () => {

@@ -13,9 +13,12 @@ export const paths = {
   interaction: "/oauth2/interaction",
 } as const;
 
+/** Asks whether to sign out, and takes the answer. */
+export const logoutPage = `${paths.end_session}/confirm`;
+
 export const protectedResourcePath = "/.well-known/oauth-protected-resource";
 
-/** Every route of the HTTP application. The pages of interactions and devices are others (runtime/pages). */
+/** Every route of the HTTP application. The pages of interactions, devices and sign-out are others (runtime/pages). */
 export const routes: readonly string[] = [
   "GET /.well-known/openid-configuration",
   "OPTIONS /.well-known/openid-configuration",
@@ -35,7 +38,8 @@ export const routes: readonly string[] = [
   `OPTIONS ${paths.revocation}`,
   `GET ${paths.end_session}`,
   `GET ${paths.end_session}/success`,
-  `POST ${paths.end_session}/confirm`,
+  `GET ${paths.end_session}/details`,
+  `POST ${logoutPage}`,
   `POST ${paths.pushed_authorization_request}`,
   `OPTIONS ${paths.pushed_authorization_request}`,
   `POST ${paths.device_authorization}`,

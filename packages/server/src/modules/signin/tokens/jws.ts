@@ -30,7 +30,7 @@ const headers = new Map<string, string>();
 const headersMax = 100;
 
 function headerOf(keyId: string, algorithm: Algorithm, type: string): string {
-  const cacheKey = `${keyId} ${type}`;
+  const cacheKey = `${keyId} ${algorithm} ${type}`;
   const known = headers.get(cacheKey);
   if (known !== undefined) return known;
   if (headers.size >= headersMax) headers.clear();
@@ -44,18 +44,37 @@ const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).to
 /** Tokens of this product are below 8 KB: 4 KB of permissions, and the other claims. */
 const lengthMax = 16_384;
 
-export interface Jws {
+interface Header {
+  readonly alg: string;
+  readonly kid: string;
+  readonly typ?: string;
+}
+
+/** A JWS with a valid signature. */
+export interface SignedContent {
+  readonly header: Header;
+  readonly payload: Buffer;
+}
+
+export interface SignedClaims {
   readonly keyId: string;
-  readonly type: string;
-  readonly payload: Readonly<Record<string, unknown>>;
+  readonly type: string | undefined;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** The claims of a JWT with a valid signature (RFC 7519 §7.2); undefined where it is not valid. The claims themselves are not checked. */
+export function verifyJwt(token: string, keyOf: (keyId: string) => VerificationKey | undefined): SignedClaims | undefined {
+  const content = verifyCompact(token, keyOf);
+  const claims = content && objectOf(content.payload);
+  return claims && { keyId: content.header.kid, type: content.header.typ, claims };
 }
 
 /**
- * Verifies a compact JWS of this product; undefined where it is not valid. Stricter than RFC 7515 demands: three canonical base64url parts,
- * a header of exactly `alg`, `typ` and `kid`, so that no other parameter (`jwk`, `jku`, `x5u`, `crit`, `b64`) has an effect, and the algorithm of
- * the key. Costs little where the key is unknown: a caller without a credential cannot make the server verify signatures.
+ * Verifies a compact JWS; undefined where it is not valid. Stricter than RFC 7515 demands: three canonical base64url parts, a header of `alg`, `kid`
+ * and perhaps `typ`, so that no other parameter (`jwk`, `jku`, `x5u`, `crit`, `b64`) has an effect, and the algorithm of the key. Costs little where
+ * the key is unknown: a caller without a credential cannot make the server verify signatures.
  */
-export function verifyCompact(token: string, keyOf: (keyId: string) => VerificationKey | undefined): Jws | undefined {
+export function verifyCompact(token: string, keyOf: (keyId: string) => VerificationKey | undefined): SignedContent | undefined {
   if (token.length > lengthMax) return undefined;
   const parts = token.split(".");
   if (parts.length !== 3) return undefined;
@@ -63,11 +82,10 @@ export function verifyCompact(token: string, keyOf: (keyId: string) => Verificat
   const header = headerIn(encodedHeader);
   const key = header && keyOf(header.kid);
   if (header === undefined || key === undefined || key.algorithm !== header.alg) return undefined;
-  const signature = decoded(encodedSignature);
-  const input = token.slice(0, token.length - encodedSignature.length - 1);
-  if (signature === undefined || !isSignedBy(key, Buffer.from(input), signature)) return undefined;
-  const payload = objectIn(encodedPayload);
-  return payload && { keyId: header.kid, type: header.typ, payload };
+  const [payload, signature] = [decoded(encodedPayload), decoded(encodedSignature)];
+  if (payload === undefined || signature === undefined) return undefined;
+  const input = Buffer.from(token.slice(0, token.length - encodedSignature.length - 1));
+  return isSignedBy(key, input, signature) ? { header, payload } : undefined;
 }
 
 /** Whether `signature` is the key's signature of `input`. A malformed signature is not, and throws nothing. */
@@ -79,16 +97,17 @@ export function isSignedBy({ algorithm, key }: VerificationKey, input: Buffer, s
   }
 }
 
-function headerIn(part: string): { readonly alg: string; readonly typ: string; readonly kid: string } | undefined {
-  const header = objectIn(part);
-  if (header === undefined || Object.keys(header).length !== 3) return undefined;
-  const { alg, typ, kid } = header;
-  return typeof alg === "string" && typeof typ === "string" && typeof kid === "string" ? { alg, typ, kid } : undefined;
+function headerIn(part: string): Header | undefined {
+  const bytes = decoded(part);
+  const header = bytes && objectOf(bytes);
+  if (header === undefined) return undefined;
+  const { alg, kid, typ, ...others } = header;
+  const hasOnlyTexts = typeof alg === "string" && typeof kid === "string" && (typ === undefined || typeof typ === "string");
+  return hasOnlyTexts && Object.keys(others).length === 0 ? (header as unknown as Header) : undefined;
 }
 
-function objectIn(part: string): Readonly<Record<string, unknown>> | undefined {
-  const bytes = decoded(part);
-  if (bytes === undefined) return undefined;
+/** A JSON object in UTF-8; undefined for any other bytes. */
+function objectOf(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(bytes.toString("utf8"));
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;

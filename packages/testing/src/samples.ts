@@ -1,5 +1,17 @@
 import { expectOk } from "./answers.ts";
-import { address, invite, mailedToken, newMember, newPerson, newRole, password, signIn, unique } from "./people.ts";
+import {
+  address,
+  invite,
+  mailedToken,
+  newInternalRole,
+  newMember,
+  newPerson,
+  newRole,
+  type Person,
+  password,
+  signIn,
+  unique,
+} from "./people.ts";
 import { routesOf, type Sample } from "./requests.ts";
 import type { TestServer } from "./server.ts";
 import { newApiKey, newServiceAccount } from "./service-accounts.ts";
@@ -89,10 +101,9 @@ async function actingServiceKey(server: TestServer, { id, owner, organization }:
 }
 
 /** An API key of a sign-in service. */
-async function signInServiceKey(server: TestServer, token: string): Promise<string> {
-  const role = await expectOk(server.call(`POST ${api}/roles`, { token, body: { name: `Sign-in ${unique()}`, scope: "Internal" } }));
-  await expectOk(server.call(`POST ${api}/roles/${role.id}/permissions`, { token, body: { permissions: ["Token.Issue"] } }));
-  const account = await newServiceAccount(server, token, null, [role.id]);
+async function signInServiceKey(server: TestServer, administrator: Person): Promise<string> {
+  const { token } = administrator;
+  const account = await newServiceAccount(server, token, null, [await newInternalRole(server, administrator, ["Token.Issue"])]);
   return (await newApiKey(server, token, { owner: "service", serviceAccountId: account.id, scopes: ["Token.Issue"] })).key;
 }
 
@@ -373,7 +384,7 @@ export const samples: Readonly<Record<string, Recipe>> = {
   "tokens.getKeySet": { make: async () => anonymous({}), again: true },
   "tokens.issueTokens": {
     make: async ({ server, administrator, own }) => ({
-      token: await signInServiceKey(server, administrator.token),
+      token: await signInServiceKey(server, administrator),
       input: {
         userId: own.member.id,
         organizationId: own.id,

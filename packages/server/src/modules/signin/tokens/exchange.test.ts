@@ -3,6 +3,7 @@ import {
   anAddress,
   joinAs,
   newAdministrator,
+  newInternalRole,
   newOrganization,
   newPerson,
   newRole,
@@ -168,7 +169,7 @@ describe("POST /api/v1/token/issue", () => {
   it("starts a session of a user whom a sign-in service has authenticated", async () => {
     const administrator = await newAdministrator(server);
     const { id, member } = await scene();
-    const { roleId } = await signInServiceRole(administrator);
+    const roleId = await newInternalRole(server, administrator, ["Token.Issue"]);
     const account = await newServiceAccount(server, administrator.token, null, [roleId]);
     const { key } = await newApiKey(server, administrator.token, {
       owner: "service",
@@ -198,12 +199,4 @@ describe("POST /api/v1/token/issue", () => {
     await asOperator(server, "tenancy.setUserStatus", { userId: member.id, status: "Suspended" });
     expectError(await issue(key), 404, "tokens.subject_not_found");
   });
-
-  async function signInServiceRole({ token }: Person): Promise<{ roleId: string }> {
-    const role = await expectOk(
-      server.call("POST /api/v1/iam/roles", { token, body: { name: `Sign-in ${Date.now()}`, scope: "Internal" } }),
-    );
-    await expectOk(server.call(`POST /api/v1/iam/roles/${role.id}/permissions`, { token, body: { permissions: ["Token.Issue"] } }));
-    return { roleId: role.id };
-  }
 });

@@ -47,6 +47,8 @@ export interface Tenant {
   readonly serviceAccountId: string;
   /** An API key of the service account, created by the owner. */
   readonly apiKeyId: string;
+  /** A token by which the owner acts for the member. */
+  readonly exchangedTokenId: string;
   /** An export of the audit log. */
   readonly exportId: string;
 }
@@ -68,7 +70,10 @@ export function requested<Value>(value: Value | undefined, feature: Feature): Va
   return value;
 }
 
-type Items = Pick<Tenant, "customRoleId" | "invitation" | "sessionId" | "grantId" | "serviceAccountId" | "apiKeyId" | "exportId">;
+type Items = Pick<
+  Tenant,
+  "customRoleId" | "invitation" | "sessionId" | "grantId" | "serviceAccountId" | "apiKeyId" | "exchangedTokenId" | "exportId"
+>;
 
 /** An organization with those of `admin`, `member` and `oneOfEach` that are wanted. */
 export async function newTenant(server: TestServer, wanted: readonly Feature[]): Promise<Tenant> {
@@ -118,6 +123,9 @@ export async function newTenant(server: TestServer, wanted: readonly Feature[]):
     get apiKeyId() {
       return item("apiKeyId");
     },
+    get exchangedTokenId() {
+      return item("exchangedTokenId");
+    },
     get exportId() {
       return item("exportId");
     },
@@ -146,8 +154,14 @@ async function newItems(server: TestServer, organization: OrganizationOf, member
     grantId: (await newGrant(server, organization, { type: "user", id: member.id })).id,
     serviceAccountId,
     apiKeyId: (await newApiKey(server, owner.token, { organizationId, owner: "service", serviceAccountId })).id,
+    exchangedTokenId: await exchangedTokenOf(server, organization, member),
     exportId: auditExport.id,
   };
+}
+
+async function exchangedTokenOf(server: TestServer, { id: organizationId, owner }: OrganizationOf, member: Person): Promise<string> {
+  const body = { organizationId, userId: member.id, scopes: ["Organization.Read"], reason: "a ticket" };
+  return (await expectOk(server.call("POST /api/v1/token/impersonate", { token: owner.token, body }))).tokenId;
 }
 
 /** Makes a subject of `schoolModel` a viewer of a school that no other grant is about. */

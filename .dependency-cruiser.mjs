@@ -7,7 +7,7 @@ const groups = {
   foundation: ["notifications", "identity", "audit"],
   authorization: ["access", "decisions", "authzen"],
   organization: ["tenancy", "serviceaccounts", "entitlements"],
-  signin: ["sessions", "tokens", "authentication"],
+  signin: ["sessions", "tokens", "authentication", "openid"],
   integration: ["apikeys"],
   insight: ["operations"],
 };

@@ -31,6 +31,8 @@ const foreign: Readonly<Record<string, Ids>> = {
   tokenId: ({ other }) => [other.exchangedTokenId],
   serviceAccountId: ({ other }) => [other.serviceAccountId],
   apiKeyId: ({ other }) => [other.apiKeyId],
+  clientId: ({ other }) => [other.clientId],
+  secretId: ({ other }) => [other.secretId],
   ownerId: ({ other }) => [other.owner.id, other.serviceAccountId],
 };
 

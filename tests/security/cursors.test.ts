@@ -1,6 +1,7 @@
 /** Attack 21 of docs/security/attacks.md. */
 import { randomBytes } from "node:crypto";
 import { expectOk } from "@gatehouse/testing/answers.ts";
+import { newClient } from "@gatehouse/testing/clients.ts";
 import { times } from "@gatehouse/testing/lanes.ts";
 import { address, invite, newAdministrator, newOrganization, newPerson, newRole, signIn, unique } from "@gatehouse/testing/people.ts";
 import { routesOf, type Sample, sendRequest } from "@gatehouse/testing/requests.ts";
@@ -25,6 +26,7 @@ beforeAll(async () => {
     await newGrant(server, tenant.organization, { type: "user", id: tenant.member.id });
     await newServiceAccount(server, tenant.owner.token, tenant.id, [memberRole]);
     await newApiKey(server, tenant.owner.token, { organizationId: tenant.id });
+    await newClient(server, tenant.owner.token, { organizationId: tenant.id });
     await recordTwoOperations(tenant.apiKeyId);
   }
   await newAdministrator(server);
@@ -148,6 +150,7 @@ describe("a list", () => {
       world.other.grantId,
       world.other.serviceAccountId,
       world.other.apiKeyId,
+      world.other.clientId,
       world.other.membershipIds,
       world.other.invitation,
       world.other.owner,

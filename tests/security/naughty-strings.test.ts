@@ -123,6 +123,7 @@ const quotas = {
   GATEHOUSE_QUOTA_INVITATIONS: "100000",
   GATEHOUSE_QUOTA_SERVICE_ACCOUNTS: "100000",
   GATEHOUSE_QUOTA_API_KEYS: "100000",
+  GATEHOUSE_QUOTA_CLIENTS: "100000",
 };
 const world = World.ofSuite(twoTenants, quotas);
 const { server } = world;

@@ -1,4 +1,5 @@
 import { expectOk } from "./answers.ts";
+import { clientFields, newClient } from "./clients.ts";
 import {
   address,
   invite,
@@ -13,7 +14,7 @@ import {
   unique,
 } from "./people.ts";
 import { routesOf, type Sample } from "./requests.ts";
-import type { TestServer } from "./server.ts";
+import type { AnyBody, TestServer } from "./server.ts";
 import { newApiKey, newServiceAccount } from "./service-accounts.ts";
 import { openSetUp } from "./set-up.ts";
 import { newGrant, schoolModel } from "./tenant.ts";
@@ -106,6 +107,22 @@ async function signInServiceKey(server: TestServer, administrator: Person): Prom
   const account = await newServiceAccount(server, token, null, [await newInternalRole(server, administrator, ["Token.Issue"])]);
   return (await newApiKey(server, token, { owner: "service", serviceAccountId: account.id, scopes: ["Token.Issue"] })).key;
 }
+/** A client of the organization. */
+const client = ({ server, own }: World): Promise<AnyBody> => newClient(server, own.owner.token, { organizationId: own.id });
+const clientSettings = {
+  description: "sample",
+  logoUri: "https://app.example.com/logo.svg",
+  policyUri: "https://app.example.com/privacy",
+  tosUri: "https://app.example.com/terms",
+  redirectUris: ["https://app.example.com/callback"],
+  postLogoutRedirectUris: ["https://app.example.com/"],
+  backchannelLogoutUri: "https://app.example.com/logout",
+  deviceFlow: true,
+  tokenEndpointAuthMethod: "private_key_jwt",
+  jwks: { keys: [{ kty: "OKP", crv: "Ed25519", kid: "1", use: "sig", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }] },
+  scopes: ["openid", "profile", "Organization.Read"],
+  dpopBound: true,
+};
 
 const keySettings = {
   allowedNetworks: ["192.0.2.0/24", "2001:db8::/32"],
@@ -303,6 +320,19 @@ export const samples: Readonly<Record<string, Recipe>> = {
     true,
   ),
   "serviceaccounts.deleteServiceAccount": owned(async (world) => ({ serviceAccountId: await serviceAccount(world) })),
+  "openid.createClient": owned(({ own }) => ({ ...clientFields(clientSettings), organizationId: own.id }), true),
+  "openid.listClients": owned(({ own }) => ({ organizationId: own.id, limit: 5 }), true),
+  "openid.getClient": owned(({ own }) => ({ clientId: own.clientId }), true),
+  "openid.updateClient": owned(
+    async (world) => ({ clientId: (await client(world)).id, name: `Sample ${unique()}`, ...clientSettings, status: "Active" }),
+    true,
+  ),
+  "openid.deleteClient": owned(async (world) => ({ clientId: (await client(world)).id })),
+  "openid.rotateClientSecret": owned(async (world) => ({ clientId: (await client(world)).id, overlapSeconds: 60 })),
+  "openid.deleteClientSecret": owned(async (world) => {
+    const { id, secrets } = await client(world);
+    return { clientId: id, secretId: secrets[0].id };
+  }),
   "apikeys.createApiKey": owned(
     ({ own }) => ({
       organizationId: own.id,

@@ -1,4 +1,5 @@
 import { expectOk } from "./answers.ts";
+import { newClient } from "./clients.ts";
 import {
   address,
   type Invitation,
@@ -49,6 +50,9 @@ export interface Tenant {
   readonly apiKeyId: string;
   /** A token by which the owner acts for the member. */
   readonly exchangedTokenId: string;
+  /** An OAuth client, and its secret. */
+  readonly clientId: string;
+  readonly secretId: string;
   /** An export of the audit log. */
   readonly exportId: string;
 }
@@ -72,7 +76,16 @@ export function requested<Value>(value: Value | undefined, feature: Feature): Va
 
 type Items = Pick<
   Tenant,
-  "customRoleId" | "invitation" | "sessionId" | "grantId" | "serviceAccountId" | "apiKeyId" | "exchangedTokenId" | "exportId"
+  | "customRoleId"
+  | "invitation"
+  | "sessionId"
+  | "grantId"
+  | "serviceAccountId"
+  | "apiKeyId"
+  | "exchangedTokenId"
+  | "clientId"
+  | "secretId"
+  | "exportId"
 >;
 
 /** An organization with those of `admin`, `member` and `oneOfEach` that are wanted. */
@@ -126,6 +139,12 @@ export async function newTenant(server: TestServer, wanted: readonly Feature[]):
     get exchangedTokenId() {
       return item("exchangedTokenId");
     },
+    get clientId() {
+      return item("clientId");
+    },
+    get secretId() {
+      return item("secretId");
+    },
     get exportId() {
       return item("exportId");
     },
@@ -147,6 +166,7 @@ async function newItems(server: TestServer, organization: OrganizationOf, member
   const sessions = await expectOk(server.call("GET /api/v1/iam/auth/sessions", { token: member.token }));
   const auditExport = await expectOk(server.call("POST /api/v1/audit/exports", { token: owner.token, body: { organizationId } }));
   const { id: serviceAccountId } = await newServiceAccount(server, owner.token, organizationId, [roles["Member"] as string]);
+  const client = await newClient(server, owner.token, { organizationId });
   return {
     customRoleId: (await newRole(server, organization)).id,
     invitation: await invite(server, organization, address("invited"), roles["Member"] as string),
@@ -155,6 +175,8 @@ async function newItems(server: TestServer, organization: OrganizationOf, member
     serviceAccountId,
     apiKeyId: (await newApiKey(server, owner.token, { organizationId, owner: "service", serviceAccountId })).id,
     exchangedTokenId: await exchangedTokenOf(server, organization, member),
+    clientId: client.id,
+    secretId: client.secrets[0].id,
     exportId: auditExport.id,
   };
 }

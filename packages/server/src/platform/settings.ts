@@ -63,6 +63,8 @@ export interface Quotas {
   readonly invitations: number;
   /** Service accounts of one organization. */
   readonly serviceAccounts: number;
+  /** OAuth clients of one organization. */
+  readonly clients: number;
   /** For an organization and all of its members together. */
   readonly attributeBytes: number;
 }

@@ -198,6 +198,7 @@ function assemble(get: (name: string) => never): Assembled {
         apiKeys: get("GATEHOUSE_QUOTA_API_KEYS"),
         invitations: get("GATEHOUSE_QUOTA_INVITATIONS"),
         serviceAccounts: get("GATEHOUSE_QUOTA_SERVICE_ACCOUNTS"),
+        clients: get("GATEHOUSE_QUOTA_CLIENTS"),
         attributeBytes: attributesKb * 1_024,
       },
       cacheBytes: cacheMb * mebibyte,

@@ -10,6 +10,7 @@ import { manifest as entitlements } from "#modules/organization/entitlements/ind
 import { manifest as serviceaccounts } from "#modules/organization/serviceaccounts/index.ts";
 import { manifest as tenancy } from "#modules/organization/tenancy/index.ts";
 import { manifest as authentication } from "#modules/signin/authentication/index.ts";
+import { manifest as openid } from "#modules/signin/openid/index.ts";
 import { manifest as sessions } from "#modules/signin/sessions/index.ts";
 import { manifest as tokens } from "#modules/signin/tokens/index.ts";
 import type { ModuleManifest } from "#operation/declaration/module.ts";
@@ -44,6 +45,7 @@ export const manifests: readonly ModuleManifest[] = [
   sessions,
   tokens,
   authentication,
+  openid,
   apikeys,
   operations,
 ];

@@ -8,12 +8,13 @@ import { masked, maskText } from "./masking.ts";
 const session = "ghs_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 const refresh = "ghr_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 const apiKey = "ghk_abcd1234_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+const clientSecret = "ghc_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLW9mLWl0";
 const encryptedByFirstRelease = "g1.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const encrypted = aesKeys(Buffer.alloc(masterKeyBytes, 7)).encrypt("a value", "a test");
 
 describe("a masked text", () => {
-  it.each([session, refresh, apiKey, jwt, encryptedByFirstRelease, encrypted, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])(
+  it.each([session, refresh, apiKey, clientSecret, jwt, encryptedByFirstRelease, encrypted, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])(
     "contains no credential at any position: %s",
     (secret) => {
       for (const text of [
@@ -300,7 +301,7 @@ describe("a masked value", () => {
   });
 
   it("never contains a planted secret, however it is nested", () => {
-    const secret = fc.constantFrom(session, refresh, apiKey, jwt);
+    const secret = fc.constantFrom(session, refresh, apiKey, clientSecret, jwt);
     const wrapped = fc.letrec((tie) => ({
       value: fc.oneof(
         { maxDepth: 4 },
@@ -316,7 +317,7 @@ describe("a masked value", () => {
     })).value;
     fc.assert(
       fc.property(wrapped, (value) => {
-        expect(JSON.stringify(masked(value))).not.toMatch(/gh[srk]_|eyJ/);
+        expect(JSON.stringify(masked(value))).not.toMatch(/gh[srkc]_|eyJ/);
       }),
     );
   });

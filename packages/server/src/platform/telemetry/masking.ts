@@ -14,7 +14,7 @@ const secretMember =
 /** Credentials in a header, after the scheme (RFC 9110, 11.4). */
 const secretHeader = /\b(Bearer|Basic|DPoP)\s+[\w.~+/=-]{6,}/gi;
 /** The product's credentials (docs/contract.md), webhook secrets, JWTs and encrypted values, recognized by their form anywhere. */
-const secretForm = /gh[srk]_[\w-]{8,}|whsec_[\w+/=-]{8,}|eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|(?<![a-z\d])g[12]\.(?:[\w-]+\.)?[\w-]{20,}/g;
+const secretForm = /gh[srkc]_[\w-]{8,}|whsec_[\w+/=-]{8,}|eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|(?<![a-z\d])g[12]\.(?:[\w-]+\.)?[\w-]{20,}/g;
 const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 /** Credentials in a URL: `postgres://user:password@host`, `redis://:password@host`, `https://token@host`. */
 const addressPassword = /([a-z][a-z\d+.-]*:\/\/[^\s:/@?#"']*):[^\s/?#"']*@/gi;

@@ -165,6 +165,12 @@ export const accessVariables: readonly Variable[] = [
     ...integer(0, 1_000_000_000),
   },
   {
+    name: "GATEHOUSE_QUOTA_CLIENTS",
+    fallback: 100,
+    meaning: "OAuth clients that an organization may have",
+    ...integer(0, 1_000_000_000),
+  },
+  {
     name: "GATEHOUSE_QUOTA_ATTRIBUTES_KB",
     fallback: 16_384,
     meaning: "attributes of an organization and its members together, in KiB of JSON",

@@ -73,6 +73,10 @@ export const access = module("access", {
     async definedAmong(values: readonly string[]): Promise<ReadonlySet<string>> {
       return new Set((await store.permissionsByValue(values)).map(({ value }) => value));
     },
+    /** Those of `values` that are defined permissions of organizations. */
+    async organizationPermissionsAmong(values: readonly string[]): Promise<ReadonlySet<string>> {
+      return new Set((await store.permissionsByValue(values)).filter(({ scope }) => scope === "Organization").map(({ value }) => value));
+    },
     /** Throws `common.validation_failed` for a condition that is malformed or uses names that the model does not declare. */
     checkCondition: (condition: Condition | null): Promise<void> => checkCondition(store, condition),
     async rolesByIds(ids: readonly string[]): Promise<readonly RoleSummary[]> {

@@ -35,6 +35,11 @@ const organization: readonly SystemPermission[] = [
   { value: "Organization.ReadApiKeys", description: "See the organization's API keys and how they are used" },
   { value: "Organization.ManageApiKeys", description: "Make API keys of service accounts, and change and revoke every API key" },
   { value: "Organization.VerifyApiKeys", description: "Verify API keys that an application received" },
+  { value: "Organization.ReadClients", description: "See the organization's OAuth clients" },
+  {
+    value: "Organization.ManageClients",
+    description: "Make, change and delete OAuth clients, with scopes that the caller holds",
+  },
 ];
 
 const internal: readonly SystemPermission[] = [
@@ -67,6 +72,9 @@ const internal: readonly SystemPermission[] = [
   { value: "AuditLog.Export", description: "Export audit logs" },
   { value: "AuditLog.Write", description: "Record an application's events in the internal audit log" },
   { value: "AuditLog.Erase", description: "Erase a person's data from the audit logs" },
+  { value: "Client", description: "Everything about global OAuth clients" },
+  { value: "Client.Read", description: "See global OAuth clients" },
+  { value: "Client.Manage", description: "Make, change and delete global OAuth clients, also those that skip the consent of users" },
   { value: "InternalRole", description: "Everything about internal roles" },
   { value: "InternalRole.Read", description: "See internal roles" },
   { value: "InternalRole.Manage", description: "Make, change and delete internal roles" },

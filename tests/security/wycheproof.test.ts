@@ -1,9 +1,13 @@
 /** Attacks 1, 2 and 7 of docs/security/attacks.md, by the test vectors of Project Wycheproof. */
+import { createPublicKey, type JsonWebKey } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Value } from "typebox/value";
 import { describe, expect, it } from "vitest";
-import { type VerificationKey, verifyCompact } from "./jws.ts";
-import { verificationKeyOf } from "./verification-key.ts";
+import { type PublicKey, PublicKeySet, publicKeyIssue } from "../../packages/server/src/modules/signin/openid/public-keys.ts";
+import { type VerificationKey, verifyCompact } from "../../packages/server/src/modules/signin/tokens/jws.ts";
+import { algorithms } from "../../packages/server/src/modules/signin/tokens/model.ts";
+import { closed } from "../../packages/server/src/operation/declaration/schema.ts";
 
 type Jwk = Readonly<Record<string, unknown>>;
 interface Group {
@@ -31,8 +35,17 @@ function keysOf({ public: publicKey, private: secretKey }: Group): (keyId: strin
   const jwks = given.keys ?? [given];
   return (keyId) => {
     const named = jwks.filter(({ kid }) => kid === undefined || kid === keyId);
-    return named.length === 1 ? verificationKeyOf(named[0] as Jwk) : undefined;
+    return named.length === 1 ? registered(named[0] as Jwk) : undefined;
   };
+}
+
+const keySet = closed(PublicKeySet);
+
+/** The key as a client may register it, with its own algorithm. */
+function registered(jwk: Jwk): VerificationKey | undefined {
+  const algorithm = algorithms.find((supported) => supported === jwk["alg"]);
+  if (algorithm === undefined || !Value.Check(keySet, { keys: [jwk] }) || publicKeyIssue(jwk as PublicKey) !== undefined) return undefined;
+  return { algorithm, key: createPublicKey({ key: jwk as JsonWebKey, format: "jwk" }) };
 }
 
 /** Valid signatures that are refused: the algorithm is not supported. */

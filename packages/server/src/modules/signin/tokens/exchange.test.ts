@@ -76,6 +76,43 @@ describe("POST /api/v1/token/impersonate", () => {
     expect(entry).toMatchObject({ entity: { type: "User", id: member.id } });
   });
 
+  it("is named in the events and the audit log of what it does, and in conditions", async () => {
+    const organization = await newOrganization(server);
+    const { id, owner } = organization;
+    const clerk = await newPerson(server, "clerk");
+    await joinAs(
+      server,
+      organization,
+      clerk,
+      (await newRole(server, organization, ["Organization.ImpersonateMember", "Organization.Update"])).id,
+    );
+    const scopes = ["Organization.Update"];
+    const { body } = await impersonate(clerk.token, { organizationId: id, userId: owner.id, scopes });
+    const rename = (name: string) => server.call(`PUT /api/v1/iam/organizations/${id}`, { token: body.accessToken, body: { name } });
+    expect((await rename("Renamed by a clerk")).status).toBe(200);
+    const actor = `user:${clerk.id}`;
+    const { rows } = await sql<{ actor: string | null }>`select actor from events
+      where organization_id = ${id} and type = 'organization.settings_updated.v1'`.execute(server.application.platform.database.owner);
+    expect(rows).toEqual([{ actor }]);
+    await server.application.settled();
+    const logs = await expectOk(
+      server.call(`GET /api/v1/audit/logs?organizationId=${id}&action=Organization.Updated`, { token: owner.token }),
+    );
+    expect(logs.items[0]).toMatchObject({ principal: { kind: "user", id: owner.id }, actor: { kind: "user", id: clerk.id } });
+
+    // A role can keep what only the person themselves may do.
+    const member = await newPerson(server, "member");
+    const role = await newRole(server, organization, ["Organization.Update"]);
+    const condition = { not: { left: "$session.actor", operator: "exists" } };
+    const route = `PUT /api/v1/iam/roles/${role.id}/permissions/Organization.Update`;
+    await expectOk(server.call(route, { token: owner.token, body: { effect: "allow", condition } }));
+    await joinAs(server, organization, member, role.id);
+    const renamedBy = (token: string) => server.call(`PUT /api/v1/iam/organizations/${id}`, { token, body: { name: "Renamed again" } });
+    const acting = await expectOk(impersonate(owner.token, { organizationId: id, userId: member.id, scopes }));
+    expectError(await renamedBy(acting.accessToken), 403, "auth.permission_denied");
+    expect((await renamedBy(member.token)).status).toBe(200);
+  });
+
   it("shows the member who acts, and lets them end it", async () => {
     const { id, owner, member } = await scene();
     const { body } = await impersonate(owner.token, { organizationId: id, userId: member.id });

@@ -1,6 +1,7 @@
 import { authorizerOf, type DecisionReader, decisions } from "#modules/authorization/decisions/index.ts";
 import { type Catalogue, catalogue } from "#operation/declaration/catalogue.ts";
 import type { AnyModule, ModuleProcess } from "#operation/declaration/module.ts";
+import type { ServedHttpApp } from "#operation/http/http-apps.ts";
 import { type Authenticate, admitWith, authenticateWith } from "#operation/kernel/authenticators.ts";
 import type { Dispatch } from "#operation/kernel/dispatch.ts";
 import { pruneKeys } from "#operation/kernel/idempotency.ts";
@@ -30,6 +31,7 @@ import { ClockGuard } from "./clock-guard.ts";
 import type { Configuration } from "./configuration.ts";
 import { registerConsumerGauges } from "./consumer-gauges.ts";
 import { registerGauges } from "./gauges.ts";
+import { openHttpApps, servedElsewhere, servedHere } from "./http-apps.ts";
 import { initializeCounters } from "./initial-counters.ts";
 import { logReaders, manifests, pruneKeysQueue, pruneMessagesQueue, queues, removeOldEventsQueue, retiredQueues } from "./modules.ts";
 import { type Overrides, openPorts, type Ports } from "./ports.ts";
@@ -92,6 +94,8 @@ export interface Application {
   /** Resolves a token to its principal, by the authenticators of the modules. */
   readonly authenticate: Authenticate;
   readonly reader: DecisionReader;
+  /** The HTTP applications of the modules: those of this process where it has the role `command`, else those of another process. */
+  readonly httpApps: readonly ServedHttpApp[];
   /** The worker's queues; undefined until the worker runs. */
   readonly queues: StalledQueues | undefined;
   /** Starts to answer calls of other processes: the roles query and command. */
@@ -137,6 +141,10 @@ export async function assemble(configuration: Configuration, overrides: Override
     const writes = configuration.roles.has("command") || configuration.roles.has("worker");
     const dispatch = internalDispatch(kernel.dispatch);
     for (const { name } of writes ? modules.flatMap((manifest) => manifest.atStart ?? []) : []) await dispatch.byName(name, {});
+    const runsApps = configuration.roles.has("command");
+    const apps = runsApps
+      ? openHttpApps(modules, ({ module }) => ({ ...processOf(module), ...kernel.appProcessOf(module), dispatch, authenticate }))
+      : [];
     const subscriptions: Subscription[] = [];
     const answering: Serving[] = [];
     const here = serveInProcess(kernel.dispatch, authenticate, {
@@ -159,6 +167,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         : here,
       authenticate,
       reader,
+      httpApps: runsApps ? servedHere(apps) : servedElsewhere(modules, platform),
       get queues() {
         return stalled;
       },
@@ -172,6 +181,7 @@ export async function assemble(configuration: Configuration, overrides: Override
               rpc: platform.rpc,
               catalogue: known,
               serve: here,
+              apps,
               log: platform.log,
               publicUrl: settings.publicUrl,
               serviceCalls: configuration.natsServiceCalls,
@@ -221,6 +231,7 @@ export async function assemble(configuration: Configuration, overrides: Override
         await relay?.close();
         await kernel.auditBuffer.settle();
         for (const task of background) await task.close();
+        for (const app of apps) await app.close?.();
         for (const authenticator of authenticators) await authenticator.stop?.();
         await reader.stop();
         await ports.close();

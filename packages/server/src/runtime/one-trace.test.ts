@@ -47,6 +47,7 @@ async function openGateway() {
     catalogue,
     platform: { ...platform, rpc, tracer },
     serve: serveOverRpc(rpc, catalogue, instrumentation),
+    httpApps: [],
     inbox: undefined,
     stop: async () => {},
   };

@@ -34,11 +34,12 @@ export function gatewayServer(
   lifecycle: Lifecycle,
   controlSecret?: string,
 ): FastifyInstance {
-  const { catalogue, platform, serve, inbox } = backend;
+  const { catalogue, platform, serve, httpApps, inbox } = backend;
   const { publicUrl, version } = configuration.settings;
   const app = httpServer({
     catalogue,
     serve,
+    apps: httpApps,
     publicUrl,
     trustProxy: configuration.trustProxy,
     metrics: platform.metrics,

@@ -3,6 +3,7 @@ import { permissionsIn, type Rule } from "./authorization.ts";
 import type { ErrorDefinition } from "./errors.ts";
 import { kernelErrors } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
+import type { HttpApp } from "./http-app.ts";
 import type { ModuleManifest } from "./module.ts";
 import type { Operation } from "./operation.ts";
 import { type TSchema, timeBoundKeyword, timestampFormat } from "./schema.ts";
@@ -13,6 +14,7 @@ export interface Catalogue {
   readonly manifests: readonly ModuleManifest[];
   readonly operations: readonly Operation[];
   readonly byName: ReadonlyMap<string, Operation>;
+  readonly apps: readonly HttpApp[];
   readonly events: readonly EventDefinition[];
   /** By an event's type: the deprecated events that are derived from it and published with it. */
   readonly formerEvents: ReadonlyMap<string, readonly EventDefinition[]>;
@@ -25,12 +27,10 @@ export function catalogue(manifests: readonly ModuleManifest[]): Catalogue {
   const operations = manifests.flatMap((manifest) => manifest.operations);
   const issues: string[] = [];
   const byName = unique(operations, (operation) => operation.name, "operation", issues);
-  unique(
-    operations.filter((operation) => operation.http),
-    (operation) => shapeOf(operation.http as string),
-    "route",
-    issues,
-  );
+  const apps = manifests.flatMap((manifest) => manifest.httpApps ?? []);
+  unique(apps, (app) => app.name, "HTTP application", issues);
+  const routes = [...operations.flatMap(({ http }) => http ?? []), ...apps.flatMap((app) => app.routes)];
+  unique(routes, shapeOf, "route", issues);
   const events = manifests.flatMap((manifest) => manifest.events);
   unique(events, (event) => event.type, "event", issues);
   for (const operation of operations) {
@@ -41,6 +41,7 @@ export function catalogue(manifests: readonly ModuleManifest[]): Catalogue {
   const errors = new Map<string, ErrorDefinition>();
   for (const error of [
     ...kernelErrors,
+    ...apps.flatMap((app) => app.errors ?? []),
     ...operations.flatMap((operation) => [...operation.errors, ...(operation.absent ? [operation.absent] : [])]),
   ]) {
     const known = errors.get(error.code);
@@ -50,7 +51,7 @@ export function catalogue(manifests: readonly ModuleManifest[]): Catalogue {
   if (issues.length > 0) throw new Error(`The operations are not complete:\n  ${issues.join("\n  ")}`);
   const replaced = events.filter(({ deprecated }) => deprecated?.replacedBy !== undefined);
   const formerEvents = Map.groupBy(replaced, ({ deprecated }) => deprecated?.replacedBy as string);
-  return { manifests, operations, byName, events, formerEvents, errors };
+  return { manifests, operations, byName, apps, events, formerEvents, errors };
 }
 
 /** Routes that differ only in the names of their parameters are the same route. */

@@ -23,11 +23,14 @@ import type {
 } from "./context.ts";
 import type { ErrorDefinition } from "./errors.ts";
 import type { EventDefinition } from "./event.ts";
+import type { HttpApp } from "./http-app.ts";
+import type { ModuleProcess } from "./module-process.ts";
 import type { Operation, OperationDeclaration, RunnableCommand, RunnableQuery, TypedOperation } from "./operation.ts";
 import type { Static, TObject, TSchema } from "./schema.ts";
 import { closed } from "./schema.ts";
 
 export type * from "./context.ts";
+export type { ModuleProcess } from "./module-process.ts";
 
 /** A module's SQL in two halves: statements that any use case may run, and statements for commands only. */
 export interface Store<Reads, Writes> {
@@ -216,16 +219,6 @@ export interface TableGauge {
   read(db: ReadHandle): Promise<readonly { readonly label?: string; readonly value: number }[]>;
 }
 
-/** The dependencies of a module's components that live as long as the process. */
-export interface ModuleProcess {
-  readonly platform: Platform;
-  // biome-ignore lint/suspicious/noExplicitAny: the type of its state is known to the module, which makes it
-  readonly state: any;
-  /** Binds the read APIs of the modules that this one uses to a transaction. */
-  // biome-ignore lint/suspicious/noExplicitAny: the APIs' types are known to the module, which declares what it uses
-  readonly uses: (db: ReadHandle) => any;
-}
-
 /** What a module's index.ts exports to the runtime. */
 export interface ModuleManifest {
   readonly module: AnyModule;
@@ -253,6 +246,8 @@ export interface ModuleManifest {
   readonly atStart?: readonly Operation[];
   /** The authenticators of the credentials that it issues. */
   readonly authenticators?: (process: ModuleProcess) => readonly Authenticator[];
+  /** The HTTP applications that it serves: protocols whose requests are not operations. */
+  readonly httpApps?: readonly HttpApp[];
   /** The queues of its jobs. Every process creates them, so that any may enqueue. */
   // biome-ignore lint/suspicious/noExplicitAny: each job has its own payload
   readonly queues?: readonly JobName<any>[];

@@ -1,5 +1,5 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { parseCookie, stringifySetCookie } from "cookie";
-import type { FastifyRequest } from "fastify";
 import { CrossSiteRequest, OperationError } from "../declaration/errors.ts";
 import type { SentCredential } from "../transport/serve.ts";
 
@@ -16,7 +16,11 @@ const cookieNameFor = (publicUrl: string): string => (publicUrl.startsWith("http
  * The credential of a request: `Authorization: Bearer` or `X-API-Key`, else the cookie. Browsers send a cookie with requests of any site, so
  * a writing request with a cookie is accepted only from this site's own pages.
  */
-export function credentialOf(request: FastifyRequest, publicUrl: string, method: string): SentCredential | undefined {
+export function credentialOf(
+  request: { readonly headers: IncomingHttpHeaders },
+  publicUrl: string,
+  method: string,
+): SentCredential | undefined {
   const { authorization, cookie } = request.headers;
   // Node joins repeated headers with commas, which no credential has.
   const apiKey = request.headers["x-api-key"] as string | undefined;
@@ -47,9 +51,10 @@ function tokenIn(header: string, name: string): string | undefined {
   return tokens.size > 1 ? "" : [...tokens][0];
 }
 
-function refuseOtherSites(request: FastifyRequest, publicUrl: string): void {
-  const site = request.headers["sec-fetch-site"];
-  const origin = request.headers.origin;
+/** Refuses a request that a page of another site has caused. */
+export function refuseOtherSites({ headers }: { readonly headers: IncomingHttpHeaders }, publicUrl: string): void {
+  const site = headers["sec-fetch-site"];
+  const origin = headers.origin;
   const foreignSite = site !== undefined && site !== "same-origin" && site !== "none";
   const foreignOrigin = origin !== undefined && origin !== new URL(publicUrl).origin;
   if (foreignSite || (site === undefined && foreignOrigin)) throw new OperationError(CrossSiteRequest);

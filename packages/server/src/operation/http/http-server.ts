@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { clientAddress, type TrustedProxies } from "#platform/network/trusted-proxies.ts";
+import type { TrustedProxies } from "#platform/network/trusted-proxies.ts";
 import type { Catalogue } from "../declaration/catalogue.ts";
 import { invalid, OperationError, UnsupportedContentEncoding } from "../declaration/errors.ts";
 import type { Operation } from "../declaration/operation.ts";
@@ -14,14 +14,17 @@ import { endConnectionsAtClose } from "./closing.ts";
 import { clearSessionCookie, credentialOf, sessionCookie } from "./credential.ts";
 import { type DeprecationHeaders, deprecationHeadersOf } from "./deprecated.ts";
 import { answerError, type ErrorReporter } from "./error-answer.ts";
+import { mountHttpApps, type ServedHttpApp } from "./http-apps.ts";
 import { countRefusal, type Instrumentation, instrumented } from "./instrumented.ts";
 import { methodsAt } from "./methods.ts";
-import { ifMatchOf, inputOf, inputReader, requestIdOf, traceOf, traceparentOf } from "./request.ts";
+import { ifMatchOf, inputOf, inputReader, RequestOrigin, requestIdOf, traceparentOf } from "./request.ts";
 import { writeTogether } from "./write-together.ts";
 
 export interface HttpServerOptions extends Instrumentation {
   readonly catalogue: Catalogue;
   readonly serve: Serve;
+  /** The HTTP applications of the modules. */
+  readonly apps?: readonly ServedHttpApp[];
   readonly publicUrl: string;
   readonly trustProxy: TrustedProxies;
   readonly report: ErrorReporter;
@@ -48,7 +51,9 @@ export function httpServer(given: HttpServerOptions): FastifyInstance {
     frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply as FastifyReply, options),
   });
   addRequestId(app);
-  const options: HttpServerState = { ...given, methodsAt: methodsAt(given.catalogue.operations), closing: endConnectionsAtClose(app) };
+  const { apps = [] } = given;
+  const routes = [...given.catalogue.operations.map(({ http }) => http), ...apps.flatMap((served) => served.routes)];
+  const options: HttpServerState = { ...given, methodsAt: methodsAt(routes), closing: endConnectionsAtClose(app) };
   acceptJsonOnly(app);
   refuseEncodedContent(app);
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
@@ -59,6 +64,7 @@ export function httpServer(given: HttpServerOptions): FastifyInstance {
   app.setErrorHandler(refuse);
   app.setNotFoundHandler((request, reply) => refuse(undefined, request, reply));
   for (const operation of options.catalogue.operations) addRoute(app, operation, options);
+  mountHttpApps(app, apps, options);
   return app;
 }
 
@@ -203,36 +209,6 @@ function respondDocument(reply: FastifyReply, headers: string[], { mediaType, fi
   reply.raw.writeHead(200, headers);
   reply.raw.end(body);
   return reply;
-}
-
-/** The client's address behind the trusted proxies; null where it is unknown. */
-export function addressOf({ raw: { headers, socket } }: Pick<FastifyRequest, "raw">, trusted: TrustedProxies): string | null {
-  // Several lines of the header are one list (RFC 9110 §5.3); Node joins them.
-  return clientAddress(socket.remoteAddress, headers["x-forwarded-for"] as string | undefined, trusted);
-}
-
-/** Evaluated lazily: most in-memory queries need none of it. */
-class RequestOrigin implements Origin {
-  readonly #request: FastifyRequest;
-  readonly #trusted: TrustedProxies;
-  #ip: string | null | undefined;
-  constructor(request: FastifyRequest, trusted: TrustedProxies) {
-    this.#request = request;
-    this.#trusted = trusted;
-  }
-  get ip(): string | null {
-    if (this.#ip === undefined) this.#ip = addressOf(this.#request, this.#trusted);
-    return this.#ip;
-  }
-  get userAgent(): string | null {
-    return this.#request.headers["user-agent"]?.slice(0, 500) ?? null;
-  }
-  get requestId(): string {
-    return this.#request.id;
-  }
-  get traceId(): string {
-    return traceOf(this.#request);
-  }
 }
 
 /** A longer key is refused rather than truncated, because keys that differ only at the end would collide. */

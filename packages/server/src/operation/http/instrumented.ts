@@ -12,8 +12,11 @@ export interface Instrumentation {
 type Answered = Promise<FastifyReply> | FastifyReply;
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Answered;
 
+/** An operation, or a route of an HTTP application. */
+type Instrumented = Pick<Operation, "http" | "name" | "kind">;
+
 /** Adds metrics and a span to a handler. What is not configured costs nothing. */
-export function instrumented(handler: Handler, operation: Operation, instrumentation: Instrumentation): Handler {
+export function instrumented(handler: Handler, operation: Instrumented, instrumentation: Instrumentation): Handler {
   return traced(measured(handler, operation.http as string, instrumentation), operation, instrumentation.tracer ?? noTracer);
 }
 
@@ -58,7 +61,7 @@ function statusText(status: number): string {
  * Adds the span of a request, by OpenTelemetry's conventions for HTTP servers. It has the route instead of the address: path and query
  * may contain ids and personal data.
  */
-function traced(handler: Handler, { http, name, kind }: Operation, tracer: Tracer): Handler {
+function traced(handler: Handler, { http, name, kind }: Instrumented, tracer: Tracer): Handler {
   if (!tracer.on) return handler;
   const [method, route] = (http as string).split(" ") as [string, string];
   const attributes = {

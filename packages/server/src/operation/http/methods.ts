@@ -1,10 +1,11 @@
-import type { Operation } from "../declaration/operation.ts";
-
-/** Returns a function that finds the methods of an address. Called only where no route matched, so it need not be fast. */
-export function methodsAt(operations: readonly Operation[]): (url: string) => readonly string[] {
-  const routes = operations.flatMap(({ http }) => {
-    if (http === undefined) return [];
-    const [method, path] = http.split(" ") as [string, string];
+/**
+ * Returns a function that finds the methods of an address among routes such as `GET /api/v1/users/:userId`. Called only where no route
+ * matched, so it need not be fast.
+ */
+export function methodsAt(served: readonly (string | undefined)[]): (url: string) => readonly string[] {
+  const routes = served.flatMap((route) => {
+    if (route === undefined) return [];
+    const [method, path] = route.split(" ") as [string, string];
     const pattern = path.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll(/:\w+/g, "[^/]+");
     const methods = method === "GET" ? ["GET", "HEAD"] : [method];
     return methods.map((allowed) => ({ method: allowed, pattern: new RegExp(`^${pattern}$`) }));

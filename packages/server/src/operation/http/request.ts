@@ -1,9 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { Value } from "typebox/value";
+import { clientAddress, type TrustedProxies } from "#platform/network/trusted-proxies.ts";
 import { extract } from "#platform/telemetry/tracing.ts";
 import { invalid } from "../declaration/errors.ts";
 import type { Operation } from "../declaration/operation.ts";
+import type { Origin } from "../declaration/origin.ts";
 import { type TObject, Type } from "../declaration/schema.ts";
 import { refuseUnstorable } from "../declaration/storable.ts";
 import { parseEntityTags } from "./entity-tags.ts";
@@ -98,4 +100,34 @@ export function traceOf(request: FastifyRequest): string {
 export function traceparentOf(request: FastifyRequest): string | undefined {
   const header = request.headers["traceparent"];
   return typeof header === "string" && extract(header) !== undefined ? header : undefined;
+}
+
+/** The client's address behind the trusted proxies; null where it is unknown. */
+function addressOf({ raw: { headers, socket } }: Pick<FastifyRequest, "raw">, trusted: TrustedProxies): string | null {
+  // Several lines of the header are one list (RFC 9110 §5.3); Node joins them.
+  return clientAddress(socket.remoteAddress, headers["x-forwarded-for"] as string | undefined, trusted);
+}
+
+/** Evaluated lazily: most in-memory queries need none of it. */
+export class RequestOrigin implements Origin {
+  readonly #request: FastifyRequest;
+  readonly #trusted: TrustedProxies;
+  #ip: string | null | undefined;
+  constructor(request: FastifyRequest, trusted: TrustedProxies) {
+    this.#request = request;
+    this.#trusted = trusted;
+  }
+  get ip(): string | null {
+    if (this.#ip === undefined) this.#ip = addressOf(this.#request, this.#trusted);
+    return this.#ip;
+  }
+  get userAgent(): string | null {
+    return this.#request.headers["user-agent"]?.slice(0, 500) ?? null;
+  }
+  get requestId(): string {
+    return this.#request.id;
+  }
+  get traceId(): string {
+    return traceOf(this.#request);
+  }
 }

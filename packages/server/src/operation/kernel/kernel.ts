@@ -9,6 +9,7 @@ import { CredentialRequired, OperationError } from "../declaration/errors.ts";
 import type { AnyModule } from "../declaration/module.ts";
 import type { Operation } from "../declaration/operation.ts";
 import { isSystemOrOperator, principalKey, principalKinds } from "../declaration/principal.ts";
+import type { Transact } from "../declaration/transact.ts";
 import type { AuditBuffer } from "./audit-buffer.ts";
 import { CallLog } from "./call-log.ts";
 import { canonicalInput } from "./canonical.ts";
@@ -17,6 +18,7 @@ import { type KernelDependencies, PrepareContext, queryContext } from "./context
 import type { Answer, Call, Dispatch, RefusedCall } from "./dispatch.ts";
 import { after, attempt, type MaybePromise } from "./maybe-promise.ts";
 import { type BoundTransaction, ModuleInstances } from "./module-instances.ts";
+import { moduleTransactions } from "./module-transaction.ts";
 import { takeRateLimit } from "./rate-limit.ts";
 import type { CallProgress, Runnable } from "./runnable.ts";
 import { scopeOf } from "./scope.ts";
@@ -82,6 +84,11 @@ export class Kernel {
 
   stateOf<State>(module: { readonly name: string }): State {
     return this.#modules.stateOf(module);
+  }
+
+  /** What an HTTP application of the module has in addition: transactions, and the cached APIs of the modules that it uses. */
+  appProcessOf(module: AnyModule): { readonly transact: Transact; readonly cached: Record<string, unknown> } {
+    return { transact: moduleTransactions(module, this.#modules, this.platform), cached: this.#modules.cachedApisFor(module) };
   }
 
   /** The APIs of the modules that `module` uses, bound to a transaction. */

@@ -36,6 +36,7 @@ describe("a call between processes", () => {
       catalogue,
       platform: { ...platform, rpc },
       serve: serveOverRpc(rpc, catalogue),
+      httpApps: [],
       inbox: undefined,
       stop: async () => {},
     };
@@ -257,6 +258,7 @@ describe("a call between processes", () => {
       catalogue,
       platform: { ...platform, rpc: empty },
       serve: serveOverRpc(empty, catalogue),
+      httpApps: [],
       inbox: undefined,
       stop: async () => {},
     };

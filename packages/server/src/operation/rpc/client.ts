@@ -86,7 +86,7 @@ function measured(request: (received: ReceivedCall) => Promise<Answer>, { rpcSec
 }
 
 /** Retries while no process serves the subject: the call has not started then. */
-async function retryUntilServed<T>({ times, firstPauseMs, longestPauseMs }: Retries, request: () => Promise<T>): Promise<T> {
+export async function retryUntilServed<T>({ times, firstPauseMs, longestPauseMs }: Retries, request: () => Promise<T>): Promise<T> {
   for (let retry = 0; ; retry += 1) {
     try {
       return await request();

@@ -6,6 +6,7 @@ import { type Headers, noHeaders, type Reply, type Request, type Rpc, type Servi
 import { OutcomeUnknown, Unavailable } from "#platform/unavailable.ts";
 import type { Catalogue } from "../declaration/catalogue.ts";
 import { OperationError, RouteNotFound, ServiceCallRefused } from "../declaration/errors.ts";
+import type { HttpHandler } from "../declaration/http-app.ts";
 import type { Operation } from "../declaration/operation.ts";
 import type { Origin } from "../declaration/origin.ts";
 import type { Principal } from "../declaration/principal.ts";
@@ -14,8 +15,9 @@ import { catchUp } from "../kernel/wait-for-revision.ts";
 import { asOperationError } from "../transport/envelope.ts";
 import { type Serializer, serializerOf } from "../transport/serializer.ts";
 import type { Serve } from "../transport/serve.ts";
+import { answerHttp } from "./http-apps.ts";
 import { recordCall } from "./recorded-calls.ts";
-import { subjectOf, subjectsOf } from "./subjects.ts";
+import { httpAppSubject, subjectOf, subjectsOf } from "./subjects.ts";
 import { deprecationHeaders, headersOf, readCall, type WireCall, writeError } from "./wire.ts";
 
 export interface ResponderOptions {
@@ -24,6 +26,8 @@ export interface ResponderOptions {
   readonly serve: Serve;
   readonly log: LogFollower;
   readonly publicUrl: string;
+  /** The HTTP applications that this process runs. They are served with the commands. */
+  readonly apps?: readonly { readonly name: string; readonly handle: HttpHandler }[];
   /** Whether calls are accepted from services that use NATS directly. */
   readonly serviceCalls: "accept" | "refuse";
   /** Records the ids of commands, so that each runs once. */
@@ -53,10 +57,13 @@ export async function respond(kind: Operation["kind"], options: ResponderOptions
         { operation, serialize: serializerOf(operation), deprecation: deprecationHeaders(operation, options.catalogue.byName) },
       ]),
   );
+  const apps = new Map((kind === "command" ? (options.apps ?? []) : []).map((app) => [httpAppSubject(app.name), app]));
   const stall = new EventLoopStall();
-  const serving = await options.rpc.serve(subjectsOf(kind), kind, (request) =>
-    answerTo(bySubject.get(request.subject), { request, arrivedAt: stall.arrivedAt }, options),
-  );
+  const serving = await options.rpc.serve(subjectsOf(kind), kind, (request) => {
+    const received = { request, arrivedAt: stall.arrivedAt };
+    const app = apps.get(request.subject);
+    return app === undefined ? answerTo(bySubject.get(request.subject), received, options) : answerHttp(app, received, options);
+  });
   return {
     async drain() {
       await serving.drain();

@@ -160,15 +160,23 @@ export function writeError(error: OperationError, traceId: string, publicUrl: st
   };
 }
 
+/** Whether a reply has an error instead of an answer. */
+export const isErrorReply = (headers: Headers): boolean => headers[header.status] !== undefined;
+
+/** The error of a reply that {@link isErrorReply}. */
+export function readError(body: Uint8Array, headers: Headers, known: ReadonlyMap<string, ErrorDefinition> = new Map()): OperationError {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
+  return errorOf(JSON.parse(text) as ErrorEnvelope, Number(headers[header.status]), headers[header.retryAfter], known);
+}
+
 /** Parses a reply. Returns the answer, or throws the error in it. */
 export function readReply(body: Uint8Array, headers: Headers, known: ReadonlyMap<string, ErrorDefinition>): Answer {
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
-  const status = headers[header.status];
   const rateLimits = rateLimitsIn(headers);
-  if (status !== undefined) {
-    const error = errorOf(JSON.parse(text) as ErrorEnvelope, Number(status), headers[header.retryAfter], known);
+  if (isErrorReply(headers)) {
+    const error = readError(body, headers, known);
     throw rateLimits === undefined ? error : withRateLimits(error, rateLimits);
   }
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   const revision = headers[header.revision];
   return {
     text,

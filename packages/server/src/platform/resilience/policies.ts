@@ -206,6 +206,14 @@ export const retrySchedules = {
     firstPauseSeconds: 5,
     longestPauseSeconds: 900,
   },
+  backchannelLogout: {
+    why:
+      "A client that is restarted is back within minutes, and one that is away for hours has its users' sessions until then. The pause doubles from five " +
+      "seconds to an hour, with jitter: 10 attempts in the first hour, and then one per hour for a day.",
+    times: 34,
+    firstPauseSeconds: 5,
+    longestPauseSeconds: 3_600,
+  },
 } as const;
 
 export type PolicyName = keyof typeof policies;

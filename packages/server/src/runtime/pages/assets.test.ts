@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { invitationPage } from "./invitation-page.ts";
 import { english } from "./texts.ts";
 
 /** The scripts are plain JavaScript, so this test checks what they use of the pages instead of the compiler. */
@@ -12,17 +11,6 @@ const found = (source: string, pattern: RegExp): string[] => [...source.matchAll
 test("the scripts use exactly the texts that the pages contain", () => {
   const used = new Set(scripts.flatMap(({ source }) => found(source, /(?<!\/)\bwords\.(\w+)/g)));
   expect([...used].sort()).toEqual(Object.keys(english.browser).sort());
-});
-
-test("every element that the invitation's script uses is on its page", () => {
-  const { source } = scripts.find(({ name }) => name === "invitation.js") ?? { source: "" };
-  const page = invitationPage(english, "en", "0190c2a0-0000-7000-8000-000000000001", "abc").body.text;
-  const ids = found(source, /element\("([\w-]+)"\)/g);
-  const steps = found(source, /goTo\("([\w-]+)"\)/g);
-  expect(ids.length).toBeGreaterThan(5);
-  for (const id of ids) expect(page).toContain(`id="${id}"`);
-  for (const step of steps) expect(page).toContain(`data-step="${step}"`);
-  for (const target of found(page, /data-go="([\w-]+)"/g)) expect(page).toContain(`data-step="${target}"`);
 });
 
 test("each import of a script is a file in its folder", () => {

@@ -8,6 +8,8 @@ interface Field {
   /** The autofill field for password managers (HTML §4.10.18.7). */
   readonly autocomplete: string;
   readonly hint?: string;
+  /** Further attributes of the input. */
+  readonly attributes?: Html;
 }
 
 interface Form {
@@ -20,6 +22,9 @@ interface Form {
   /** Hidden fields: names and values. */
   readonly hidden?: Readonly<Record<string, string>>;
 }
+
+/** Longer than any code of a device, with its separators. */
+export const userCodeLengthMax = 32;
 
 /**
  * A form that assets/form.js sends. Its button is disabled until that script runs, and its method is POST: without the
@@ -34,13 +39,14 @@ ${fields}
 </form>`;
 }
 
-function field(formId: string, { name, label, type = "text", autocomplete, hint }: Field): Html {
+function field(formId: string, { name, label, type = "text", autocomplete, hint, attributes }: Field): Html {
   const id = `${formId}-${name}`;
   return html`<div class="field">
 <label for="${id}">${label}</label>
 ${hint && html`<p class="hint" id="${id}-hint">${hint}</p>`}
 <input id="${id}" name="${name}" type="${type}" autocomplete="${autocomplete}" required
   ${type !== "text" && html`autocapitalize="none" spellcheck="false"`}
+  ${attributes}
   aria-describedby="${hint && `${id}-hint `}${id}-error">
 <p class="field-error" id="${id}-error"></p>
 </div>`;
@@ -55,6 +61,16 @@ export function nameFields(formId: string, { fields }: Texts): Html {
   const family = field(formId, { name: "lastName", label: fields.lastName, autocomplete: "family-name" });
   return html`<div class="pair">${fields.familyNameFirst ? [family, given] : [given, family]}</div>`;
 }
+
+/** The code that a device shows. */
+export const codeField = (formId: string, { code, codeHint }: Texts["device"], value: string): Html =>
+  field(formId, {
+    name: "userCode",
+    label: code,
+    autocomplete: "off",
+    hint: codeHint,
+    attributes: html`class="user-code" autocapitalize="characters" spellcheck="false" maxlength="${userCodeLengthMax}" value="${value}"`,
+  });
 
 export const currentPasswordField = (formId: string, { fields }: Texts): Html =>
   withReveal(formId, fields, { name: "password", label: fields.password, type: "password", autocomplete: "current-password" });

@@ -7,6 +7,7 @@ import { addInbox, type ReadableInbox } from "./inbox-routes.ts";
 import { addLinkPages } from "./link-routes.ts";
 import { ownFiles } from "./own-files.ts";
 import { pageSender, type Show } from "./show.ts";
+import { addSignInPages } from "./sign-in/routes.ts";
 import { startPage } from "./start-page.ts";
 import { revalidate, sendFile } from "./static-file.ts";
 
@@ -21,7 +22,7 @@ export interface PageOptions {
   readonly inbox?: ReadableInbox | undefined;
 }
 
-/** The pages for people: start, set-up, the links in mails, the development inbox, the API, the errors. */
+/** The pages for people: start, set-up, signing in and out, the links in mails, the development inbox, the API, the errors. */
 export function registerPages(app: FastifyInstance, options: PageOptions): void {
   const hasInbox = options.inbox !== undefined;
   const show = pageSender({ version: options.version, hasInbox });
@@ -30,6 +31,7 @@ export function registerPages(app: FastifyInstance, options: PageOptions): void 
     scope.addHook("onRequest", async (request, reply) => setHeaders(reply, request.id));
     scope.get("/", (request, reply) => show(request, reply, (texts) => startPage(texts, options.publicUrl, hasInbox)));
     addLinkPages(scope, show);
+    addSignInPages(scope, show);
     addInbox(scope, options.inbox, show);
     addDocs(scope, options.openapi, show);
     addErrorPages(scope, options.errors, show);

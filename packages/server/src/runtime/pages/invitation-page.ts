@@ -1,7 +1,8 @@
-import { currentPasswordField, emailField, form, nameFields, newPasswordField } from "./fields.ts";
+import { emailField, form, nameFields, newPasswordField } from "./fields.ts";
 import { type Html, html } from "./html.ts";
 import type { Language } from "./language.ts";
 import type { Page } from "./page.ts";
+import { account, checking, signInForm } from "./sign-in/parts.ts";
 import { step } from "./steps.ts";
 import type { Texts } from "./texts.ts";
 
@@ -14,7 +15,7 @@ export function invitationPage(texts: Texts, language: Language, id: string, tok
   return {
     title: invitation.title,
     script: "invitation.js",
-    body: html`${step("check", invitation.title, check(texts), { first: true })}
+    body: html`${step("check", invitation.title, checking(texts), { first: true })}
 ${step("sign-in", invitation.signInTitle, signIn(texts))}
 ${step("register", invitation.registerTitle, registration(texts, language))}
 ${step("accept", invitation.acceptTitle, acceptance(texts, id, token))}
@@ -22,17 +23,11 @@ ${step("done", invitation.doneTitle, html`<p class="lead">${invitation.done}</p>
   };
 }
 
-const check = ({ invitation }: Texts): Html =>
-  html`<p id="checking" class="lead" role="status">${invitation.checking}</p>
-<p class="form-error" role="alert" id="check-error"></p>
-<p><button type="button" id="check-again" hidden>${invitation.retry}</button></p>`;
-
 const signIn = (texts: Texts): Html => {
   const { invitation } = texts;
-  const fields = [emailField("sign-in", texts), currentPasswordField("sign-in", texts)];
   return html`<p class="lead">${invitation.signInLead}</p>
 <p class="note" role="status" id="sign-in-note" data-registered="${invitation.registered}" data-ended="${invitation.sessionEnded}" hidden></p>
-${form({ id: "sign-in", call: "/api/v1/iam/auth/login", submit: invitation.signIn, fields })}
+${signInForm(texts, undefined)}
 <p class="aside">${invitation.noAccount} <button type="button" class="link" data-go="register">${invitation.toRegister}</button></p>`;
 };
 
@@ -45,7 +40,7 @@ ${form({ id: "register", call: "/api/v1/iam/auth/register", submit: invitation.r
 <p class="aside">${invitation.haveAccount} <button type="button" class="link" data-go="sign-in">${invitation.toSignIn}</button></p>`;
 };
 
-const acceptance = ({ invitation }: Texts, id: string, token: string): Html =>
-  html`<p class="lead">${invitation.signedInAs} <strong id="signed-in-as"></strong></p>
+const acceptance = ({ invitation, signIn }: Texts, id: string, token: string): Html =>
+  html`${account(signIn.signedInAs)}
 ${form({ id: "accept", call: `/api/v1/iam/invitations/${id}/accept`, submit: invitation.accept, hidden: { token }, fields: null })}
-<p class="aside"><button type="button" class="link" id="other-account">${invitation.otherAccount}</button></p>`;
+<p class="aside"><button type="button" class="link" data-action="other-account">${signIn.otherAccount}</button></p>`;

@@ -18,6 +18,11 @@ export function resetPasswordPage(texts: Texts, token: string): Page {
 ${form({ id: "reset", call, submit: reset.submit, hidden: { token }, fields })}`,
       { first: true },
     )}
-${step("done", reset.doneTitle, html`<p class="lead">${reset.done}</p>`)}`,
+${step(
+  "done",
+  reset.doneTitle,
+  html`<p class="lead">${reset.done}</p>
+<p><a class="button" href="/sign-in">${texts.signIn.submit}</a></p>`,
+)}`,
   };
 }

@@ -10,6 +10,7 @@ export function startPage({ start }: Texts, publicUrl: string, hasInbox: boolean
 <p class="lead">${start.lead}</p>
 <p class="hint">${start.address} <a href="${publicUrl}">${publicUrl}</a></p>
 <ul class="entries">
+${entry("/sign-in", start.signIn, start.signInSays)}
 ${entry("/docs", start.api, start.apiSays)}
 ${hasInbox && entry("/dev/inbox", start.inbox, start.inboxSays)}
 ${entry("/errors", start.errors, start.errorsSays)}

@@ -31,6 +31,11 @@ ${step(
 ${form({ id: "choose", call, submit: verify.choose, hidden, fields: choice })}
 <p class="aside"><button type="button" class="link" data-go="form">${verify.toConfirm}</button></p>`,
 )}
-${step("done", verify.doneTitle, html`<p class="lead">${verify.done}</p>`)}`,
+${step(
+  "done",
+  verify.doneTitle,
+  html`<p class="lead">${verify.done}</p>
+<p><a class="button" href="/sign-in">${texts.signIn.submit}</a></p>`,
+)}`,
   };
 }

@@ -73,6 +73,13 @@ export const access = module("access", {
     async definedAmong(values: readonly string[]): Promise<ReadonlySet<string>> {
       return new Set((await store.permissionsByValue(values)).map(({ value }) => value));
     },
+    /** The descriptions of those of `values` that are defined and have one. */
+    async descriptionsOf(values: readonly string[]): Promise<ReadonlyMap<string, string>> {
+      const described = (await store.permissionsByValue(values)).flatMap(({ value, description }) =>
+        description ? [[value, description] as const] : [],
+      );
+      return new Map(described);
+    },
     /** Those of `values` that are defined permissions of organizations. */
     async organizationPermissionsAmong(values: readonly string[]): Promise<ReadonlySet<string>> {
       return new Set((await store.permissionsByValue(values)).filter(({ scope }) => scope === "Organization").map(({ value }) => value));

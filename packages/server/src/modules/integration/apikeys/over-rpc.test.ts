@@ -25,6 +25,7 @@ describe("a call with a key through a gateway", () => {
       catalogue,
       platform: { ...platform, rpc },
       serve: serveOverRpc(rpc, catalogue),
+      httpApps: [],
       inbox: undefined,
       stop: async () => {},
     };

@@ -20,6 +20,13 @@ export const tenancy = module("tenancy", {
     async isMember(userId: string, organizationId: string): Promise<boolean> {
       return (await store.membershipOf(userId, organizationId)) !== undefined;
     },
+    /** The first organizations of a user, by their id. */
+    async organizationsOf(userId: string, limit: number): Promise<readonly { readonly id: string; readonly name: string }[]> {
+      return (await store.organizationsOf(userId, null, { after: undefined, limit })).map(({ id, name }) => ({ id, name }));
+    },
+    async organizationName(organizationId: string): Promise<string | undefined> {
+      return (await store.organizationById(organizationId))?.name;
+    },
     async organizationStatus(organizationId: string) {
       return (await store.organizationById(organizationId))?.status;
     },

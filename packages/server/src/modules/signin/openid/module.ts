@@ -1,20 +1,36 @@
 import { access } from "#modules/authorization/access/index.ts";
+import { identity } from "#modules/foundation/identity/index.ts";
 import { serviceaccounts } from "#modules/organization/serviceaccounts/index.ts";
 import { tenancy } from "#modules/organization/tenancy/index.ts";
+import { sessions } from "#modules/signin/sessions/index.ts";
+import { tokens } from "#modules/signin/tokens/index.ts";
 import { module } from "#operation/declaration/module.ts";
+import { type GuardedFetch, guardedFetch } from "#platform/network/guarded-fetch.ts";
 import type { Platform } from "#platform/platform.ts";
 import { ClientCache } from "./client-cache.ts";
+import { isDevelopment } from "./client-uris.ts";
+import { Accounts } from "./protocol/accounts.ts";
 import { openidStore } from "./store.ts";
 
 export interface OpenidState {
   readonly clients: ClientCache;
+  readonly accounts: Accounts;
+  /** Outgoing requests: key sets of clients, and messages about ended sessions. */
+  readonly fetch: GuardedFetch;
 }
 
-const stateOf = (platform: Platform): OpenidState => ({ clients: new ClientCache(platform) });
+/** A client answers in milliseconds. Key sets have some kilobytes. */
+const outgoing = { timeLimitMs: 2_500, bodyBytesMax: 256 * 1024 };
+
+const stateOf = (platform: Platform): OpenidState => ({
+  clients: new ClientCache(platform),
+  accounts: new Accounts(platform),
+  fetch: guardedFetch({ ...outgoing, allowLoopback: isDevelopment(platform.settings.publicUrl) }),
+});
 
 /** OAuth 2 and OpenID Connect: the clients, which are applications that get tokens. */
 export const openid = module("openid", {
   store: openidStore,
   state: stateOf,
-  uses: { access, serviceaccounts, tenancy },
+  uses: { access, identity, serviceaccounts, tenancy, sessions, tokens },
 });

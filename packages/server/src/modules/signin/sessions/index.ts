@@ -16,7 +16,7 @@ import { listSessions } from "./queries/list-sessions.ts";
 import { steps } from "./schema-steps.ts";
 
 export type { UserReads } from "./active-user.ts";
-export { type EndedReason, SessionEnded, SessionStarted } from "./events.ts";
+export { type EndedReason, SessionEnded, SessionExpired, SessionStarted } from "./events.ts";
 export type { SessionFacts } from "./module.ts";
 export { SessionCache } from "./session-cache.ts";
 export { sessions };

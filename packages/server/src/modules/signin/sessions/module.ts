@@ -99,6 +99,8 @@ export const sessions = module("sessions", {
       const { identity, tenancy } = uses;
       return (await activeUserOf(row, { ...identity, ...tenancy })) && factsOf(row);
     },
+    /** Makes a session one with a refresh token: it does not expire by disuse. */
+    makeRenewable: (id: string): Promise<void> => store.makeRenewable(id),
     /** Ends a session of a user. False where there is none. */
     async end(userId: string, sessionId: string, reason: EndedReason): Promise<boolean> {
       const row = await store.end(userId, sessionId);

@@ -80,6 +80,9 @@ function writes(tx: WriteHandle<Tables>) {
         .where("expires_at", ">", now)
         .returningAll()
         .executeTakeFirst(),
+    async makeRenewable(id: string): Promise<void> {
+      await tx.updateTable("sessions").set({ renewable: true }).where("id", "=", id).where("renewable", "=", false).execute();
+    },
     /** Ends the sessions of a user except the newest `max`. */
     endOldest: (userId: string, max: number): Promise<SessionRow[]> =>
       tx

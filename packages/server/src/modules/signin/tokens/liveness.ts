@@ -30,8 +30,14 @@ export async function isLive(claims: Claims, store: Reads, reads: SubjectReads):
   if (session === undefined) return undefined;
   const tags = [claims.jti, claims.sid, session.userId];
   if (claims.act !== undefined) return isLiveExchange(claims, session, store, reads);
-  const isOwn = session.userId === claims.sub && session.organizationId === (claims.tid ?? null);
+  const isOwn = session.userId === claims.sub && (await isForOrganization(claims, session, reads));
   return isOwn ? tags : undefined;
+}
+
+/** A session without an organization acts in each of its user's organizations (docs/decisions/0014), and a token of it in one of them. */
+async function isForOrganization({ sub, tid }: Claims, { organizationId }: SessionFacts, { tenancy }: SubjectReads): Promise<boolean> {
+  if (organizationId === (tid ?? null)) return true;
+  return organizationId === null && tid !== undefined && tenancy.isMember(sub, tid);
 }
 
 async function isLiveService({ jti, sub, tid }: Claims, { serviceaccounts }: SubjectReads): Promise<readonly string[] | undefined> {

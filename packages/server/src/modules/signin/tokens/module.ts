@@ -32,6 +32,10 @@ export const tokens = module("tokens", {
   state: (platform: Platform) => new TokenState(platform),
   uses: { identity, access, decisions, tenancy, serviceaccounts, sessions },
   cachedApi: ({ state, uses }) => ({
+    /** The signing keys, for the OpenID Provider. */
+    keySet: () => state.keys.find(),
+    /** The claims of an access token of this product that is valid and live; null where it is not. */
+    accessToken: (token: string) => state.live.find(token),
     /** Prepares the issue of tokens to a user; `roles` are the names of their roles. */
     prepareIssue: (userId: string, organizationId: string | null, roles: readonly string[]): Promise<Issuing> =>
       prepareIssue(state.keys, uses.decisions, { userId, organizationId, roles }),

@@ -1,37 +1,31 @@
 import { call } from "./api.js";
+import { oneAtATime } from "./busy.js";
 import { sentenceFor, sentenceForField, words } from "./words.js";
 
 /**
- * Makes a form (fields.ts) send its fields as JSON to its operation. Calls `done(body, input)` on success, else
+ * Makes a form (fields.ts) send its fields as JSON to its operation, or with `send(input)`. Calls `done(body, input)` on success, else
  * `failed(failure, input)`, which returns true where it shows the failure itself.
  */
-export function wireForm(form, { done, failed = () => false }) {
+export function wireForm(form, { done, failed = () => false, send = (input) => call("POST", form.dataset.call, input) }) {
   const button = form.querySelector("button[type=submit]");
   for (const box of form.querySelectorAll("[data-reveal]")) wireReveal(box);
-  let sending = false;
+  const run = oneAtATime();
 
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    if (sending) return;
+  async function submit() {
     clearErrors(form);
     const wrong = issuesOf(form);
     if (wrong.length > 0) return showFailure(form, { code: "common.validation_failed", details: wrong });
-
-    sending = true;
-    const label = button.textContent;
-    button.textContent = words.sending;
-    // Not `disabled`, which would move the focus.
-    button.setAttribute("aria-disabled", "true");
     const input = Object.fromEntries(new FormData(form));
-    const answer = await call("POST", form.dataset.call, input);
-    sending = false;
-    button.textContent = label;
-    button.removeAttribute("aria-disabled");
-
+    const answer = await send(input);
     if (answer.ok) {
       form.reset();
-      done(answer.body, input);
+      await done(answer.body, input);
     } else if (!failed(answer.failure, input)) showFailure(form, answer.failure);
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run(button, submit);
   });
   button.disabled = false;
 }

@@ -1,27 +1,16 @@
 // Guides through an invitation: sign-in or registration, then the acceptance.
-import { call } from "./api.js";
-import { clearErrors, showFailure, wireForm } from "./form.js";
-import { goTo } from "./steps.js";
-import { sentenceFor } from "./words.js";
+import { currentUser, showAccount, signOut } from "./account.js";
+import { wireActions } from "./actions.js";
+import { check } from "./check.js";
+import { clearErrors, wireForm } from "./form.js";
+import { wireSignIn } from "./sign-in-form.js";
+import { goTo, wireSteps } from "./steps.js";
 
 const element = (id) => document.getElementById(id);
 const note = element("sign-in-note");
 
-/** Shows the acceptance to a signed-in user, and the sign-in to others. */
-async function check() {
-  element("check-error").textContent = "";
-  element("check-again").hidden = true;
-  element("checking").hidden = false;
-  const answer = await call("GET", "/api/v1/iam/users/me");
-  if (answer.ok) return offer(answer.body);
-  if (answer.failure.status === 401) return goTo("sign-in");
-  element("checking").hidden = true;
-  element("check-error").textContent = sentenceFor(answer.failure);
-  element("check-again").hidden = false;
-}
-
 function offer(user) {
-  element("signed-in-as").textContent = user.email;
+  showAccount(user);
   clearErrors(element("accept"));
   goTo("accept");
 }
@@ -34,11 +23,9 @@ function requireSignIn(why, email = "") {
   note.textContent = why.replace("{email}", () => email);
 }
 
-wireForm(element("sign-in"), {
-  done(body) {
-    note.hidden = true;
-    offer(body.user);
-  },
+wireSignIn((body) => {
+  note.hidden = true;
+  offer(body.user);
 });
 
 // The answer is the same for a known and a new address, and most new ones must be confirmed first. So the page refers
@@ -54,12 +41,16 @@ wireForm(element("accept"), {
   },
 });
 
-element("other-account").addEventListener("click", async () => {
-  const answer = await call("POST", "/api/v1/iam/auth/logout");
-  if (answer.ok || answer.failure.status === 401) goTo("sign-in");
-  else showFailure(element("accept"), answer.failure);
+wireActions(async () => {
+  const failure = await signOut();
+  return failure ?? goTo("sign-in");
 });
 
-for (const link of document.querySelectorAll("[data-go]")) link.addEventListener("click", () => goTo(link.dataset.go));
-element("check-again").addEventListener("click", check);
-check();
+wireSteps();
+// The acceptance for a signed-in user, the sign-in for others.
+check(async () => {
+  const { user, failure } = await currentUser();
+  if (failure !== undefined) return failure;
+  if (user === null) goTo("sign-in");
+  else offer(user);
+});

@@ -21,6 +21,7 @@ import { sessionSelect } from "./session-select.ts";
 import { signInArgon2 } from "./sign-in-argon2.ts";
 import { signInBetterAuth } from "./sign-in-better-auth.ts";
 import { startExisting, startFirst } from "./start.ts";
+import { tokenIssue, tokenVerify } from "./token.ts";
 
 export const benchmarks: Benchmark[] = [
   decideHandWritten,
@@ -35,6 +36,8 @@ export const benchmarks: Benchmark[] = [
   scaleQuery,
   checkBatch,
   apikeyVerify,
+  tokenIssue,
+  tokenVerify,
   queryOrganization,
   queryMembers,
   commandRename,

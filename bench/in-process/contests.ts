@@ -6,6 +6,7 @@ import { cold, coldCombination, coldRoles, warm } from "./gatehouse.ts";
 import { handWritten } from "./hand-written.ts";
 import { relations } from "./relations.ts";
 import { largeSchool, type School, smallSchool } from "./school.ts";
+import { tokenIssue, tokenVerify } from "./tokens.ts";
 
 type Make = (school: School) => Contestant | Promise<Contestant>;
 
@@ -24,6 +25,8 @@ export const contests: Readonly<Record<string, () => Promise<Contest>>> = {
   "decide-cold": () => about(largeSchool(), cold, caslBuilding),
   "decide-cold, a new combination of roles": () => isolated(about(largeSchool(), coldCombination, caslBuilding)),
   "decide-cold, roles compiled again": () => isolated(about(largeSchool(), coldRoles, caslBuilding)),
+  "token-issue": tokenIssue,
+  "token-verify": tokenVerify,
   "decide-relations": async () => relations(),
   "decide-relations, only direct grants": async () => relations("direct"),
   "decide-relations, only through a group": async () => relations("group"),

@@ -26,6 +26,9 @@ const foreign: Readonly<Record<string, Ids>> = {
   userId: ({ other }) => [other.member.id],
   grantId: ({ other }) => [other.grantId],
   exportId: ({ other }) => [other.exportId],
+  jti: ({ other }) => [other.exchangedTokenId],
+  sid: ({ other }) => [other.sessionId],
+  tokenId: ({ other }) => [other.exchangedTokenId],
   serviceAccountId: ({ other }) => [other.serviceAccountId],
   apiKeyId: ({ other }) => [other.apiKeyId],
   clientId: ({ other }) => [other.clientId],
@@ -108,8 +111,17 @@ const seesEveryTenant = (operation: Operation, name: string): boolean =>
   operation.name.startsWith("identity.") ||
   operation.name.startsWith("entitlements.") ||
   operation.name.startsWith("audit.") ||
-  ["sessions.endSessionsOfUser", "tenancy.setUserStatus", "authentication.resendMail"].includes(operation.name) ||
+  [
+    "sessions.endSessionsOfUser",
+    "tenancy.setUserStatus",
+    "authentication.resendMail",
+    "tokens.issueTokens",
+    "tokens.revokeTokens",
+  ].includes(operation.name) ||
   (name === "userId" && operation.name.includes("nternal"));
+
+const actsInEveryTenant = ({ name }: Operation, token: string | undefined, sample: Sample): boolean =>
+  token === world.administrator.token || (name === "tokens.issueTokens" && token === sample.token);
 
 interface Case {
   readonly what: string;
@@ -124,7 +136,7 @@ function casesOf(operation: Operation, sample: Sample): Case[] {
   const fields = [...paths.map((path) => [path]), ...(paths.length > 1 ? [paths] : [])];
   return [...tokens].flatMap(([token, who]) =>
     fields
-      .filter((group) => token !== world.administrator.token || !group.some((path) => seesEveryTenant(operation, nameOf(path))))
+      .filter((group) => !actsInEveryTenant(operation, token, sample) || !group.some((path) => seesEveryTenant(operation, nameOf(path))))
       .map((group) => ({
         what: `${operation.http}, ${group.map((path) => path.join(".")).join(" and ")} of another tenant, asked by ${who}`,
         token,

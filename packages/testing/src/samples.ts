@@ -1,11 +1,24 @@
 import { expectOk } from "./answers.ts";
 import { clientFields, newClient } from "./clients.ts";
-import { address, invite, mailedToken, newMember, newPerson, newRole, password, signIn, unique } from "./people.ts";
+import {
+  address,
+  invite,
+  mailedToken,
+  newInternalRole,
+  newMember,
+  newPerson,
+  newRole,
+  type Person,
+  password,
+  signIn,
+  unique,
+} from "./people.ts";
 import { routesOf, type Sample } from "./requests.ts";
 import type { AnyBody, TestServer } from "./server.ts";
 import { newApiKey, newServiceAccount } from "./service-accounts.ts";
 import { openSetUp } from "./set-up.ts";
 import { newGrant, schoolModel } from "./tenant.ts";
+import { signInWithTokens } from "./tokens.ts";
 import type { World } from "./world.ts";
 
 /** Makes valid requests of an operation. */
@@ -79,6 +92,21 @@ const serviceAccount = async ({ server, own }: World): Promise<string> =>
 /** An API key of the owner. */
 const apiKey = ({ server, own }: World): Promise<{ readonly id: string; readonly key: string }> =>
   newApiKey(server, own.owner.token, { organizationId: own.id });
+
+/** An API key of a service that may act for members. */
+async function actingServiceKey(server: TestServer, { id, owner, organization }: World["own"]): Promise<string> {
+  const role = await newRole(server, organization, ["Organization.ActForMembers"]);
+  const account = await newServiceAccount(server, owner.token, id, [role.id]);
+  const owned = { organizationId: id, owner: "service", serviceAccountId: account.id, scopes: ["Organization.ActForMembers"] };
+  return (await newApiKey(server, owner.token, owned)).key;
+}
+
+/** An API key of a sign-in service. */
+async function signInServiceKey(server: TestServer, administrator: Person): Promise<string> {
+  const { token } = administrator;
+  const account = await newServiceAccount(server, token, null, [await newInternalRole(server, administrator, ["Token.Issue"])]);
+  return (await newApiKey(server, token, { owner: "service", serviceAccountId: account.id, scopes: ["Token.Issue"] })).key;
+}
 /** A client of the organization. */
 const client = ({ server, own }: World): Promise<AnyBody> => newClient(server, own.owner.token, { organizationId: own.id });
 const clientSettings = {
@@ -383,6 +411,49 @@ export const samples: Readonly<Record<string, Recipe>> = {
   // Sessions from before the world: its people stay signed in.
   "sessions.endAllSessions": internally(() => ({ startedBefore: "2020-01-01T00:00:00.000Z" }), true),
   "sessions.getSession": owned(() => ({}), true),
+  "tokens.getKeySet": { make: async () => anonymous({}), again: true },
+  "tokens.issueTokens": {
+    make: async ({ server, administrator, own }) => ({
+      token: await signInServiceKey(server, administrator),
+      input: {
+        userId: own.member.id,
+        organizationId: own.id,
+        methods: ["otp"],
+        authProvider: "otp",
+        ipAddress: "192.0.2.1",
+        userAgent: "x",
+      },
+    }),
+    again: true,
+  },
+  "tokens.refreshTokens": {
+    make: async ({ server, own }) => anonymous({ refreshToken: (await signInWithTokens(server, own.member.email)).refreshToken }),
+  },
+  "tokens.revokeTokens": {
+    make: async ({ server, own }) => anonymous({ token: (await signInWithTokens(server, own.member.email)).accessToken }),
+    again: true,
+  },
+  "tokens.exchangeToken": {
+    make: async ({ server, own }) => ({
+      token: await actingServiceKey(server, own),
+      input: { subjectToken: (await signInWithTokens(server, own.member.email, own.id)).accessToken, scopes: ["Organization.Read"] },
+    }),
+    again: true,
+  },
+  "tokens.impersonateUser": owned(
+    ({ own }) => ({ organizationId: own.id, userId: own.member.id, scopes: ["Organization.Read"], reason: "a ticket" }),
+    true,
+  ),
+  "tokens.listExchangedTokens": owned(() => ({ limit: 5 }), true),
+  "tokens.endExchangedToken": {
+    make: async ({ server, own }) => {
+      const body = { organizationId: own.id, userId: own.member.id, scopes: ["Organization.Read"], reason: "a ticket" };
+      const { tokenId } = await expectOk(server.call("POST /api/v1/token/impersonate", { token: own.owner.token, body }));
+      return { token: own.member.token, input: { tokenId } };
+    },
+  },
+  "tokens.listSigningKeys": internally(() => ({}), true),
+  "tokens.rotateSigningKeys": internally(() => ({ immediately: true })),
   "authentication.login": {
     make: async ({ own }) => anonymous({ email: own.owner.email, password, organizationId: own.id }),
     again: true,

@@ -48,6 +48,8 @@ export interface Tenant {
   readonly serviceAccountId: string;
   /** An API key of the service account, created by the owner. */
   readonly apiKeyId: string;
+  /** A token by which the owner acts for the member. */
+  readonly exchangedTokenId: string;
   /** An OAuth client, and its secret. */
   readonly clientId: string;
   readonly secretId: string;
@@ -74,7 +76,16 @@ export function requested<Value>(value: Value | undefined, feature: Feature): Va
 
 type Items = Pick<
   Tenant,
-  "customRoleId" | "invitation" | "sessionId" | "grantId" | "serviceAccountId" | "apiKeyId" | "clientId" | "secretId" | "exportId"
+  | "customRoleId"
+  | "invitation"
+  | "sessionId"
+  | "grantId"
+  | "serviceAccountId"
+  | "apiKeyId"
+  | "exchangedTokenId"
+  | "clientId"
+  | "secretId"
+  | "exportId"
 >;
 
 /** An organization with those of `admin`, `member` and `oneOfEach` that are wanted. */
@@ -125,6 +136,9 @@ export async function newTenant(server: TestServer, wanted: readonly Feature[]):
     get apiKeyId() {
       return item("apiKeyId");
     },
+    get exchangedTokenId() {
+      return item("exchangedTokenId");
+    },
     get clientId() {
       return item("clientId");
     },
@@ -160,10 +174,16 @@ async function newItems(server: TestServer, organization: OrganizationOf, member
     grantId: (await newGrant(server, organization, { type: "user", id: member.id })).id,
     serviceAccountId,
     apiKeyId: (await newApiKey(server, owner.token, { organizationId, owner: "service", serviceAccountId })).id,
+    exchangedTokenId: await exchangedTokenOf(server, organization, member),
     clientId: client.id,
     secretId: client.secrets[0].id,
     exportId: auditExport.id,
   };
+}
+
+async function exchangedTokenOf(server: TestServer, { id: organizationId, owner }: OrganizationOf, member: Person): Promise<string> {
+  const body = { organizationId, userId: member.id, scopes: ["Organization.Read"], reason: "a ticket" };
+  return (await expectOk(server.call("POST /api/v1/token/impersonate", { token: owner.token, body }))).tokenId;
 }
 
 /** Makes a subject of `schoolModel` a viewer of a school that no other grant is about. */

@@ -12,7 +12,7 @@ export type Vocabulary = Readonly<Partial<Record<Root, Attributes>>>;
 const builtIn = {
   user: { id: "text", roles: "texts", email: "text", name: "text", firstName: "text", lastName: "text", locale: "text" },
   tenant: { id: "text", status: "text" },
-  session: { id: "text", authenticatedAt: "time", methods: "texts" },
+  session: { id: "text", authenticatedAt: "time", methods: "texts", actor: "text" },
   resource: { id: "text", type: "text" },
 } as const satisfies Vocabulary;
 

@@ -11,6 +11,8 @@ export interface SessionFacts {
   readonly authenticatedAt?: number | string | undefined;
   /** Authentication methods (RFC 8176: `pwd`, `otp`, `mfa`, `hwk` …). */
   readonly methods?: readonly string[] | undefined;
+  /** The principal that acts for the subject (RFC 8693 `act`), as `user:<id>` or `service:<id>`. */
+  readonly actor?: string | undefined;
   readonly [attribute: string]: unknown;
 }
 

@@ -247,8 +247,10 @@ describe("the product's own operations", () => {
   it("declare every password and token of an input as secret", () => {
     for (const { name, input } of known.operations) {
       for (const [field, schema] of Object.entries(input.properties)) {
-        if (!/password|token|secret/i.test(field)) continue;
-        expect((schema as unknown as Record<string, unknown>)["x-secret"], `${name} ${field}`).toBe(true);
+        const { type, format, "x-secret": isSecret } = schema as unknown as Record<string, unknown>;
+        // The id of a token is no secret.
+        if (type !== "string" || format === "uuid" || !/password|token|secret/i.test(field)) continue;
+        expect(isSecret, `${name} ${field}`).toBe(true);
       }
     }
   });

@@ -77,7 +77,7 @@ export const isForeignTo = (principal: Principal, organizationId: string | null 
 };
 
 /**
- * The id of the user's own session that the credential belongs to; undefined where it belongs to none. A token by which somebody else acts
+ * The id of the user's own session that the credential belongs to; undefined where it belongs to none. A token by which another principal acts
  * for the user belongs to no session of theirs.
  */
 export const sessionIdOf = ({ credential, actor }: UserPrincipal): string | undefined => {

@@ -45,6 +45,7 @@ const logged: LoggedEvent = {
   data: { bookId, organizationId: red, reader: { name: "Ada", pin: "1" } },
   position: { transaction: "18446744073709551615", sequence: "7" },
   occurredAt: new Date("2025-02-03T04:05:06.789Z"),
+  actor: "user:0198c0de-0000-7000-8000-000000000009",
   traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 };
 
@@ -61,14 +62,16 @@ describe("a published event", () => {
       tenantid: red,
       revision: "18446744073709551615",
       traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+      actor: "user:0198c0de-0000-7000-8000-000000000009",
       schemaversion: "2",
       data: logged.data,
     });
   });
 
   it("omits attributes without a value instead of sending null", () => {
-    const event = toCloudEvent({ ...logged, organizationId: null, traceparent: null }, source);
+    const event = toCloudEvent({ ...logged, organizationId: null, traceparent: null, actor: null }, source);
     expect(event).not.toHaveProperty("tenantid");
+    expect(event).not.toHaveProperty("actor");
     expect(event).not.toHaveProperty("traceparent");
     expect(JSON.parse(JSON.stringify(event))).toEqual(event);
   });

@@ -50,6 +50,7 @@ function schemaOf(event: EventDefinition): object {
         : { tenantid: { type: "string", format: "uuid", description: `The organization: the data's \`${event.tenant}\`.` } }),
       revision: { type: "string", pattern: "^[0-9]+$", description: "Of the write that caused it; a check takes it as `minRevision`." },
       traceparent: { type: "string", description: "The trace that it was caused in (W3C Trace Context)." },
+      actor: { type: "string", description: "The user or service account that acted for the caller, as `user:<id>` (RFC 8693 `act`)." },
       schemaversion: { const: versionOf(event.type) },
       data: opened(published(event.data)),
     },

@@ -1,12 +1,11 @@
-import { sql } from "kysely";
-import type { Scope, WriteHandle } from "#platform/database/database.ts";
+import type { Scope } from "#platform/database/database.ts";
 import { isTransient, Unavailable } from "#platform/database/driver-errors.ts";
-import { firstRow } from "#platform/database/rows.ts";
 import { widen } from "#platform/database/scoped.ts";
 import type { NewEvent } from "#platform/log/event.ts";
-import { lockSubject, WriteConflictError } from "#platform/log/log.ts";
+import { lockSubject, revisionOf, WriteConflictError } from "#platform/log/log.ts";
 import { policies } from "#platform/resilience/policies.ts";
 import type { OperationError } from "../declaration/errors.ts";
+import { isIdentified, type Principal } from "../declaration/principal.ts";
 import { recordAudit } from "./audit.ts";
 import type { CallLog } from "./call-log.ts";
 import { outcomeOf } from "./committed-failure.ts";
@@ -98,13 +97,13 @@ export class CommandTransactions {
       const outcome = await outcomeOf(() => operation.run(context, call.input as never, prepared as never, done as never));
       await widen(tx);
       if (effects.events.length > 0) {
-        const envelope = { occurredAt: now, traceparent };
+        const envelope = { occurredAt: now, traceparent, actor: actorOf(call.principal) };
         appended = await tracer.span("append events", appendSpan, () => publisher.append(tx, effects.events, envelope));
       }
       if ("failure" in outcome) {
         // The call log audits the failure, as every other one.
         if (key) await releaseKey(tx, key);
-        return { output: undefined, failure: outcome.failure, revision: await currentRevision(tx) };
+        return { output: undefined, failure: outcome.failure, revision: await revisionOf(tx) };
       }
       const { output } = outcome;
       const more = effects.hasMore;
@@ -120,8 +119,9 @@ export class CommandTransactions {
   }
 }
 
-async function currentRevision(tx: WriteHandle): Promise<string> {
-  return (await firstRow<{ revision: string }>(tx, sql`select pg_current_xact_id()::text as revision`))?.revision as string;
+function actorOf(principal: Principal): string | null {
+  const actor = isIdentified(principal) ? principal.actor : undefined;
+  return actor === undefined ? null : `${actor.kind}:${actor.id}`;
 }
 
 const appendSpan = {

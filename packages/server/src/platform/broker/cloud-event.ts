@@ -29,6 +29,8 @@ export interface CloudEvent extends Envelope {
   readonly tenantid?: string;
   /** The revision of its write; a check accepts it as `minRevision`. Text, because it exceeds CloudEvents' integers. */
   readonly revision: string;
+  /** The principal that acted for the caller, as `user:<id>`; absent where the caller acted for themselves. */
+  readonly actor?: string;
   /** The version at the end of `type`. */
   readonly schemaversion: string;
   readonly data: Readonly<Record<string, unknown>>;
@@ -50,6 +52,7 @@ export function toCloudEvent(event: LoggedEvent, source: string): CloudEvent {
     ...(event.organizationId === null ? {} : { tenantid: event.organizationId }),
     revision: event.position.transaction,
     ...(event.traceparent === null ? {} : { traceparent: event.traceparent }),
+    ...(event.actor === null ? {} : { actor: event.actor }),
     schemaversion: versionOf(event.type),
     data: event.data,
   };

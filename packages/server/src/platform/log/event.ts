@@ -37,6 +37,8 @@ export interface LoggedEvent extends NewEvent {
   readonly position: Position;
   readonly occurredAt: Date;
   readonly traceparent: string | null;
+  /** The principal that acted for the caller of the command, as `user:<id>`; null where the caller acted for themselves. */
+  readonly actor: string | null;
 }
 
 /** A revoking event as processes send it to each other outside the database, with only the data that invalidation needs. */

@@ -205,7 +205,7 @@ export class LogFollower {
     // The log may have been read between the commit and this call.
     if (!isRead(this.#cursor, revision)) {
       for (const event of events)
-        this.#deliver({ ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null });
+        this.#deliver({ ...event, position: { transaction: revision, sequence: "0" }, occurredAt, traceparent: null, actor: null });
     }
     this.#messages.send();
   }

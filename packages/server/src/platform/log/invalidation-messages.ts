@@ -64,4 +64,5 @@ export const eventOfMessage = ({ transaction, occurredAt, ...event }: Invalidati
   position: { transaction, sequence: "0" },
   occurredAt: new Date(occurredAt),
   traceparent: null,
+  actor: null,
 });

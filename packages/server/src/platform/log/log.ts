@@ -43,6 +43,13 @@ export const logSteps: readonly SchemaStep[] = [
   },
   ...retentionSteps,
   {
+    name: "0265_log_actor",
+    why: "an event tells who acted for its cause: impersonation and delegation (decision 0055)",
+    async up(db) {
+      await sql`alter table events add column actor text`.execute(db);
+    },
+  },
+  {
     name: "0130_log_overtaken_without_a_search",
     why: "where no later transaction has written, which is nearly always, one look at the log's end answers for any number of subjects",
     async up(db) {
@@ -84,12 +91,16 @@ export async function lockSubject(tx: WriteHandle, subject: string): Promise<voi
   await sql`select pg_advisory_xact_lock(hashtextextended(${`turn ${subject}`}, 0))`.execute(tx);
 }
 
+/** What all events of a transaction share. */
+export interface EventEnvelope {
+  readonly occurredAt: Date;
+  readonly traceparent: string | null;
+  /** See {@link LoggedEvent.actor}. */
+  readonly actor?: string | null;
+}
+
 /** Appends any number of events in the caller's transaction. Throws {@link WriteConflictError}, and appends nothing then. */
-export async function append(
-  tx: WriteHandle,
-  events: readonly NewEvent[],
-  envelope: { readonly occurredAt: Date; readonly traceparent: string | null },
-): Promise<void> {
+export async function append(tx: WriteHandle, events: readonly NewEvent[], envelope: EventEnvelope): Promise<void> {
   if (events.length === 0) return;
   const subjects = [...new Set(events.map((event) => event.subject))];
   const { rows } = await sql<{ subject: string | null }>`select overtaken(${subjects}::text[]) as subject`.execute(tx);
@@ -105,6 +116,7 @@ export async function append(
       organization_id: event.organizationId,
       data: JSON.stringify(event.data),
       traceparent: envelope.traceparent,
+      actor: envelope.actor ?? null,
       occurred_at: envelope.occurredAt,
     })),
   );
@@ -117,6 +129,7 @@ const eventInserted = {
   organization_id: "uuid",
   data: "json",
   traceparent: "text",
+  actor: "text",
   occurred_at: "timestamptz",
 } as const;
 
@@ -135,11 +148,12 @@ interface EventRow {
   readonly organization_id: string | null;
   readonly data: Record<string, unknown>;
   readonly traceparent: string | null;
+  readonly actor: string | null;
   readonly occurred_at: Date;
 }
 
 /** Numbers as text, because they exceed JavaScript's. An `order by` must qualify the column, or it would compare texts. */
-const eventColumns = sql`sequence::text, transaction::text, id, type, subject, organization_id, data, traceparent, occurred_at`;
+const eventColumns = sql`sequence::text, transaction::text, id, type, subject, organization_id, data, traceparent, actor, occurred_at`;
 
 const toEvent = (row: EventRow): LoggedEvent => ({
   position: { transaction: row.transaction, sequence: row.sequence },
@@ -149,6 +163,7 @@ const toEvent = (row: EventRow): LoggedEvent => ({
   organizationId: row.organization_id,
   data: row.data,
   traceparent: row.traceparent,
+  actor: row.actor,
   occurredAt: row.occurred_at,
 });
 

@@ -4,7 +4,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { Consumers } from "./consumers/consumers.ts";
 import type { NewEvent, Revision } from "./event.ts";
 import type { LogFollower } from "./follower.ts";
-import { append } from "./log.ts";
+import { append, type EventEnvelope } from "./log.ts";
 
 /** The subject on which a process notifies the others that it has appended to the log. */
 export const appendedSubject = "log.appended";
@@ -39,11 +39,7 @@ export class Publisher {
   }
 
   /** Appends events and their former versions. Returns all of them, for `committed`. Throws `WriteConflictError`, and appends nothing then. */
-  async append(
-    tx: WriteHandle,
-    events: readonly NewEvent[],
-    envelope: { readonly occurredAt: Date; readonly traceparent: string | null },
-  ): Promise<readonly NewEvent[]> {
+  async append(tx: WriteHandle, events: readonly NewEvent[], envelope: EventEnvelope): Promise<readonly NewEvent[]> {
     const all = events.flatMap((event) => [event, ...this.#dependencies.formerVersions(event)]);
     await append(tx, all, envelope);
     return all;

@@ -19,8 +19,9 @@ export function scopesOf({ credential: { scopes } }: IdentifiedPrincipal): Reado
 export const holderOf = (principal: IdentifiedPrincipal) => ({ kind: principal.kind, scopes: scopesOf(principal) });
 
 /** `$session` of the principal, from its credential. */
-export const sessionFactsOf = ({ credential: { id, authenticatedAt, methods } }: IdentifiedPrincipal): SessionFacts => ({
+export const sessionFactsOf = ({ credential: { id, authenticatedAt, methods }, actor }: IdentifiedPrincipal): SessionFacts => ({
   id,
   authenticatedAt,
   methods,
+  actor: actor && `${actor.kind}:${actor.id}`,
 });

@@ -1,5 +1,6 @@
 import { createPublicKey } from "node:crypto";
 import { oneOf, oneOfExtensible, type Static, Type } from "#operation/declaration/schema.ts";
+import { hasRocaFingerprint } from "./roca-fingerprint.ts";
 
 /** By key type and curve: the JWS algorithms (RFC 7518 §3.1, RFC 8037 §3.1) that a key verifies. */
 const algorithms: Readonly<Record<string, readonly string[]>> = {
@@ -56,11 +57,14 @@ export function publicKeyIssue(jwk: PublicKey): { readonly rule: string; readonl
     if (modulusLength < modulusBitsMin) return { rule: "key_length", message: `has fewer than ${modulusBitsMin} bits` };
     if (publicExponent < exponentMin || publicExponent % 2n === 0n)
       return { rule: "key_exponent", message: `has an exponent below ${exponentMin}, or an even one` };
+    if (hasRocaFingerprint(modulusOf(jwk))) return { rule: "key_factors", message: "can be factored (CVE-2017-15361): make another one" };
   }
   if (jwk.alg !== undefined && !algorithms[jwk.crv ?? jwk.kty]?.includes(jwk.alg))
     return { rule: "key_algorithm", message: "has an algorithm of another type of key" };
   return undefined;
 }
+
+const modulusOf = ({ n = "" }: PublicKey): bigint => BigInt(`0x${Buffer.from(n, "base64url").toString("hex")}`);
 
 const members: Readonly<Record<PublicKey["kty"], readonly (keyof PublicKey)[]>> = {
   RSA: ["n", "e"],

@@ -8,7 +8,7 @@ export const RefreshTokenInvalid = defineError(
 export const RefreshTokenReplayed = defineError(
   "tokens.refresh_token_replayed",
   401,
-  "The refresh token was used before. Its session has been ended, because somebody else may have it. Sign in again.",
+  "The refresh token was used before. Its session has been ended, because another party may have it. Sign in again.",
 );
 export const KeyRotatedRecently = defineError(
   "tokens.key_rotated_recently",

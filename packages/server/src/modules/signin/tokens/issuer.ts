@@ -71,7 +71,7 @@ export class TokenIssuer {
     return this.#pair(session, issuing, refreshTokenOf(id, secret, generation), expires_at);
   }
 
-  /** Issues a token by which somebody acts for a user. It has scopes, and no refresh token. */
+  /** Issues a token by which another principal acts for a user. It has scopes, and no refresh token. */
   async exchange(exchange: Exchange, key: SigningKey): Promise<ExchangedToken> {
     const { kind, userId, organizationId, actor, session, scopes, reason } = exchange;
     const { id, token, expiresIn, expiresAt } = this.#sign(session, key, { id: userId, organizationId, scopes, actor });

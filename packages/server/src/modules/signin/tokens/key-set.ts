@@ -37,8 +37,8 @@ export class KeySetCache {
       name: everyKey,
       entriesMax: 1,
       load: () => this.#read(),
-      // Read again until a process has created the first keys.
-      isUsable: ({ published }) => published.length > 0,
+      // Read again until a process has created the first keys, and when a previous key has expired.
+      isUsable: ({ published }) => published.length > 0 && published.every(({ expires_at }) => !isExpired(expires_at, platform)),
       revokedBy: { [SigningKeyRotated.type]: { fields: ["keyId"], tags: () => [everyKey] } },
     });
   }
@@ -58,6 +58,8 @@ export class KeySetCache {
     return createPrivateKey(this.#platform.keys.decrypt(encrypted_private_key, signingKeyPurpose(id)));
   }
 }
+
+const isExpired = (expiresAt: Date | null, { clock }: Platform): boolean => expiresAt !== null && expiresAt.getTime() <= clock.now();
 
 const stageOrder = { current: 0, next: 1, previous: 2 } as const;
 

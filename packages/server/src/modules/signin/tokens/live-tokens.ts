@@ -10,7 +10,7 @@ import { byField, LeasedCache } from "#platform/log/leased-cache.ts";
 import type { Platform } from "#platform/platform.ts";
 import { type AccessTokenClaims, accessTokenClaims, accessTokenType, principalOf } from "./claims.ts";
 import { SigningKeyRotated, TokenRevoked } from "./events.ts";
-import { verifyCompact } from "./jws.ts";
+import { verifyJwt } from "./jws.ts";
 import type { KeySet, KeySetCache } from "./key-set.ts";
 import { isLive, type SubjectReads } from "./liveness.ts";
 import { tokenStore } from "./store.ts";
@@ -84,12 +84,12 @@ export class LiveTokens {
   }
 
   #verify(token: string, { verification }: KeySet): VerifiedToken | undefined {
-    const jws = verifyCompact(token, verification);
-    if (jws === undefined || jws.type !== accessTokenType) return undefined;
+    const signed = verifyJwt(token, verification);
+    if (signed?.type !== accessTokenType) return undefined;
     const { publicUrl } = this.#platform.settings;
-    const claims = accessTokenClaims(jws.payload, { issuer: publicUrl, audience: publicUrl, now: this.#platform.clock.now() });
+    const claims = accessTokenClaims(signed.claims, { issuer: publicUrl, audience: publicUrl, now: this.#platform.clock.now() });
     if (claims === undefined) return undefined;
-    const verified = { keyId: jws.keyId, claims, principal: principalOf(claims) };
+    const verified = { keyId: signed.keyId, claims, principal: principalOf(claims) };
     this.#verified.set(token, verified);
     return verified;
   }

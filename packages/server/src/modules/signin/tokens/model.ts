@@ -24,7 +24,7 @@ export const TokenPair = Type.Object({
 });
 export type TokenPair = Static<typeof TokenPair>;
 
-/** The answer where a token is issued by which somebody acts for a user. It cannot be refreshed. */
+/** The answer where a token is issued by which another principal acts for a user. It cannot be refreshed. */
 export const ExchangedToken = Type.Object({
   accessToken: Type.String(),
   tokenType: oneOf("Bearer"),

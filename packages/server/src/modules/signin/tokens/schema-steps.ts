@@ -56,7 +56,7 @@ export const steps: readonly SchemaStep[] = [
   },
   {
     name: "0264_tokens_exchanged_tokens",
-    why: "tokens by which somebody acts for a user: the user sees and ends them, and they end with the session that they come from",
+    why: "tokens by which another principal acts for a user: the user sees and ends them, and they end with the session that they come from",
     async up(db) {
       await sql`create table exchanged_tokens (
         id uuid primary key,

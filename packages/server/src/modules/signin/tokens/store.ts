@@ -1,6 +1,7 @@
 import { type Selectable, sql } from "kysely";
 import type { Store } from "#operation/declaration/module.ts";
 import type { ReadHandle, WriteHandle } from "#platform/database/database.ts";
+import { anyOf } from "#platform/database/many-rows.ts";
 import { deleteSome } from "#platform/database/prune.ts";
 import type { Algorithm, Stage } from "./model.ts";
 import type { NewSigningKey } from "./signing-keys.ts";
@@ -110,7 +111,7 @@ function writes(tx: WriteHandle<Tables>) {
       await tx.updateTable("signing_keys").set({ stage: "current", activated_at: now }).where("id", "=", id).execute();
     },
     async deleteKeys(ids: readonly string[]): Promise<void> {
-      if (ids.length > 0) await tx.deleteFrom("signing_keys").where("id", "in", ids).execute();
+      await tx.deleteFrom("signing_keys").where("id", "=", anyOf(ids, "uuid")).execute();
     },
     insertRefreshChain: async (row: RefreshChains): Promise<void> => void (await tx.insertInto("refresh_chains").values(row).execute()),
     /** Moves a chain to its next generation; undefined where `generation` is not the current one, or the chain has expired. */

@@ -36,6 +36,7 @@ function controlledLog() {
         position: { transaction: "1", sequence: "1" },
         occurredAt: new Date(0),
         traceparent: null,
+        actor: null,
       };
       for (const listener of listeners) listener(event);
     },

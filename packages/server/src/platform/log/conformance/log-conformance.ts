@@ -40,11 +40,11 @@ export function logConformance(name: string, make: () => Promise<Fresh>): void {
       });
       const occurredAt = new Date("2025-02-03T04:05:06.789Z");
       const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-      await database.transact(everyTenant, (tx) => append(tx, [event], { occurredAt, traceparent }));
+      await database.transact(everyTenant, (tx) => append(tx, [event], { occurredAt, traceparent, actor: "user:1" }));
       await settled();
       const [read, ...more] = await readFrom(database, from);
       expect(more).toEqual([]);
-      expect(read).toEqual({ ...event, occurredAt, traceparent, position: expect.anything() });
+      expect(read).toEqual({ ...event, occurredAt, traceparent, actor: "user:1", position: expect.anything() });
     });
 
     it("has the revision of a write as the transaction in its events' positions", async () => {

@@ -4,10 +4,10 @@ import { ExchangedTokenNotFound } from "../errors.ts";
 import { TokenIssuer } from "../issuer.ts";
 import { tokens } from "../module.ts";
 
-/** Ends a token by which somebody acts for the caller. */
+/** Ends a token by which another principal acts for the caller. */
 export const endExchangedToken = tokens.command("endExchangedToken", {
   http: "DELETE /api/v1/iam/users/me/exchanged-tokens/:tokenId",
-  summary: "End a token by which somebody acts for you.",
+  summary: "End a token by which another principal acts for you.",
   allow: signedIn(),
   audit: { action: "ExchangedToken.Ended", category: "Security", severity: "Warning", entity: "Token" },
   absent: ExchangedTokenNotFound,

@@ -28,7 +28,7 @@ export const exchangeToken = tokens.command("exchangeToken", {
     const { id } = requireService(identified);
     const { principal: subject } = (await state.live.find(subjectToken)) ?? fail(SubjectTokenInvalid);
     const sessionId = subject.credential.sessionId;
-    // The token of a service, or one by which somebody acts for another, cannot be exchanged again.
+    // The token of a service, or one by which another principal acts, cannot be exchanged again.
     if (subject.kind !== "user" || subject.actor !== undefined || sessionId === undefined) return fail(SubjectTokenInvalid);
     const allowed = subject.credential.scopes;
     const beyond = allowed === undefined ? [] : scopes.filter((scope) => !allowed.includes(scope));

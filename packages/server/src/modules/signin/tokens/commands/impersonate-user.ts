@@ -25,9 +25,9 @@ export const impersonateUser = tokens.command("impersonateUser", {
   output: ExchangedToken,
   errors: [SubjectNotFound, ScopeNotHeld, SessionRequired, OrganizationInactive],
   async prepare({ state, user, holds, requireHeld, fail }, { organizationId, scopes }) {
-    // A token that acts for somebody cannot be exchanged for another.
+    // A token by which another principal acts cannot be exchanged for another.
     const sessionId = sessionIdOf(user) ?? fail(SessionRequired);
-    // Whoever may impersonate in the organization gains no permission by it. An internal administrator has none there.
+    // Impersonation in an organization gives no permission that the caller does not hold. An internal administrator has none there.
     const isMember = await holds(organizationId, impersonateMember);
     if (isMember) await requireHeld(organizationId, scopes, { error: ScopeNotHeld, field: "scopes" });
     return { key: (await state.keys.find()).current(), sessionId };

@@ -9,7 +9,7 @@ import { tokens } from "../module.ts";
 import { isOfChain, partsOf, refreshChainPurpose } from "../refresh-token.ts";
 
 const Input = Type.Object({
-  /** An access token or a refresh token: whoever has it may revoke it (RFC 7009). A refresh token ends its session. */
+  /** An access token or a refresh token: its holder may revoke it (RFC 7009). A refresh token ends its session. */
   token: Type.Optional(Secret({ minLength: 1, maxLength: 16_384 })),
   /** The id of an access token. */
   jti: Type.Optional(Uuid),
@@ -34,7 +34,7 @@ type Target =
 export const revokeTokens = tokens.command("revokeTokens", {
   http: "POST /api/v1/token/revoke",
   summary: "Revoke a token, a session with its tokens, or every session of a user.",
-  allow: anyone("whoever has a token may revoke it; everything else is checked by what is revoked"),
+  allow: anyone("the holder of a token may revoke it; everything else is checked by what is revoked"),
   audit: { action: "Token.Revoked", category: "Security", severity: "Warning", entity: "Session" },
   limit: { per: "address", points: 600, seconds: 300 },
   everyTenant: "a token may be of any organization",

@@ -109,7 +109,7 @@ async function makeClient(identity, settings) {
  */
 async function makeApiKey(organizationId, serviceAccountId, settings) {
   const ofAccount = `/api/v1/api-keys?organizationId=${organizationId}&ownerId=${serviceAccountId}`;
-  const isEarlier = (/** @type {any} */ item) => item.name === settings.name && item.status === "Active";
+  const isEarlier = (/** @type {any} */ item) => item.name === settings.name && item.status === "active";
   for (let earlier = await find(ofAccount, isEarlier); earlier !== undefined; earlier = await find(ofAccount, isEarlier))
     await call(`POST /api/v1/api-keys/${earlier.id}/revoke`);
   const { key } = await call("POST /api/v1/api-keys", { organizationId, owner: "service", serviceAccountId, ...settings });

@@ -10,6 +10,9 @@ export interface Stop {
 
 const redirectsMax = 10;
 
+/** That of Node, also where a test replaces the global one. */
+const send = globalThis.fetch;
+
 /** A browser on sockets. Like a real one it keeps cookies by host name, whatever the port, and follows redirects with GET. */
 export class Browser {
   readonly #cookies = new Map<string, string>();
@@ -55,7 +58,7 @@ export class Browser {
     const here = `${url.hostname} `;
     const sent = [...this.#cookies].filter(([key]) => key.startsWith(here)).map(([key, value]) => `${key.slice(here.length)}=${value}`);
     const headers = { ...(request.headers as Record<string, string> | undefined), ...(sent.length > 0 && { cookie: sent.join("; ") }) };
-    const response = await fetch(url, { ...request, headers, redirect: "manual" });
+    const response = await send(url, { ...request, headers, redirect: "manual" });
     for (const line of response.headers.getSetCookie()) {
       const { name, value, maxAge, expires } = parseSetCookie(line);
       const isGone = value === undefined || maxAge === 0 || (expires !== undefined && expires.getTime() <= Date.now());

@@ -95,7 +95,8 @@ export class Examples {
     mkdirSync(target);
     for (const name of ["sign-in.js", "oauth4webapi.js"]) {
       const source = await (await fetch(`${this.addresses.spa}/${name}`)).text();
-      writeFileSync(join(target, name), source.replace('"/oauth4webapi.js"', '"./oauth4webapi.js"'));
+      const importable = source.replace('"/oauth4webapi.js"', '"./oauth4webapi.js"').replace(/^\/\/# sourceMappingURL=.*$/m, "");
+      writeFileSync(join(target, name), importable);
     }
     writeFileSync(join(target, "package.json"), '{ "type": "module" }');
     return target;

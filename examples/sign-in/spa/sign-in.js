@@ -70,6 +70,8 @@ export class SignIn {
         nonce: pending.nonce,
         code_challenge: await oauth.calculatePKCECodeChallenge(pending.verifier),
         code_challenge_method: "S256",
+        // Without it a request gets no refresh token (OpenID Connect Core §11).
+        prompt: "consent",
       }),
     );
     location.assign(url);
@@ -135,7 +137,8 @@ export class SignIn {
   }
 
   async #refresh() {
-    const refreshToken = this.#tokens?.refresh_token ?? "";
+    const refreshToken = this.#tokens?.refresh_token;
+    if (refreshToken === undefined) throw new SignInRefused("session_ended");
     await this.#refusing(async () => {
       const response = await oauth.refreshTokenGrantRequest(this.server, this.client, oauth.None(), refreshToken, this.options);
       this.#keep(await oauth.processRefreshTokenResponse(this.server, this.client, response));

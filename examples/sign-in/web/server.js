@@ -20,7 +20,8 @@ const configuration = await openid.discovery(
   options,
 );
 const redirectUri = `${addresses.web}/callback`;
-const scope = "openid profile email organization offline_access Orders.Read Orders.Approve";
+// A first-party client gets refresh tokens without `offline_access`.
+const scope = "openid profile email organization Orders.Read Orders.Approve";
 const sessions = new Sessions();
 
 /** @type {Readonly<Record<string, import("../lib/server.js").Handler>>} */

@@ -88,13 +88,12 @@ export async function startTestServer(
   const server = await openTestServer(
     {
       GATEHOUSE_DATA_DIR: "memory",
-      // Processes on one database share it, as docs/contract.md requires.
-      GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
+      GATEHOUSE_MASTER_KEY: inject("masterKey"),
       ...(database ? { DATABASE_URL: database.url } : {}),
       ...(database?.directUrl === undefined ? {} : { DATABASE_DIRECT_URL: database.directUrl }),
       ...environment,
     },
-    { ...options, fresh: true },
+    { ...options, fresh: environment["GATEHOUSE_MASTER_KEY"] === undefined },
   );
   return {
     ...server,
@@ -105,14 +104,18 @@ export async function startTestServer(
   };
 }
 
-/** No template with settings of the database or a pooler: those apply from the first schema step on. */
-const templateOf = ({ DATABASE_SCHEMA: schema }: Readonly<Record<string, string>>): string | undefined =>
-  schema === undefined && process.env["TEST_DATABASE_SETTINGS"] === undefined && process.env["TEST_DATABASE_POOLER"] === undefined
+/**
+ * No template with settings of the database or a pooler, which apply from the first schema step on, nor with another master key than the
+ * template's.
+ */
+const templateOf = ({ DATABASE_SCHEMA: schema, GATEHOUSE_MASTER_KEY: key }: Readonly<Record<string, string>>): string | undefined =>
+  schema === undefined &&
+  key === undefined && process.env["TEST_DATABASE_SETTINGS"] === undefined && process.env["TEST_DATABASE_POOLER"] === undefined
     ? inject("databaseTemplate")
     : undefined;
 
 interface OpenOptions {
-  /** Start from the migrated image instead of the data directory. */
+  /** Start from the image instead of the data directory. Its master key is the run's. */
   readonly fresh?: boolean;
   readonly topology?: Topology;
   /** Without one, nothing projects, sends or cleans up. */

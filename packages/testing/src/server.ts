@@ -110,7 +110,9 @@ export async function startTestServer(
  */
 const templateOf = ({ DATABASE_SCHEMA: schema, GATEHOUSE_MASTER_KEY: key }: Readonly<Record<string, string>>): string | undefined =>
   schema === undefined &&
-  key === undefined && process.env["TEST_DATABASE_SETTINGS"] === undefined && process.env["TEST_DATABASE_POOLER"] === undefined
+  key === undefined &&
+  process.env["TEST_DATABASE_SETTINGS"] === undefined &&
+  process.env["TEST_DATABASE_POOLER"] === undefined
     ? inject("databaseTemplate")
     : undefined;
 

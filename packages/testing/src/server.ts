@@ -93,7 +93,7 @@ export async function startTestServer(
       ...(database?.directUrl === undefined ? {} : { DATABASE_DIRECT_URL: database.directUrl }),
       ...environment,
     },
-    { ...options, fresh: environment["GATEHOUSE_MASTER_KEY"] === undefined },
+    { ...options, begins: environment["GATEHOUSE_MASTER_KEY"] === undefined ? "started" : "migrated" },
   );
   return {
     ...server,
@@ -113,12 +113,15 @@ const templateOf = ({ DATABASE_SCHEMA: schema, GATEHOUSE_MASTER_KEY: key }: Read
   key === undefined &&
   process.env["TEST_DATABASE_SETTINGS"] === undefined &&
   process.env["TEST_DATABASE_POOLER"] === undefined
-    ? inject("databaseTemplate")
+    ? inject("startedTemplate")
     : undefined;
 
 interface OpenOptions {
-  /** Start from the image instead of the data directory. Its master key is the run's. */
-  readonly fresh?: boolean;
+  /**
+   * What embedded storage begins from, instead of the data directory: a migrated image without a master key, or that of a first start,
+   * whose master key is the run's.
+   */
+  readonly begins?: "migrated" | "started";
   readonly topology?: Topology;
   /** Without one, nothing projects, sends or cleans up. */
   readonly worker?: boolean;
@@ -129,19 +132,21 @@ interface OpenOptions {
   readonly modules?: readonly ModuleManifest[];
 }
 
+const imageOf = { migrated: "databaseImage", started: "startedImage" } as const;
+
 /** Opens a server on an existing database, or on the one that `environment` names. */
 export async function openTestServer(environment: Readonly<Record<string, string>>, options: OpenOptions = {}): Promise<TestServer> {
   const configuration = readConfiguration({ PUBLIC_URL: "http://127.0.0.1:8080", ...environment });
   const clock = options.clock ?? new MovableClock();
   const logged: AnyBody[] = [];
   const logger = pino({ level: "debug", messageKey: "message" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  const fromImage = options.fresh === true && configuration.databaseUrl === undefined;
+  const image = configuration.databaseUrl === undefined && options.begins && inject(imageOf[options.begins]);
   const { machineClock, modules } = options;
   const overrides = {
     ...(machineClock === undefined ? { clock } : { machineClock }),
     logger,
     ...(modules === undefined ? {} : { modules }),
-    ...(fromImage ? { image: readImage(inject("databaseImage")) } : {}),
+    ...(image ? { image: readImage(image) } : {}),
   };
   const isApart = options.topology === undefined ? distributed : options.topology === "apart";
   const open = isApart && configuration.databaseUrl !== undefined && isAll(configuration.roles) ? openApart : openTogether;

@@ -18,5 +18,9 @@ export function sendAsQuery(path: string, { headers, body }: HttpRequest): HttpA
     throw new OperationError(UnsupportedMediaType);
   const query = new URLSearchParams(Buffer.from(body).toString("utf8")).toString();
   if (query.length > queryBytesMax) throw new OperationError(PayloadTooLarge);
-  return { status: 303, headers: { location: query === "" ? path : `${path}?${query}`, "cache-control": "no-store" }, body: Buffer.alloc(0) };
+  return {
+    status: 303,
+    headers: { location: query === "" ? path : `${path}?${query}`, "cache-control": "no-store" },
+    body: Buffer.alloc(0),
+  };
 }

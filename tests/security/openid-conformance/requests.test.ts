@@ -1,5 +1,6 @@
 /** Modules of the OpenID conformance suite, under their names: requests that are refused, sent otherwise, or repeated. */
 import { Browser, callback, issuer } from "@gatehouse/testing/openid.ts";
+import { password } from "@gatehouse/testing/people.ts";
 import { describe, expect, it, vi } from "vitest";
 import {
   authorizationUrl,
@@ -135,5 +136,48 @@ describe("a code that is used again", () => {
       vi.useRealTimers();
     }
     expect(await userinfoStatus(tokens.access_token)).toBe(401);
+  });
+});
+
+describe("a code", () => {
+  it("is redeemed within a minute, and not later", async () => {
+    const [soon, late] = [await authorize(party()), await authorize(party())];
+    vi.setSystemTime(Date.now() + 50_000);
+    try {
+      expect((await redeem(party(), soon)).token_type).toBe("bearer");
+      vi.setSystemTime(Date.now() + 20_000);
+      await expect(redeem(party(), late)).rejects.toMatchObject({ error: "invalid_grant" });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe("a grant", () => {
+  it.each([
+    ["client_credentials", /^(?:invalid_request|unauthorized_client)$/],
+    ["password", /^unsupported_grant_type$/],
+    ["urn:ietf:params:oauth:grant-type:device_code", /^(?:invalid_request|unauthorized_client)$/],
+  ])("%s is not for a client without it", async (grantType, error) => {
+    const form = { grant_type: grantType, username: party().person.email, password, device_code: "x", scope: "openid" };
+    const answer = await sendForm(party(), "/oauth2/token", form, { authorization: basicOf(party().client) });
+    expect(answer).toMatchObject({ status: 400, body: { error: expect.stringMatching(error) } });
+  });
+
+  it("of tokens in the redirect is not offered", async () => {
+    for (const responseType of ["token", "id_token", "id_token token", "code id_token", "code token"]) {
+      const outcome = await authorize(party(), { response_type: responseType });
+      expect(`${outcome.stop.url} ${outcome.stop.body}`, responseType).toContain("unsupported_response_type");
+      expect(outcome.stop.url.href).not.toMatch(/(?:access|id)_token=/);
+    }
+  });
+});
+
+describe("a confidential client", () => {
+  it.each(["/oauth2/token", "/oauth2/par", "/oauth2/revoke", "/oauth2/introspect"])("is authenticated at %s", async (path) => {
+    const form = { client_id: party().client.id, grant_type: "authorization_code", code: "x", token: "x" };
+    expect(await sendForm(party(), path, form)).toMatchObject({ status: 401, body: { error: "invalid_client" } });
+    const wrong = basicOf({ ...party().client, secret: `ghc_${"x".repeat(43)}` });
+    expect(await sendForm(party(), path, form, { authorization: wrong })).toMatchObject({ status: 401, body: { error: "invalid_client" } });
   });
 });

@@ -1,5 +1,6 @@
 import type { HttpAnswer, HttpRequest } from "#operation/transport/http-message.ts";
 import { followSession, loginOf } from "./browser.ts";
+import { grantClientCredentials } from "./client-credentials.ts";
 import { conflictAnswer } from "./conflict-answers.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
 import { deviceDetails, submitDevice } from "./device.ts";
@@ -59,6 +60,8 @@ export class Protocol {
     if (isBelow(path, paths.end_session) && path !== `${paths.end_session}/success`) return logout(this.#dependencies, exchange);
     if (path === `${paths.code_verification}/details`) return deviceDetails(this.#dependencies, exchange);
     if (path === paths.code_verification) return submitDevice(this.#dependencies, exchange);
+    if (path === paths.token)
+      return (await grantClientCredentials(this.#dependencies, request)) ?? (await answerOfLibrary(provider, request));
     if (path === paths.introspection) return introspect(this.#dependencies, exchange);
     if (path === paths.revocation) return revoke(this.#dependencies, exchange);
     if (path === protectedResourcePath) return protectedResourceMetadata(this.#dependencies.platform.settings.publicUrl);

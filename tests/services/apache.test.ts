@@ -45,10 +45,8 @@ describe.skipIf(whyNot !== undefined)("Apache with mod_auth_openidc as a relying
   async function signedIn() {
     const browser = new WebBrowser();
     let page = await browser.open(`${apache.url}/protected/`);
-    const passed: string[] = [];
     for (const action of ["continue", "allow"]) {
-      expect(page.url.href).toMatch(new RegExp(`^${issuer}/oauth2/interaction/`));
-      passed.push(action);
+      expect(page.url.href, `${page.status} ${page.body}`).toMatch(new RegExp(`^${issuer}/oauth2/interaction/`));
       if (action === "continue") {
         const answer = await browser.post(`${issuer}/api/v1/iam/auth/login`, { email: person.email, password });
         expect(answer.status).toBe(200);
@@ -62,8 +60,8 @@ describe.skipIf(whyNot !== undefined)("Apache with mod_auth_openidc as a relying
   it("sends a user to sign in, and shows the page to them with their id and address", async () => {
     const { browser, page } = await signedIn();
     expect([page.url.href, page.status, page.body]).toEqual([`${apache.url}/protected/`, 200, "protected\n"]);
-    expect([page.headers.get("x-remote-user"), page.headers.get("x-claim-email")]).toEqual([person.id, person.email]);
-    expect((await browser.open(`${apache.url}/protected/`)).headers.get("x-remote-user")).toBe(person.id);
+    expect([page.headers["x-remote-user"], page.headers["x-claim-email"]]).toEqual([person.id, person.email]);
+    expect((await browser.open(`${apache.url}/protected/`)).headers["x-remote-user"]).toBe(person.id);
   });
 
   it("signs the user out of itself and of the provider", async () => {

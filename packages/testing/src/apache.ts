@@ -59,7 +59,7 @@ ${loaded
   .map((name) => `LoadModule ${name}_module ${modules}/mod_${name}.so`)
   .join("\n")}
 TypesConfig /dev/null
-ErrorLog /dev/stderr
+ErrorLog "|$/bin/cat >&2"
 LogLevel warn auth_openidc:info
 StartServers 1
 ThreadsPerChild 8

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { parseSetCookie } from "cookie";
 
 interface Cookie {
@@ -11,8 +14,16 @@ interface Cookie {
 export interface Page {
   readonly url: URL;
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: IncomingHttpHeaders;
   readonly body: string;
+}
+
+type Answer = Omit<Page, "url">;
+
+interface Sent {
+  readonly method?: "GET" | "POST";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 
 const redirectsMax = 10;
@@ -24,12 +35,12 @@ export class WebBrowser {
   /** Opens an address, and follows every redirect. */
   async open(address: string | URL): Promise<Page> {
     let url = new URL(address);
+    // A server may answer the request of a script otherwise (Fetch Metadata).
+    const headers = { accept: "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
     for (let redirects = 0; redirects < redirectsMax; redirects += 1) {
-      const response = await this.#send(url, { headers: { accept: "text/html" } });
-      const { status, headers } = response;
-      const location = headers.get("location");
-      if (location === null) return { url, status, headers, body: await response.text() };
-      await response.body?.cancel();
+      const answer = await this.#send(url, { headers });
+      const { location } = answer.headers;
+      if (location === undefined) return { url, ...answer };
       url = new URL(location, url);
     }
     throw new Error(`more than ${redirectsMax} redirects from ${address}`);
@@ -38,17 +49,18 @@ export class WebBrowser {
   /** Sends JSON as a script of a page of that server does. Returns the JSON of the answer. */
   async post(address: string | URL, body: object): Promise<{ readonly status: number; readonly body: unknown }> {
     const headers = { "content-type": "application/json", "sec-fetch-site": "same-origin" };
-    const response = await this.#send(new URL(address), { method: "POST", headers, body: JSON.stringify(body) });
-    return { status: response.status, body: await response.json() };
+    const answer = await this.#send(new URL(address), { method: "POST", headers, body: JSON.stringify(body) });
+    return { status: answer.status, body: JSON.parse(answer.body) };
   }
 
-  async #send(url: URL, init: RequestInit): Promise<Response> {
+  async #send(url: URL, { method = "GET", headers, body }: Sent): Promise<Answer> {
     const sent = this.#cookies.filter(({ host, path }) => host === url.hostname && covers(path, url.pathname));
-    const headers = new Headers(init.headers);
-    if (sent.length > 0) headers.set("cookie", sent.map(({ name, value }) => `${name}=${value}`).join("; "));
-    const response = await fetch(url, { ...init, headers, redirect: "manual" });
-    for (const line of response.headers.getSetCookie()) this.#store(url.hostname, line);
-    return response;
+    const cookie = sent.map(({ name, value }) => `${name}=${value}`).join("; ");
+    const call = request(url, { method, headers: { ...headers, ...(cookie === "" ? {} : { cookie }) } });
+    call.end(body);
+    const [response] = (await once(call, "response")) as [IncomingMessage];
+    for (const line of response.headers["set-cookie"] ?? []) this.#store(url.hostname, line);
+    return { status: response.statusCode ?? 0, headers: response.headers, body: await text(response) };
   }
 
   #store(host: string, line: string): void {

@@ -10,6 +10,7 @@ import { submitInteraction } from "./interaction-submit.ts";
 import { answerOfLibrary, setCookies } from "./library.ts";
 import { logout } from "./logout.ts";
 import { protectedResourceMetadata } from "./metadata.ts";
+import { isPostedByBrowser, sendAsQuery } from "./posted-requests.ts";
 import { Providers } from "./provider.ts";
 import { countFailure, refuseFrequent } from "./rate-limits.ts";
 import { RequestState, withRequestState } from "./request-state.ts";
@@ -49,6 +50,7 @@ export class Protocol {
 
   async #route(exchange: Exchange): Promise<HttpAnswer> {
     const { provider, path, request } = exchange;
+    if (isPostedByBrowser(request.method, path)) return sendAsQuery(path, request);
     if (isBelow(path, paths.authorization)) return this.#authorize(exchange);
     const uid = interactionPath.exec(path)?.groups;
     if (uid !== undefined)

@@ -11,11 +11,13 @@ tools=(
   "libfaketimeMT.so.1|faketime|the row of tests/scenarios in which a clock is wrong"
   "pgbouncer|pgbouncer|the suites behind a pooler (packages/server/src/platform/database/pgbouncer.test.ts, and a turn of npm run test:services)"
   "pgbackrest|pgbackrest|the drill that restores a lost database (tests/services/restore.test.ts, npm run drill:restore)"
+  "apache2|apache2|Apache as a relying party (tests/services/apache.test.ts)"
+  "mod_auth_openidc.so|libapache2-mod-auth-openidc|Apache as a relying party (tests/services/apache.test.ts)"
   "curl|curl|the README's and the guide's commands, and the roll-out's look at Prometheus"
 )
 # The same path of the library as in tests/scenarios/clock.ts.
 has() {
-  command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || compgen -G "/usr/lib/*/faketime/$1" >/dev/null || compgen -G "/usr/lib/faketime/$1" >/dev/null ||
+  command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -e "/usr/lib/apache2/modules/$1" ] || compgen -G "/usr/lib/*/faketime/$1" >/dev/null || compgen -G "/usr/lib/faketime/$1" >/dev/null ||
     compgen -G "/usr/local/lib/faketime/$1" >/dev/null
 }
 

@@ -13,6 +13,7 @@ import { eventBroker, eventEffect } from "./event.ts";
 import { growth } from "./growth.ts";
 import { jobs } from "./jobs.ts";
 import { memory } from "./memory.ts";
+import { clientCredentials, introspection } from "./oauth.ts";
 import { outboxRelay } from "./outbox-relay.ts";
 import { queryMembers, queryOrganization } from "./query.ts";
 import { revocationBound } from "./revocation-bound.ts";
@@ -38,6 +39,8 @@ export const benchmarks: Benchmark[] = [
   apikeyVerify,
   tokenIssue,
   tokenVerify,
+  clientCredentials,
+  introspection,
   queryOrganization,
   queryMembers,
   commandRename,

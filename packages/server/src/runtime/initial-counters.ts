@@ -14,7 +14,7 @@ export function initializeCounters({ metrics, settings }: Platform, catalogue: C
   for (const reason of decisionReasons) metrics.decisions.begin(String(reason === "role" || reason === "grant"), reason);
   const login = catalogue.byName.get("authentication.login");
   for (const result of ["ok", ...(login?.errors ?? []).map(({ code }) => code)]) metrics.signIns.inc({ result }, 0);
-  for (const kind of ["session", "impersonation", "delegation"]) metrics.tokensIssued.inc({ kind }, 0);
+  for (const kind of ["session", "client", "impersonation", "delegation"]) metrics.tokensIssued.inc({ kind }, 0);
   for (const result of ["ok", "repeated", "replayed"]) metrics.tokenRefreshes.inc({ result }, 0);
   for (const channel of ["nats", "redis"] as const) initializeUntrustedCounters(channel, metrics);
   if (settings.billing === undefined) return;

@@ -161,7 +161,7 @@ export function createMetrics() {
     }),
     tokensIssued: new Counter({
       name: "gatehouse_tokens_issued_total",
-      help: "Access tokens that were issued, by kind: session, impersonation, delegation",
+      help: "Access tokens that were issued, by kind: session, client, impersonation, delegation",
       labelNames: ["kind"] as const,
       registers,
     }),

@@ -1,7 +1,7 @@
 import { v7 as uuid } from "uuid";
 import type { Actor } from "#operation/declaration/principal.ts";
 import { type AccessTokenClaims, accessTokenType } from "./claims.ts";
-import { type SigningKey, signCompact } from "./jws.ts";
+import { type SigningKey, signCompact, signCompactInPool } from "./jws.ts";
 
 /** Names of roles and values of permissions for user interfaces. No decision reads them. */
 export interface Hints {
@@ -46,20 +46,41 @@ const ownClient = "gatehouse";
 
 /** Signs an access token that is valid for `seconds` from `now`. */
 export function issueAccessToken(subject: AccessTokenSubject, { key, publicUrl }: Issuer, now: Date, seconds: number): IssuedAccessToken {
-  const id = uuid();
+  const claims = claimsOf(subject, publicUrl, now, seconds);
+  return issued(claims, signCompact(key, accessTokenType, claims));
+}
+
+/** The same, signed by the thread pool. */
+export async function issueAccessTokenInPool(
+  subject: AccessTokenSubject,
+  { key, publicUrl }: Issuer,
+  now: Date,
+  seconds: number,
+): Promise<IssuedAccessToken> {
+  const claims = claimsOf(subject, publicUrl, now, seconds);
+  return issued(claims, await signCompactInPool(key, accessTokenType, claims));
+}
+
+const issued = ({ jti, iat, exp }: AccessTokenClaims, token: string): IssuedAccessToken => ({
+  id: jti,
+  token,
+  expiresIn: exp - iat,
+  expiresAt: new Date(exp * 1_000),
+});
+
+function claimsOf(subject: AccessTokenSubject, publicUrl: string, now: Date, seconds: number): AccessTokenClaims {
   const iat = Math.floor(now.getTime() / 1_000);
-  const exp = iat + seconds;
   const { kind, organizationId, sessionId, scopes, authenticatedAt, methods, authProvider, actor } = subject;
-  const claims: AccessTokenClaims = {
+  return {
     iss: publicUrl,
     aud: publicUrl,
     sub: subject.id,
     ...(kind && { sub_kind: kind }),
     ...(organizationId && { tid: organizationId }),
     ...(sessionId && { sid: sessionId }),
-    jti: id,
+    jti: uuid(),
     iat,
-    exp,
+    exp: iat + seconds,
     client_id: subject.clientId ?? ownClient,
     ...(scopes && { scope: scopes.join(" ") }),
     ...(authenticatedAt && { auth_time: Math.floor(authenticatedAt.getTime() / 1_000) }),
@@ -68,7 +89,6 @@ export function issueAccessToken(subject: AccessTokenSubject, { key, publicUrl }
     ...(actor && { act: { sub: actor.id, ...(actor.kind === "service" && { sub_kind: actor.kind }) } }),
     ...(subject.hints && hintClaims(subject.hints)),
   };
-  return { id, token: signCompact(key, accessTokenType, claims), expiresIn: seconds, expiresAt: new Date(exp * 1_000) };
 }
 
 /** The claims of hints. Too many permissions are left out as a whole: a part of them would hide what a user may do. */

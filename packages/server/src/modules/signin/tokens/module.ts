@@ -6,6 +6,7 @@ import { tenancy } from "#modules/organization/tenancy/index.ts";
 import { type SessionFacts, sessions } from "#modules/signin/sessions/index.ts";
 import { module } from "#operation/declaration/module.ts";
 import type { Platform } from "#platform/platform.ts";
+import { type AccessTokenSubject, type IssuedAccessToken, issueAccessTokenInPool } from "./issue.ts";
 import { TokenIssuer } from "./issuer.ts";
 import { KeySetCache } from "./key-set.ts";
 import { LiveTokens } from "./live-tokens.ts";
@@ -36,6 +37,14 @@ export const tokens = module("tokens", {
     keySet: () => state.keys.find(),
     /** The claims of an access token of this product that is valid and live; null where it is not. */
     accessToken: (token: string) => state.live.find(token),
+    /** Issues an access token to a service account. */
+    async issueToService(subject: AccessTokenSubject): Promise<IssuedAccessToken> {
+      const { current } = await state.keys.find();
+      const { settings, clock, metrics } = state.platform;
+      metrics.tokensIssued.inc({ kind: "client" });
+      const { publicUrl, accessTokenSeconds } = settings;
+      return issueAccessTokenInPool(subject, { key: current(), publicUrl }, new Date(clock.now()), accessTokenSeconds);
+    },
     /** Prepares the issue of tokens to a user; `roles` are the names of their roles. */
     prepareIssue: (userId: string, organizationId: string | null, roles: readonly string[]): Promise<Issuing> =>
       prepareIssue(state.keys, uses.decisions, { userId, organizationId, roles }),

@@ -27,6 +27,8 @@ export async function answerOfLibrary(provider: Provider, { method, url, headers
       host,
       "x-forwarded-proto": protocol.slice(0, -1),
       ...(origin.ip === null ? {} : { "x-forwarded-for": origin.ip }),
+      // Without a length the library takes an empty form for a body of another type (OpenID Connect Core §5.3.1: the token is in the header).
+      ...(method === "POST" && body.byteLength === 0 ? { "content-length": "0" } : {}),
     },
     ...(body.byteLength === 0 ? {} : { payload: Buffer.from(body) }),
   });

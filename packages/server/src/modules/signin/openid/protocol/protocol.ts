@@ -1,5 +1,6 @@
 import type { HttpAnswer, HttpRequest } from "#operation/transport/http-message.ts";
 import { followSession, loginOf } from "./browser.ts";
+import { grantClientCredentials } from "./client-credentials.ts";
 import { conflictAnswer } from "./conflict-answers.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
 import { deviceDetails, submitDevice } from "./device.ts";
@@ -9,6 +10,7 @@ import { submitInteraction } from "./interaction-submit.ts";
 import { answerOfLibrary, setCookies } from "./library.ts";
 import { logout } from "./logout.ts";
 import { protectedResourceMetadata } from "./metadata.ts";
+import { isPostedByBrowser, sendAsQuery } from "./posted-requests.ts";
 import { Providers } from "./provider.ts";
 import { countFailure, refuseFrequent } from "./rate-limits.ts";
 import { RequestState, withRequestState } from "./request-state.ts";
@@ -48,6 +50,7 @@ export class Protocol {
 
   async #route(exchange: Exchange): Promise<HttpAnswer> {
     const { provider, path, request } = exchange;
+    if (isPostedByBrowser(request.method, path)) return sendAsQuery(path, request);
     if (isBelow(path, paths.authorization)) return this.#authorize(exchange);
     const uid = interactionPath.exec(path)?.groups;
     if (uid !== undefined)
@@ -57,6 +60,8 @@ export class Protocol {
     if (isBelow(path, paths.end_session) && path !== `${paths.end_session}/success`) return logout(this.#dependencies, exchange);
     if (path === `${paths.code_verification}/details`) return deviceDetails(this.#dependencies, exchange);
     if (path === paths.code_verification) return submitDevice(this.#dependencies, exchange);
+    if (path === paths.token)
+      return (await grantClientCredentials(this.#dependencies, request)) ?? (await answerOfLibrary(provider, request));
     if (path === paths.introspection) return introspect(this.#dependencies, exchange);
     if (path === paths.revocation) return revoke(this.#dependencies, exchange);
     if (path === protectedResourcePath) return protectedResourceMetadata(this.#dependencies.platform.settings.publicUrl);

@@ -1,5 +1,6 @@
 import type { HttpAnswer, HttpRequest } from "#operation/transport/http-message.ts";
 import type { ActiveClient } from "../client-cache.ts";
+import { authenticatedForm } from "./authenticated-form.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
 import type { Exchange } from "./exchange.ts";
 import { jsonAnswer, oauthError } from "./json-answers.ts";
@@ -18,12 +19,21 @@ interface Authenticated {
 
 /** Introspection (RFC 7662) of every token, also of JWT access tokens. */
 export async function introspect(dependencies: ProtocolDependencies, exchange: Exchange): Promise<HttpAnswer> {
+  const plain = await authenticatedForm(dependencies.clients, exchange.request);
+  const plainToken = plain?.form.get("token");
+  if (plain !== undefined && plainToken != null && isJwt(plainToken)) {
+    return (await introspectJwt(dependencies, plain.client, plainToken)) ?? jsonAnswer({ active: false });
+  }
   const authenticated = await authenticate(dependencies, exchange);
   if (!("client" in authenticated)) return authenticated;
   const { client, token, answer } = authenticated;
-  if (token === undefined) return answer;
-  const found = await dependencies.cached.tokens.accessToken(token);
-  if (found === null || !mayIntrospect(client, { clientId: found.claims.client_id, organizationId: found.claims.tid })) return answer;
+  return (token === undefined ? undefined : await introspectJwt(dependencies, client, token)) ?? answer;
+}
+
+/** Undefined where the token is not valid, or none that the client may know. */
+async function introspectJwt({ cached }: ProtocolDependencies, client: ActiveClient, token: string): Promise<HttpAnswer | undefined> {
+  const found = await cached.tokens.accessToken(token);
+  if (found === null || !mayIntrospect(client, { clientId: found.claims.client_id, organizationId: found.claims.tid })) return undefined;
   return jsonAnswer({ ...found.claims, active: true, token_type: "Bearer" });
 }
 

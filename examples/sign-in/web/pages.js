@@ -19,7 +19,6 @@ export const showWelcome = () => html`<p>This application does not know you yet.
 /** @param {import("./sessions.js").Session & { readonly orders: readonly any[], readonly refused?: string }} shown */
 export const showOrders = ({ name, email, organization, refreshes, orders, refused }) =>
   html`<p>Signed in as <strong>${name}</strong> (${email}) in <strong>${organization}</strong>.</p>
-<h2>Orders</h2>
 ${refused === undefined ? html`<ul>${orders.map(showOrder)}</ul>` : html`<p class="error" role="alert">Orders are refused: ${refused}</p>`}
 <p class="note">Access tokens refreshed: ${refreshes}</p>
 <div class="actions">${form("/refresh", "Refresh the token")}${form("/sign-out", "Sign out")}</div>`;

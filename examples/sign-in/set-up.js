@@ -124,7 +124,7 @@ async function setUp() {
   const api = await makeServiceAccount(organizationId, "Orders API", ["Organization.VerifyApiKeys"]);
   const openid = ["openid", "profile", "email", "organization", "offline_access"];
 
-  // Of the organization, so its users are asked for their consent. It may read orders and not approve them, whoever uses it.
+  // Of the organization, so its users are asked for their consent. It may read orders and not approve them, whatever its user may do.
   const spa = await makeClient(
     { organizationId, kind: "public", name: "Orders in the browser" },
     { scopes: [...openid, "Orders.Read"], redirectUris: [`${addresses.spa}/`], postLogoutRedirectUris: [`${addresses.spa}/`] },

@@ -42,7 +42,7 @@ const routes = {
 };
 
 /**
- * Scripts of the single-page application may read the answers (Fetch, CORS). No cookie is involved: whoever calls needs the token.
+ * Scripts of the single-page application may read the answers (Fetch, CORS). No cookie is involved: a caller needs the token.
  *
  * @param {import("../lib/server.js").Response} response
  */

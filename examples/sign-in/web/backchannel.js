@@ -7,7 +7,7 @@ const event = "http://schemas.openid.net/event/backchannel-logout";
 const keys = createRemoteJWKSet(new URL("/.well-known/jwks.json", gatehouse), { cacheMaxAge: 600_000, cooldownDuration: 60_000 });
 
 /**
- * The session that has ended. Anybody can send a request to this address, so only the signature makes it true. The effect of a token that is sent
+ * The session that has ended. Any program can send a request to this address, so only the signature makes it true. The effect of a token that is sent
  * again is the same: the session has ended.
  *
  * @param {string} token

@@ -17,6 +17,8 @@ export interface Settings {
   readonly refreshTokenSeconds: number;
   /** The algorithm of new signing keys (decision 0005). */
   readonly tokenAlgorithm: "RS256" | "ES256" | "EdDSA";
+  /** The scopes of clients that applications register by themselves; none where they may not. */
+  readonly registrationScopes: readonly string[];
   /** The age at which the signing key is replaced. */
   readonly tokenKeyDays: number;
   readonly verifyEmailSeconds: number;

@@ -187,6 +187,7 @@ function assemble(get: (name: string) => never): Assembled {
       accessTokenSeconds: get("ACCESS_TOKEN_SECONDS"),
       refreshTokenSeconds: get("REFRESH_TOKEN_SECONDS"),
       tokenAlgorithm: get("GATEHOUSE_TOKEN_ALGORITHM"),
+      registrationScopes: get("GATEHOUSE_CLIENT_REGISTRATION"),
       tokenKeyDays: get("GATEHOUSE_TOKEN_KEY_DAYS"),
       verifyEmailSeconds: get("VERIFY_EMAIL_SECONDS"),
       resetPasswordSeconds: get("RESET_PASSWORD_SECONDS"),

@@ -76,7 +76,7 @@ const ways: Readonly<Record<string, readonly PolicyName[] | { readonly without: 
 };
 
 /** Rows of calls on connections that another file opens. */
-const throughOthers: readonly PolicyName[] = ["redis.cache", "redis.cache.writer", "redis.peer-detector"];
+const throughOthers: readonly PolicyName[] = ["redis.cache", "redis.cache.writer", "redis.peer-detector", "redis.revocation-list"];
 
 const dependencies = Object.keys(
   (JSON.parse(readFileSync(`${source}../package.json`, "utf8")) as { readonly dependencies: object }).dependencies,

@@ -2,6 +2,12 @@ import { noProxies, parseTrustedProxies, trustedProxiesForm } from "#platform/ne
 import { day, hour, integer, masterKey, masterKeys, minute, oneOf, origin } from "./forms.ts";
 import type { Variable } from "./variable.ts";
 
+/** Scopes of OpenID Connect, or permissions. */
+function scopeList(text: string): readonly string[] | undefined {
+  const scopes = text.split(",").map((scope) => scope.trim());
+  return scopes.every((scope) => /^[A-Za-z][\w.]{0,254}$/.test(scope)) ? scopes : undefined;
+}
+
 /** Access: addresses, keys, passwords, sessions, links, quotas. */
 export const accessVariables: readonly Variable[] = [
   { name: "PUBLIC_URL", fallback: undefined, fallbackText: "http://HOST:PORT", meaning: "the origin of links in messages", ...origin },
@@ -118,6 +124,14 @@ export const accessVariables: readonly Variable[] = [
     fallback: "RS256",
     meaning: "the signature algorithm of access tokens; a change takes effect when the next key has been published for ten minutes",
     ...oneOf("RS256", "ES256", "EdDSA"),
+  },
+  {
+    name: "GATEHOUSE_CLIENT_REGISTRATION",
+    fallback: [],
+    fallbackText: "off",
+    meaning: "the scopes of clients that applications register by themselves (RFC 7591), as openid,profile,offline_access; off refuses it",
+    takes: "off, or scopes separated by commas",
+    parse: (value) => (value === "off" ? [] : scopeList(value)),
   },
   {
     name: "GATEHOUSE_TOKEN_KEY_DAYS",

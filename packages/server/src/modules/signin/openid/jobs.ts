@@ -4,6 +4,7 @@ import type { Job, JobName } from "#platform/jobs/jobs.ts";
 import { AddressRefusedError } from "#platform/network/guarded-fetch.ts";
 import { NonRetryableError } from "#platform/non-retryable-error.ts";
 import { backchannelLogoutJob } from "./backchannel-logout-job.ts";
+import { pruneRegisteredClients } from "./commands/prune-registered-clients.ts";
 import { pruneState } from "./commands/prune-state.ts";
 import { sendBackchannelLogout } from "./commands/send-backchannel-logout.ts";
 import type { EndedSession } from "./logout-token.ts";
@@ -17,6 +18,11 @@ export const backchannelLogoutWork = (dispatch: InternalDispatch): Job<EndedSess
     });
   },
 });
+
+export const pruneRegisteredClientsJob: JobName<object> = { name: "openid.prune-registered-clients" };
+
+export const pruneRegisteredClientsWork = (dispatch: InternalDispatch): Job<object> =>
+  scheduledJob(dispatch, { ...pruneRegisteredClientsJob, operation: pruneRegisteredClients, schedule: "47 3 * * *" });
 
 export const pruneStateJob: JobName<object> = { name: "openid.prune-state" };
 

@@ -71,6 +71,23 @@ export type ClientSettings = {
   readonly [Field in keyof typeof ClientSettings]: Static<(typeof ClientSettings)[Field]>;
 };
 
+/** The settings of a client that names none. */
+export const defaultSettings = (kind: ClientKind): Omit<ClientSettings, "name" | "scopes"> => ({
+  description: null,
+  logoUri: null,
+  policyUri: null,
+  tosUri: null,
+  redirectUris: [],
+  postLogoutRedirectUris: [],
+  backchannelLogoutUri: null,
+  deviceFlow: false,
+  tokenEndpointAuthMethod: defaultAuthMethod(kind),
+  jwks: null,
+  jwksUri: null,
+  firstParty: false,
+  dpopBound: false,
+});
+
 /** The settings as a request may leave them out. */
 export const OptionalSettings = Type.Partial(Type.Object(ClientSettings)).properties;
 

@@ -58,4 +58,12 @@ export const steps: readonly SchemaStep[] = [
       await tenantTable(db, "oauth_client_secrets", { tenant: "organization_id" });
     },
   },
+  {
+    name: "0282_openid_self_registered",
+    why: "clients that applications have registered by themselves are counted, and deleted after a while",
+    async up(db) {
+      await sql`alter table oauth_clients add column self_registered boolean not null default false`.execute(db);
+      await sql`create index idx_oauth_clients_self_registered on oauth_clients (created_at) where self_registered`.execute(db);
+    },
+  },
 ];

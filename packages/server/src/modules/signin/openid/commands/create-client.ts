@@ -9,7 +9,7 @@ import { isDevelopment } from "../client-uris.ts";
 import { ClientNotFound } from "../errors.ts";
 import { ClientCreated, clientSettingsEventData } from "../events.ts";
 import { makeClientSecret } from "../make-client-secret.ts";
-import { ClientKind, ClientSettings, ClientWithSecret, defaultAuthMethod, OptionalSettings, usesSecret } from "../model.ts";
+import { ClientKind, ClientSettings, ClientWithSecret, defaultSettings, OptionalSettings, usesSecret } from "../model.ts";
 import { openid } from "../module.ts";
 import { settingsOf, toClient } from "../represent.ts";
 
@@ -69,19 +69,3 @@ function serviceAccountOf(kind: ClientKind, serviceAccountId: string | undefined
   if (kind !== "service" && serviceAccountId !== undefined) throw invalid({ field, rule: "kind", message: "is only for a service client" });
   return serviceAccountId?.toLowerCase() ?? null;
 }
-
-const defaultSettings = (kind: ClientKind): Omit<ClientSettings, "name" | "scopes"> => ({
-  description: null,
-  logoUri: null,
-  policyUri: null,
-  tosUri: null,
-  redirectUris: [],
-  postLogoutRedirectUris: [],
-  backchannelLogoutUri: null,
-  deviceFlow: false,
-  tokenEndpointAuthMethod: defaultAuthMethod(kind),
-  jwks: null,
-  jwksUri: null,
-  firstParty: false,
-  dpopBound: false,
-});

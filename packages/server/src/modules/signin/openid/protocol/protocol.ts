@@ -13,6 +13,7 @@ import { protectedResourceMetadata } from "./metadata.ts";
 import { isPostedByBrowser, sendAsQuery } from "./posted-requests.ts";
 import { Providers } from "./provider.ts";
 import { countFailure, refuseFrequent } from "./rate-limits.ts";
+import { register } from "./registration.ts";
 import { RequestState, withRequestState } from "./request-state.ts";
 import { paths, protectedResourcePath } from "./routes.ts";
 import { introspect, revoke } from "./structured-tokens.ts";
@@ -64,6 +65,7 @@ export class Protocol {
       return (await grantClientCredentials(this.#dependencies, request)) ?? (await answerOfLibrary(provider, request));
     if (path === paths.introspection) return introspect(this.#dependencies, exchange);
     if (path === paths.revocation) return revoke(this.#dependencies, exchange);
+    if (path === paths.registration) return register(this.#dependencies, request);
     if (path === protectedResourcePath) return protectedResourceMetadata(this.#dependencies.platform.settings.publicUrl);
     return answerOfLibrary(provider, request);
   }

@@ -13,6 +13,9 @@ const failures: Limit = { points: 60, seconds: 60 };
 /** A user code has 34 bits and lives ten minutes: 20 attempts find one of a million with a chance of one in 860 (RFC 8628 §5.1). */
 const userCodes: Limit = { points: 20, seconds: 600 };
 
+/** Each registration stores a client for an unauthenticated caller. */
+const registrations: Limit = { points: 20, seconds: 3_600 };
+
 const starting: ReadonlySet<string> = new Set([paths.authorization, paths.pushed_authorization_request, paths.device_authorization]);
 /** The endpoints at which clients authenticate. */
 const authenticating: ReadonlySet<string> = new Set([
@@ -33,6 +36,7 @@ export async function refuseFrequent(dependencies: ProtocolDependencies, { path,
   const { limits, settings } = dependencies.platform;
   if (settings.signInLimit === "off") return;
   if (authenticating.has(path)) refuseFor(await limits.peek("openid.failures", keyOf(ip), failures));
+  if (path === paths.registration) refuseFor(await takeByAddress(limits, "openid.registrations", ip, registrations));
   if (starting.has(path)) refuseFor(await takeByAddress(limits, "openid.starts", ip, starts));
 }
 

@@ -9,6 +9,7 @@ export const paths = {
   pushed_authorization_request: "/oauth2/par",
   device_authorization: "/oauth2/device/auth",
   code_verification: "/oauth2/device",
+  registration: "/oauth2/register",
   jwks: "/.well-known/jwks.json",
   interaction: "/oauth2/interaction",
 } as const;
@@ -42,6 +43,7 @@ export const routes: readonly string[] = [
   `GET ${paths.end_session}/success`,
   `GET ${paths.end_session}/details`,
   `POST ${logoutPage}`,
+  `POST ${paths.registration}`,
   `POST ${paths.pushed_authorization_request}`,
   `OPTIONS ${paths.pushed_authorization_request}`,
   `POST ${paths.device_authorization}`,

@@ -26,6 +26,8 @@ interface OauthClients {
   readonly service_account_id: string | null;
   readonly dpop_bound: boolean;
   readonly status: ClientStatus;
+  /** Whether an application has registered it by itself (RFC 7591). */
+  readonly self_registered: boolean;
   readonly version: number;
   readonly created_at: Date;
   readonly updated_at: Date;
@@ -39,9 +41,11 @@ export type ClientRow = Selectable<OauthClients>;
 /** The columns of a client's settings, without its status. */
 export type ClientColumns = Omit<
   OauthClients,
-  "id" | "organization_id" | "kind" | "service_account_id" | "status" | "version" | "created_at" | "updated_at"
+  "id" | "organization_id" | "kind" | "service_account_id" | "status" | "self_registered" | "version" | "created_at" | "updated_at"
 >;
-export type NewClientRow = ClientColumns & Pick<OauthClients, "id" | "organization_id" | "kind" | "service_account_id" | "created_at">;
+export type NewClientRow = ClientColumns &
+  Pick<OauthClients, "id" | "organization_id" | "kind" | "service_account_id" | "created_at"> &
+  Partial<Pick<OauthClients, "self_registered">>;
 
 export interface ClientSearch {
   readonly organizationId: string | null;
@@ -79,7 +83,28 @@ export const clientWrites = (tx: WriteHandle<Tables>) => ({
       where organization_id = ${organizationId}`.execute(tx);
     return rows[0]?.count ?? 0;
   },
-  insertClient: ({ id, organization_id, kind, service_account_id, created_at, ...columns }: NewClientRow): Promise<ClientRow> =>
+  /** The number of clients that applications have registered by themselves. */
+  async countRegisteredClients(): Promise<number> {
+    const { rows } = await sql<{ count: number }>`select count(*)::int as count from oauth_clients where self_registered`.execute(tx);
+    return rows[0]?.count ?? 0;
+  },
+  /** Deletes at most `limit` of them that were created before a time. */
+  async deleteRegisteredClients(before: Date, limit: number): Promise<readonly ClientRow[]> {
+    const { rows } = await sql<ClientRow>`delete from oauth_clients where id = any(array(
+      select id from oauth_clients where self_registered and created_at < ${before} order by created_at limit ${limit})) returning *`.execute(
+      tx,
+    );
+    return rows;
+  },
+  insertClient: ({
+    id,
+    organization_id,
+    kind,
+    service_account_id,
+    self_registered = false,
+    created_at,
+    ...columns
+  }: NewClientRow): Promise<ClientRow> =>
     tx
       .insertInto("oauth_clients")
       .values({
@@ -87,6 +112,7 @@ export const clientWrites = (tx: WriteHandle<Tables>) => ({
         organization_id,
         kind,
         service_account_id,
+        self_registered,
         created_at,
         updated_at: created_at,
         ...valuesOf(columns),

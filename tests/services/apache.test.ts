@@ -4,10 +4,10 @@ import { eventually } from "@gatehouse/testing/eventually.ts";
 import { freePort } from "@gatehouse/testing/free-port.ts";
 import { newClient } from "@gatehouse/testing/openid.ts";
 import type { Service } from "@gatehouse/testing/own-service.ts";
-import { newAdministrator, newPerson, type Person, password } from "@gatehouse/testing/people.ts";
+import { newAdministrator, newPerson, type Person } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { servicesAsked } from "@gatehouse/testing/services.ts";
-import { WebBrowser } from "@gatehouse/testing/web-browser.ts";
+import { passPages, WebBrowser } from "@gatehouse/testing/web-browser.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const whyNot = servicesAsked ? whyNoApache : "services are tested by npm run test:services";
@@ -44,16 +44,8 @@ describe.skipIf(whyNot !== undefined)("Apache with mod_auth_openidc as a relying
   /** The user opens the protected page, signs in and consents at the provider, and arrives at the page. */
   async function signedIn() {
     const browser = new WebBrowser();
-    let page = await browser.open(`${apache.url}/protected/`);
-    for (const action of ["continue", "allow"]) {
-      expect(page.url.href, `${page.status} ${page.body}`).toMatch(new RegExp(`^${issuer}/oauth2/interaction/`));
-      if (action === "continue") {
-        const answer = await browser.post(`${issuer}/api/v1/iam/auth/login`, { email: person.email, password });
-        expect(answer.status).toBe(200);
-      }
-      const { redirectTo } = (await browser.post(page.url, { action })).body as { readonly redirectTo: string };
-      page = await browser.open(new URL(redirectTo, issuer));
-    }
+    const { page, shown } = await passPages(browser, await browser.open(`${apache.url}/protected/`), person);
+    expect(shown).toEqual(["login", "consent"]);
     return { browser, page };
   }
 

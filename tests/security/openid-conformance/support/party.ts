@@ -100,6 +100,8 @@ export const errorOf = ({ stop }: Pick<Outcome, "stop">): string | null => stop.
 
 export const headerOf = ({ id_token: token = "" }: Tokens): ProtectedHeaderParameters => decodeProtectedHeader(token);
 
+export const claimsOf = (tokens: Tokens): Readonly<Record<string, unknown>> => ({ ...tokens.claims() });
+
 /** A request of a form without a library in between. */
 export async function sendForm(
   { server }: Pick<Party, "server">,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { root, run } from "../newcomer/process.ts";
 
-const clients = ["ioredis", "rabbitmq-client", "@platformatic/kafka", "@nats-io", "@opentelemetry/sdk-trace"];
+const clients = ["ioredis", "rabbitmq-client", "@platformatic/kafka", "@nats-io", "@opentelemetry/sdk-trace", "nodemailer"];
 
 /** Reports the client packages that were loaded while an embedded application was assembled and stopped. */
 const script = `

@@ -20,6 +20,6 @@ if (__dirname.includes("node_modules")) {
 // Caches the compiled modules for later starts.
 enableCompileCache?.();
 const args = process.argv.slice(2);
-// The command line loads the whole product; the version needs none of it.
+// Without the command line, which loads database drivers for its errors.
 if (args[0] === "--version") import("../src/runtime/version.ts").then(({ version }) => process.stdout.write(`${version}\n`));
 else import("../src/runtime/cli/main.ts").then(({ main }) => main(args));

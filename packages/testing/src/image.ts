@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
@@ -9,38 +10,62 @@ import { type EmbeddedDatabase, openPglite } from "../../server/src/platform/dat
 import { pgBossJobs } from "../../server/src/platform/jobs/pg-boss.ts";
 import { queues, schemaSteps } from "../../server/src/runtime/modules.ts";
 import { makeTemplate, postgresAnswers } from "./postgres.ts";
+import { startOnce } from "./start-once.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
     /** A file with a migrated, empty PGlite: opening it is ten times faster than making one. */
     databaseImage: string;
-    /** The name of a migrated, empty database on the PostgreSQL of the tests; undefined where the suite runs without one. */
-    databaseTemplate: string | undefined;
+    /** A file with a PGlite after the product's first start. */
+    startedImage: string;
+    /** The name of such a database on the PostgreSQL of the tests; undefined where the suite runs without one. */
+    startedTemplate: string | undefined;
+    /** The master key of the started image and template. */
+    masterKey: string;
   }
 }
 
 /** Vitest's global set-up: makes what every server of the tests begins from, once for all test files. */
 export default async function makeImages(project: TestProject): Promise<() => Promise<void>> {
-  const file = join(tmpdir(), `gatehouse-test-${process.pid}.tar`);
-  writeFileSync(file, await makeImage());
-  project.provide("databaseImage", file);
-  const template = process.env["TEST_BACKEND"] === "postgresql" && (await postgresAnswers()) ? await makeTemplate() : undefined;
-  project.provide("databaseTemplate", template?.name);
+  const folder = mkdtempSync(join(tmpdir(), "gatehouse-test-"));
+  const masterKey = randomBytes(32).toString("base64");
+  const migrated = await makeMigrated();
+  const started = await makeStarted(migrated, { folder, masterKey });
+  const keep = async (name: "databaseImage" | "startedImage", image: Blob): Promise<void> => {
+    const file = join(folder, `${name}.tar`);
+    writeFileSync(file, Buffer.from(await image.arrayBuffer()));
+    project.provide(name, file);
+  };
+  await keep("databaseImage", migrated);
+  await keep("startedImage", started);
+  const template = process.env["TEST_BACKEND"] === "postgresql" && (await postgresAnswers()) ? await makeTemplate(masterKey) : undefined;
+  project.provide("startedTemplate", template?.name);
+  project.provide("masterKey", masterKey);
   return async () => {
-    rmSync(file, { force: true });
+    rmSync(folder, { recursive: true, force: true });
     await template?.drop();
   };
 }
 
-async function makeImage(): Promise<Buffer> {
+async function makeMigrated(): Promise<Blob> {
   const database = await openPglite("memory", { image: await makeSmallCluster() });
   await migrate(database.owner, schemaSteps);
   const jobs = await pgBossJobs(database, queues, pino({ level: "silent" }), { url: undefined, works: false });
   await jobs.close();
+  return dump(database);
+}
+
+async function makeStarted(migrated: Blob, { folder, masterKey }: { readonly folder: string; readonly masterKey: string }): Promise<Blob> {
+  const dataDir = join(folder, "started");
+  await startOnce({ GATEHOUSE_DATA_DIR: dataDir, GATEHOUSE_MASTER_KEY: masterKey }, migrated);
+  return dump(await openPglite(dataDir));
+}
+
+async function dump(database: EmbeddedDatabase): Promise<Blob> {
   await shrink(database);
   const image = await database.pglite.dumpDataDir("none");
   await database.close();
-  return Buffer.from(await image.arrayBuffer());
+  return image;
 }
 
 /**
@@ -64,7 +89,12 @@ async function shrink({ pglite }: EmbeddedDatabase): Promise<void> {
     "select oid::regclass::text as name from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r'",
   );
   const catalogs = rows.map(({ name }) => name).join(", ");
-  for (const statement of ["drop database template0", "drop database template1", `vacuum full ${catalogs}`, "checkpoint"])
+  for (const statement of [
+    "drop database if exists template0",
+    "drop database if exists template1",
+    `vacuum full ${catalogs}`,
+    "checkpoint",
+  ])
     await pglite.exec(statement);
 }
 

@@ -429,6 +429,9 @@ export const samples: Readonly<Record<string, Recipe>> = {
   "tokens.refreshTokens": {
     make: async ({ server, own }) => anonymous({ refreshToken: (await signInWithTokens(server, own.member.email)).refreshToken }),
   },
+  "tokens.refreshSession": {
+    make: async ({ server, own }) => anonymous({ refreshToken: (await signInWithTokens(server, own.member.email)).refreshToken }),
+  },
   "tokens.revokeTokens": {
     make: async ({ server, own }) => anonymous({ token: (await signInWithTokens(server, own.member.email)).accessToken }),
     again: true,

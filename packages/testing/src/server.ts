@@ -16,6 +16,7 @@ import { gatewayServer } from "../../server/src/runtime/server.ts";
 import { readImage } from "./image.ts";
 import { makeDatabase } from "./postgres.ts";
 import { services } from "./services.ts";
+import { tokenAlgorithm } from "./start-once.ts";
 
 /** An HTTP response. */
 export interface Answer<Body = Record<string, never>> {
@@ -88,15 +89,13 @@ export async function startTestServer(
   const server = await openTestServer(
     {
       GATEHOUSE_DATA_DIR: "memory",
-      // Processes on one database share it, as docs/contract.md requires.
-      GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
-      // An RSA key takes a tenth of a second to generate; what depends on the algorithm tests each one.
-      GATEHOUSE_TOKEN_ALGORITHM: "ES256",
+      GATEHOUSE_MASTER_KEY: inject("masterKey"),
+      ...tokenAlgorithm,
       ...(database ? { DATABASE_URL: database.url } : {}),
       ...(database?.directUrl === undefined ? {} : { DATABASE_DIRECT_URL: database.directUrl }),
       ...environment,
     },
-    { ...options, fresh: true },
+    { ...options, begins: environment["GATEHOUSE_MASTER_KEY"] === undefined ? "started" : "migrated" },
   );
   return {
     ...server,
@@ -107,15 +106,24 @@ export async function startTestServer(
   };
 }
 
-/** No template with settings of the database or a pooler: those apply from the first schema step on. */
-const templateOf = ({ DATABASE_SCHEMA: schema }: Readonly<Record<string, string>>): string | undefined =>
-  schema === undefined && process.env["TEST_DATABASE_SETTINGS"] === undefined && process.env["TEST_DATABASE_POOLER"] === undefined
-    ? inject("databaseTemplate")
+/**
+ * No template with settings of the database or a pooler, which apply from the first schema step on, nor with another master key than the
+ * template's.
+ */
+const templateOf = ({ DATABASE_SCHEMA: schema, GATEHOUSE_MASTER_KEY: key }: Readonly<Record<string, string>>): string | undefined =>
+  schema === undefined &&
+  key === undefined &&
+  process.env["TEST_DATABASE_SETTINGS"] === undefined &&
+  process.env["TEST_DATABASE_POOLER"] === undefined
+    ? inject("startedTemplate")
     : undefined;
 
 interface OpenOptions {
-  /** Start from the migrated image instead of the data directory. */
-  readonly fresh?: boolean;
+  /**
+   * What embedded storage begins from, instead of the data directory: a migrated image without a master key, or that of a first start,
+   * whose master key is the run's.
+   */
+  readonly begins?: "migrated" | "started";
   readonly topology?: Topology;
   /** Without one, nothing projects, sends or cleans up. */
   readonly worker?: boolean;
@@ -126,19 +134,21 @@ interface OpenOptions {
   readonly modules?: readonly ModuleManifest[];
 }
 
+const imageOf = { migrated: "databaseImage", started: "startedImage" } as const;
+
 /** Opens a server on an existing database, or on the one that `environment` names. */
 export async function openTestServer(environment: Readonly<Record<string, string>>, options: OpenOptions = {}): Promise<TestServer> {
   const configuration = readConfiguration({ PUBLIC_URL: "http://127.0.0.1:8080", ...environment });
   const clock = options.clock ?? new MovableClock();
   const logged: AnyBody[] = [];
   const logger = pino({ level: "debug", messageKey: "message" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  const fromImage = options.fresh === true && configuration.databaseUrl === undefined;
+  const image = configuration.databaseUrl === undefined && options.begins && inject(imageOf[options.begins]);
   const { machineClock, modules } = options;
   const overrides = {
     ...(machineClock === undefined ? { clock } : { machineClock }),
     logger,
     ...(modules === undefined ? {} : { modules }),
-    ...(fromImage ? { image: readImage(inject("databaseImage")) } : {}),
+    ...(image ? { image: readImage(image) } : {}),
   };
   const isApart = options.topology === undefined ? distributed : options.topology === "apart";
   const open = isApart && configuration.databaseUrl !== undefined && isAll(configuration.roles) ? openApart : openTogether;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { newAdministrator, unique } from "@gatehouse/testing/people.ts";
-import { type Answer, type AnyBody, asOperator, startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
+import { type Answer, type AnyBody, asOperator, type TestServer } from "@gatehouse/testing/server.ts";
 import { sql } from "kysely";
 import type { Relationship } from "../../../packages/policy/src/index.ts";
 import {
@@ -25,6 +25,12 @@ const grantsMax = 200;
 const repairMax = 1_000;
 /** The key of the internal scope in maps, because it has no id. */
 const internalScope = "";
+
+/** Tables whose rows come from the corpus, in an order that foreign keys allow. */
+const emptied: readonly string[] = [
+  ...["role_assignments", "memberships", "relationships", "access_attributes", "access_services", "organizations", "users"],
+  "authorization_models",
+];
 
 const permissionPattern = new RegExp((PermissionValue as { readonly pattern?: string }).pattern as string);
 
@@ -66,7 +72,7 @@ export function refusedByServer({ action, resource, scopes }: Case): string | un
 }
 
 /**
- * A world of the corpus on a server of its own, created through the API. Data that the API refuses on purpose, or is too slow for, is
+ * A world of the corpus on a server, created through the API after the world before it was deleted. Data that the API refuses on purpose, or is too slow for, is
  * written to the tables and the projection; the projector computes the rest.
  */
 export class HttpWorld {
@@ -88,20 +94,11 @@ export class HttpWorld {
     for (const { user } of this.#subjects) if (user.id !== "") this.#ids.set(user.id, idOf("user", user.id));
   }
 
-  static async open(file: CorpusFile): Promise<HttpWorld> {
-    const server = await startTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", GATEHOUSE_DECISION_STEPS: "1000000000" });
-    try {
-      const world = new HttpWorld(file, server);
-      await world.#build();
-      return world;
-    } catch (error) {
-      await server.close();
-      throw error;
-    }
-  }
-
-  close(): Promise<void> {
-    return this.#server.close();
+  static async open(file: CorpusFile, server: TestServer): Promise<HttpWorld> {
+    const world = new HttpWorld(file, server);
+    await world.#clear();
+    await world.#build();
+    return world;
   }
 
   /** The body of a check of the question. */
@@ -128,6 +125,18 @@ export class HttpWorld {
   /** Invalidates every view, as a change of the policy does. */
   async cool(): Promise<void> {
     await this.#repair([policyKey]);
+  }
+
+  /** Deletes what another file has created, with its entries of the projection. Files use the same names and ids. */
+  async #clear(): Promise<void> {
+    const { rows } = await sql<{ key: string }>`select key from projection_entries`.execute(
+      this.#server.application.platform.database.owner,
+    );
+    for (const table of emptied) await this.#run(sql`delete from ${sql.table(table)}`);
+    await this.#run(sql`delete from roles where not is_system_role`);
+    await this.#run(sql`update permission_definitions set parent_permission_id = null where not is_system_permission`);
+    await this.#run(sql`delete from permission_definitions where not is_system_permission`);
+    await this.#repair(rows.map(({ key }) => key));
   }
 
   async #build(): Promise<void> {

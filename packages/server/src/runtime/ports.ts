@@ -21,7 +21,7 @@ import { LogFollower } from "#platform/log/follower.ts";
 import { type FormerVersions, Publisher } from "#platform/log/publish.ts";
 import { guardedMail } from "#platform/mail/guarded.ts";
 import { type DevelopmentInbox, developmentInbox } from "#platform/mail/inbox.ts";
-import { smtpMail } from "#platform/mail/smtp.ts";
+import type { Mail } from "#platform/mail/mail.ts";
 import type { Platform } from "#platform/platform.ts";
 import type { RedisAddress } from "#platform/redis/address.ts";
 import { createResilience, type Resilience } from "#platform/resilience/resilience.ts";
@@ -126,7 +126,7 @@ export async function openPorts(
         { metrics, tracer, logger },
       ),
       broker: instrumentedBroker(await openBroker(configuration, database, logger, log), { metrics, tracer, resilience }),
-      mail: inbox ?? guardedMail(smtpMail(configuration.smtpUrl as string, configuration.mailFrom), resilience),
+      mail: inbox ?? guardedMail(await openSmtp(configuration), resilience),
       keys,
       limits: redis?.limits ?? inProcessLimits(),
       revocationList: redis?.revocationList ?? noRevocationList,
@@ -208,6 +208,12 @@ async function openBroker(configuration: Configuration, database: Database, logg
     return databaseBroker(database, logger, { onRestart: (listener) => log.onRestart(listener) });
   }
   return openEventBroker(eventsUrl, configuration, logger);
+}
+
+/** Loads the mail client only where a mail server is configured. */
+async function openSmtp({ smtpUrl, mailFrom }: Configuration): Promise<Mail> {
+  const { smtpMail } = await import("#platform/mail/smtp.ts");
+  return smtpMail(smtpUrl as string, mailFrom);
 }
 
 /** Opens the broker at an address. */

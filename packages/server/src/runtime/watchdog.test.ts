@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, inject, it, vi } from "vitest";
 
 // Each test starts programs, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
@@ -10,12 +10,12 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
+const from = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href);
+
 /** A process under the watchdog that prints "watched" and then runs `work`. */
 function underWatchdog(work: string, { setUp = "", hungMs = 60_000, isOverdue = "() => false" } = {}) {
-  const from = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
   const script = `
     import { watchMainThread } from ${from("watchdog.ts")};
-    import { EmbeddedPostgres } from ${from("../platform/database/embedded-postgres.ts")};
     process.on("SIGTERM", () => { process.stdout.write("in order"); process.exit(0); });
     ${setUp}
     watchMainThread(["SIGTERM", "SIGINT"], ${isOverdue}, (error) => { throw error; }, { beatMs: 20, stalledMs: 400, hungMs: ${hungMs} });
@@ -39,7 +39,12 @@ const says = (text: string, { said }: ReturnType<typeof underWatchdog>) =>
 
 describe("a process whose main thread hangs", () => {
   // Opened before, because opening stalls the main thread.
-  const setUp = 'const db = new EmbeddedPostgres({ dataDir: "memory://" }); await db.waitReady;';
+  const setUp = `
+    const { readFileSync } = await import("node:fs");
+    const { EmbeddedPostgres } = await import(${from("../platform/database/embedded-postgres.ts")});
+    const image = new Blob([readFileSync(${JSON.stringify(inject("databaseImage"))})]);
+    const db = new EmbeddedPostgres({ dataDir: "memory://", loadDataDir: image });
+    await db.waitReady;`;
   it.each([
     ["in the embedded database", { setUp }, 'await db.exec("do $$ begin loop null; end loop; end $$");'],
     ["in JavaScript", {}, "for (;;) {}"],

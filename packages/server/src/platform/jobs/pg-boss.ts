@@ -75,12 +75,16 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
   }
 
   const workers = new Workers(boss, logger);
+  const schedules = storedSchedules(boss);
   let stopped: Promise<void> | undefined;
   return {
     async work<Payload extends object>(job: Job<Payload>) {
       await workers.add(job);
+      const stored = await schedules();
+      if (stored.get(job.name) === job.schedule) return;
       if (job.schedule) await boss.schedule(job.name, job.schedule, {}, { tz: "UTC" });
       else await boss.unschedule(job.name);
+      stored.set(job.name, job.schedule);
     },
     suspend: () => workers.suspend(),
     resume: () => workers.resume(),
@@ -97,6 +101,15 @@ export async function pgBossJobs(database: Database, queues: readonly Queue[], l
       stopped ??= boss.stop({ graceful: true, timeout: 5_000 }).then(() => backend.close());
       return stopped;
     },
+  };
+}
+
+/** The schedules by queue, read once: a start on a prepared database writes none, which would cost two statements a queue. */
+function storedSchedules(boss: PgBoss): () => Promise<Map<string, string | undefined>> {
+  let read: Promise<Map<string, string | undefined>> | undefined;
+  return () => {
+    read ??= boss.getSchedules().then((rows) => new Map(rows.map(({ name, cron }) => [name, cron])));
+    return read;
   };
 }
 

@@ -26,8 +26,14 @@ const inside = new Set([
   "fast-json-stringify",
   "fastify",
   "i18n-iso-countries",
+  // Their remote key sets are not used.
+  "jose",
   "kysely",
+  // Calls a server in the process.
+  "light-my-request",
   "lru-cache",
+  // It fetches by the function that it is given: that of guarded-fetch.ts.
+  "oidc-provider",
   "pino",
   "prom-client",
   "swagger-ui-dist",
@@ -59,6 +65,7 @@ const ways: Readonly<Record<string, readonly PolicyName[] | { readonly without: 
   "platform/mail/smtp.ts": ["smtp", "smtp.connection"],
   "platform/network/address-ranges.ts": { without: "it compares addresses with ranges, and opens no connection" },
   "platform/network/address.ts": { without: "it parses addresses, and opens no connection" },
+  "platform/network/guarded-fetch.ts": ["openid.clients"],
   "platform/network/networks.ts": { without: "it matches addresses with networks, and opens no connection" },
   "platform/redis/client.ts": ["redis.connection"],
   "platform/rpc/nats-messages.ts": { without: "it encrypts and decrypts messages on the connection of nats.ts" },

@@ -160,6 +160,15 @@ export const policies = policy({
     breaker: { failures: 10, openMs: 5_000 },
     bulkhead: { atOnce: 8, waiting: 100 },
   },
+  "openid.clients": {
+    why:
+      "Key sets of OAuth clients, while a client waits for its token, and messages to them about ended sessions. Both are small and answered in milliseconds. " +
+      "A browser or a program waits for some seconds at most.",
+    timeLimitMs: 2_500,
+    retries: none("a client repeats its request, and a job the message"),
+    breaker: none("each client has another address: a failure says nothing about the next"),
+    bulkhead: none("key sets are cached for a minute and more, and a process runs a few jobs at a time"),
+  },
   smtp: {
     why:
       "A server may verify the sender before it accepts a mail, which takes seconds; the connection's own limits of ten seconds end first. " +

@@ -21,7 +21,10 @@ describe("an export without a server", () => {
 
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), "gatehouse-audit-"));
-    const server: TestServer = await openTestServer({ GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment() }, { fresh: true, worker: true });
+    const server: TestServer = await openTestServer(
+      { GATEHOUSE_SIGN_IN_LIMIT: "off", ...environment() },
+      { begins: "migrated", worker: true },
+    );
     organization = await newOrganization(server);
     const { token } = organization.owner;
     for (const name of ["One", "Two", "Three"]) {
@@ -104,7 +107,7 @@ describe("an export without a server", () => {
     writeFileSync(at("many.jsonl"), Array.from({ length: 450 }, () => `${JSON.stringify(checkpoint)}\n`).join(""));
     const whole = await runGatehouse(["audit", "verify", "--against", at("many.jsonl")], environment());
     expect(whole, whole.output).toMatchObject({ code: 0, output: expect.stringContaining("The audit log is intact.") });
-    const server = await openTestServer(environment(), { fresh: false, worker: false });
+    const server = await openTestServer(environment(), { worker: false });
     await server.application.platform.database.owner.transaction().execute(async (tx) => {
       await sql`set local session_replication_role = replica`.execute(tx);
       await sql`update audit_records set action = 'Nothing' where organization_id = ${organization.id} and number = 2`.execute(tx);

@@ -68,7 +68,7 @@ describe("the master key of embedded storage", () => {
   const older = () => join(dataDir, "master.key.old");
 
   it("is replaced, every value is re-encrypted, and every value decrypts as before", async () => {
-    const first = await openTestServer({ ...withoutLimits, ...environment }, { fresh: true, worker: false });
+    const first = await openTestServer({ ...withoutLimits, ...environment }, { begins: "migrated", worker: false });
     const { newcomer, repeat } = await encryptSomething(first);
     const answer = await repeat(first);
     await first.close();
@@ -96,7 +96,7 @@ describe("the master key of embedded storage", () => {
   });
 
   it("that a killed rotation replaced is not replaced again: the next run completes the first", async () => {
-    const first = await openTestServer({ ...withoutLimits, ...environment }, { fresh: true, worker: false });
+    const first = await openTestServer({ ...withoutLimits, ...environment }, { begins: "migrated", worker: false });
     const { repeat } = await encryptSomething(first);
     const answer = await repeat(first);
     await first.close();
@@ -113,7 +113,7 @@ describe("the master key of embedded storage", () => {
   });
 
   it("that was deleted is reported: nothing starts, no key is generated, and the doctor reports it", async () => {
-    const first = await openTestServer({ ...withoutLimits, ...environment }, { fresh: true, worker: false });
+    const first = await openTestServer({ ...withoutLimits, ...environment }, { begins: "migrated", worker: false });
     await encryptSomething(first);
     await first.close();
     const made = key();
@@ -152,7 +152,7 @@ describe("an encrypted value", () => {
     const keys = aesKeys(Buffer.from(masterKey, "base64"));
     const server = await openTestServer(
       { ...withoutLimits, GATEHOUSE_DATA_DIR: "memory", GATEHOUSE_MASTER_KEY: masterKey },
-      { fresh: true, worker: false },
+      { begins: "migrated", worker: false },
     );
     await encryptSomething(server);
     await appendAuditEntries(server);

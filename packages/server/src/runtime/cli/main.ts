@@ -4,59 +4,18 @@ import { refusalExitCodes, StartRefused } from "#platform/start-refused.ts";
 import { ConfigurationError } from "../configuration.ts";
 import { ImportRefused } from "../import/refused.ts";
 import { version } from "../version.ts";
-import { auditCheckpointCommand } from "./audit-checkpoint.ts";
-import { auditEraseCommand } from "./audit-erase.ts";
-import { auditVerifyCommand } from "./audit-verify.ts";
 import { causeOf } from "./cause.ts";
 import { type Command, UsageError } from "./command.ts";
-import { configCommand } from "./config.ts";
-import { doctorCommand } from "./doctor.ts";
-import { eventsCommands } from "./events.ts";
-import { importCommand } from "./import.ts";
-import { keyCreateCommand } from "./key-create.ts";
-import { keysRotateCommand, keysStatusCommand, keysTransportCommand } from "./keys.ts";
-import { migrateCommand } from "./migrate.ts";
-import { openapiCommand } from "./openapi.ts";
-import { organizationErasuresCommand } from "./organization-erasures.ts";
-import { projectionRebuildCommand, projectionVerifyCommand } from "./projection.ts";
-import { rebaseCommand } from "./rebase.ts";
-import { restoreCommands } from "./restore.ts";
-import { retentionCommands } from "./retention.ts";
-import { startCommand } from "./start.ts";
-import { userCreateCommand } from "./user-create.ts";
-
-const commands: readonly Command[] = [
-  startCommand,
-  migrateCommand,
-  userCreateCommand,
-  keyCreateCommand,
-  organizationErasuresCommand,
-  ...restoreCommands,
-  projectionVerifyCommand,
-  projectionRebuildCommand,
-  configCommand,
-  openapiCommand,
-  doctorCommand,
-  ...eventsCommands,
-  ...retentionCommands,
-  auditVerifyCommand,
-  auditCheckpointCommand,
-  auditEraseCommand,
-  importCommand,
-  rebaseCommand,
-  keysStatusCommand,
-  keysRotateCommand,
-  keysTransportCommand,
-];
+import { allCommands, commandOf } from "./commands.ts";
 
 /** Exit codes of sysexits.h where one fits. */
 const exit = { failure: 1, usage: 64, ...refusalExitCodes } as const;
 
 /** The command line: `gatehouse <command> [options]`. */
 export async function main(args: readonly string[]): Promise<void> {
-  if (args.length === 0 || args[0] === "help" || args[0] === "--help") return say(help());
-  const command = commands.find(({ words }) => words.every((word, index) => args[index] === word));
-  if (!command) return end(exit.usage, `There is no command "${args.slice(0, 2).join(" ")}".\n\n${help()}`);
+  if (args.length === 0 || args[0] === "help" || args[0] === "--help") return say(await help());
+  const command = await commandOf(args);
+  if (!command) return end(exit.usage, `There is no command "${args.slice(0, 2).join(" ")}".\n\n${await help()}`);
   const rest = args.slice(command.words.length);
   if (rest.includes("--help")) return say(`${command.usage}\n\n${command.does}`);
   try {
@@ -93,12 +52,12 @@ function operationText(error: OperationError): string {
   return `${error.message} (${error.definition.code})${details.join("")}`;
 }
 
-const help = (): string =>
+const help = async (): Promise<string> =>
   [
     `gatehouse ${version}`,
     "",
     "Commands:",
-    ...commands.map((command) => `  ${command.words.join(" ").padEnd(21)} ${command.does.split("\n")[0]}`),
+    ...(await allCommands()).map((command) => `  ${command.words.join(" ").padEnd(21)} ${command.does.split("\n")[0]}`),
     "",
     "gatehouse <command> --help shows more. The configuration is environment variables: gatehouse config lists them.",
   ].join("\n");

@@ -8,7 +8,7 @@ import { type Command, UsageError } from "./command.ts";
 const runbook = "Works with and without a running server (docs/operations/runbook.md#nobody-can-administer).";
 
 /** Restores access to the internal scope where no administrator is left. */
-const userRestoreCommand: Command = {
+export const userRestoreCommand: Command = {
   words: ["user", "restore"],
   usage: "gatehouse user restore --email a@example.com",
   does: `Make a user an active internal administrator, also where they were suspended or lost the role.\n${runbook}`,
@@ -21,7 +21,7 @@ const userRestoreCommand: Command = {
 };
 
 /** The same for an organization. */
-const organizationRestoreCommand: Command = {
+export const organizationRestoreCommand: Command = {
   words: ["organization", "restore"],
   usage: "gatehouse organization restore --organization 0198… --email a@example.com",
   does: `Make a user an active owner of an organization, also where they were suspended or lost the role.\n${runbook}`,
@@ -32,8 +32,6 @@ const organizationRestoreCommand: Command = {
     await restore((call) => call(restoreOwner, { organizationId, email }));
   },
 };
-
-export const restoreCommands: readonly Command[] = [userRestoreCommand, organizationRestoreCommand];
 
 async function restore(work: (call: CallOperation) => Promise<unknown>): Promise<void> {
   const membership = await callOperations(readConfiguration(process.env), work);

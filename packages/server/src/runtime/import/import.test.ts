@@ -119,7 +119,7 @@ describeOnPostgresql("an import", () => {
     );
 
   beforeAll(async () => {
-    const server = await openTestServer({ ...withoutLimits, GATEHOUSE_DATA_DIR: dataDir }, { fresh: true });
+    const server = await openTestServer({ ...withoutLimits, GATEHOUSE_DATA_DIR: dataDir }, { begins: "migrated" });
     world = await World.on(server, ["admin", "member", "nonMember"]);
     await liveIn(world);
     await server.application.settled();

@@ -1,4 +1,5 @@
-import countries from "i18n-iso-countries";
+// The codes alone: the package's main file loads the names of every country in 79 languages.
+import countries from "i18n-iso-countries/index.js";
 import { type ErrorDetail, invalid } from "#operation/declaration/errors.ts";
 import { Email, Name, nullable, oneOf, type Static, Timestamp, Type, Uuid } from "#operation/declaration/schema.ts";
 

@@ -68,7 +68,7 @@ export interface UriPolicy {
 
 /**
  * Why a URI cannot be a redirect URI (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §2.1); undefined if it can. Requests must name a registered URI
- * exactly, but for the port of a loopback address.
+ * exactly, but for the port of a loopback address of a public client.
  */
 export function redirectUriIssue(text: string, { isPublic, development }: UriPolicy): UriIssue | undefined {
   const issue = issueOfAny(text);

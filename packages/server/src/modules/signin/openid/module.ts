@@ -7,6 +7,7 @@ import { tokens } from "#modules/signin/tokens/index.ts";
 import { module } from "#operation/declaration/module.ts";
 import { type GuardedFetch, guardedFetch } from "#platform/network/guarded-fetch.ts";
 import type { Platform } from "#platform/platform.ts";
+import { policies } from "#platform/resilience/policies.ts";
 import { ClientCache } from "./client-cache.ts";
 import { isDevelopment } from "./client-uris.ts";
 import { Accounts } from "./protocol/accounts.ts";
@@ -19,8 +20,8 @@ export interface OpenidState {
   readonly fetch: GuardedFetch;
 }
 
-/** A client answers in milliseconds. Key sets have some kilobytes. */
-const outgoing = { timeLimitMs: 2_500, bodyBytesMax: 256 * 1024 };
+/** Key sets have some kilobytes. */
+const outgoing = { timeLimitMs: policies["openid.clients"].timeLimitMs, bodyBytesMax: 256 * 1024 };
 
 const stateOf = (platform: Platform): OpenidState => ({
   clients: new ClientCache(platform),

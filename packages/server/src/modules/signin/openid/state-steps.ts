@@ -21,7 +21,7 @@ export const stateSteps: readonly SchemaStep[] = [
         primary key (kind, id_hash)
       )`.execute(db);
       await sql`create index idx_openid_state_grant on openid_state (grant_hash) where grant_hash is not null`.execute(db);
-      await sql`create index idx_openid_state_session on openid_state (session_id) where session_id is not null`.execute(db);
+      await sql`create index idx_openid_state_session on openid_state (session_id)`.execute(db);
       await sql`create unique index idx_openid_state_user_code on openid_state (user_code_hash) where user_code_hash is not null`.execute(
         db,
       );

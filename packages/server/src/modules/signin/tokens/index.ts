@@ -6,7 +6,7 @@ import { exchangeToken } from "./commands/exchange-token.ts";
 import { impersonateUser } from "./commands/impersonate-user.ts";
 import { issueTokens } from "./commands/issue-tokens.ts";
 import { pruneTokens } from "./commands/prune-tokens.ts";
-import { refreshTokens } from "./commands/refresh-tokens.ts";
+import { refreshSession, refreshTokens } from "./commands/refresh-tokens.ts";
 import { revokeTokens } from "./commands/revoke-tokens.ts";
 import { rotateOldSigningKeys } from "./commands/rotate-old-signing-keys.ts";
 import { rotateSigningKeys } from "./commands/rotate-signing-keys.ts";
@@ -37,6 +37,7 @@ export const manifest: ModuleManifest = {
     getKeySet,
     issueTokens,
     refreshTokens,
+    refreshSession,
     revokeTokens,
     exchangeToken,
     impersonateUser,

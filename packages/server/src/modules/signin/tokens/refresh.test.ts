@@ -100,6 +100,13 @@ describe("POST /api/v1/token/refresh", () => {
     expect((await me(first.accessToken)).status).toBe(200);
   });
 
+  it("is also at the address beside the sign-in", async () => {
+    const { email } = await newPerson(server);
+    const { refreshToken } = await signInWithTokens(server, email);
+    const { accessToken } = await expectOk(server.call("POST /api/v1/iam/auth/refresh", { from: anAddress(), body: { refreshToken } }));
+    expect((await me(accessToken)).status).toBe(200);
+  });
+
   it("repeats the answer of the direct parent within the grace time, so that a lost answer costs nothing", async () => {
     const { email } = await newPerson(server);
     const { refreshToken } = await signInWithTokens(server, email);

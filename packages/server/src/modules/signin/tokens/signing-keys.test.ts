@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { expectError, expectOk } from "@gatehouse/testing/answers.ts";
 import { anAddress, newAdministrator, newPerson } from "@gatehouse/testing/people.ts";
 import { type AnyBody, asOperator, startTestServer } from "@gatehouse/testing/server.ts";
@@ -7,7 +8,9 @@ import { createLocalJWKSet, jwtVerify } from "jose";
 import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
 
-const server = serverOfSuite();
+/** With keys of its own, which this start creates. */
+const ownKeys = () => ({ GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64") });
+const server = serverOfSuite(ownKeys());
 
 const me = (token: string) => server.call("GET /api/v1/iam/users/me", { token });
 const published = (): Promise<AnyBody> => expectOk(server.call("GET /.well-known/jwks.json"));
@@ -87,7 +90,7 @@ describe("signing keys", () => {
 });
 
 it.each(["RS256", "EdDSA"] as const)("an installation can sign with %s", async (algorithm) => {
-  const own = await startTestServer({ GATEHOUSE_TOKEN_ALGORITHM: algorithm });
+  const own = await startTestServer({ ...ownKeys(), GATEHOUSE_TOKEN_ALGORITHM: algorithm });
   try {
     const { email } = await newPerson(own);
     const { accessToken } = await signInWithTokens(own, email);

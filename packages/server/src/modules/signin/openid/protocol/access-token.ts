@@ -1,6 +1,7 @@
 import type { AccessToken, ClientCredentials, JWTStructured, KoaContextWithOIDC } from "oidc-provider";
 import { v7 as uuid } from "uuid";
 import type { Platform } from "#platform/platform.ts";
+import { isOpenidScope } from "../model.ts";
 import { jwtAccessTokenKind, StateAdapter } from "./adapter.ts";
 import { permissionScopesOf } from "./client-metadata.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
@@ -33,8 +34,19 @@ export const completeAccessToken =
     if (organizationId !== null) payload["tid"] = organizationId;
     payload["sid"] = sessionId;
     const { AuthorizationCode: code, DeviceCode: deviceCode, RefreshToken: refreshToken } = ctx.oidc.entities;
-    await jwtAccessTokens(platform).upsert(id, { jti: id, grantId: (token as AccessToken).grantId }, token.expiration);
     const source = code ?? deviceCode ?? refreshToken;
+    const stored = { jti: id, grantId: (token as AccessToken).grantId, scope: openidScopesOf(ctx, source?.scope) };
+    await jwtAccessTokens(platform).upsert(id, stored, token.expiration);
     if (source?.authTime !== undefined) payload["auth_time"] = source.authTime;
     if (source?.amr !== undefined) payload["amr"] = source.amr;
   };
+
+/** What the token permits at the userinfo endpoint. A refresh can ask for less than was granted (RFC 6749 §6). */
+function openidScopesOf(ctx: KoaContextWithOIDC, granted = ""): string {
+  const asked = ctx.oidc.params?.["scope"];
+  const wanted = typeof asked === "string" ? new Set(asked.split(" ")) : undefined;
+  return granted
+    .split(" ")
+    .filter((scope) => isOpenidScope(scope) && (wanted?.has(scope) ?? true))
+    .join(" ");
+}

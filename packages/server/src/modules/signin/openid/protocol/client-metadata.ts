@@ -20,7 +20,7 @@ export function clientMetadata(client: ActiveClient): ClientMetadata {
     response_types: withUser ? ["code"] : [],
     redirect_uris: [...client.redirectUris],
     post_logout_redirect_uris: [...client.postLogoutRedirectUris],
-    application_type: client.redirectUris.some(isNative) ? "native" : "web",
+    application_type: isNative(client) ? "native" : "web",
     ...(scope !== "" && { scope }),
     token_endpoint_auth_method: client.tokenEndpointAuthMethod,
     dpop_bound_access_tokens: client.dpopBound,
@@ -37,8 +37,11 @@ export function clientMetadata(client: ActiveClient): ClientMetadata {
   };
 }
 
-/** A redirect to an application on the user's own device (RFC 8252 §7): a private-use scheme, or loopback. */
-const isNative = (uri: string): boolean => !/^https:/i.test(uri);
+/**
+ * An application on the user's own device (RFC 8252 §7), by a redirect to a private-use scheme or loopback. Another application there can pretend to be
+ * it, so its users consent each time (§8.6). A client with a secret is none, also where it is developed on loopback.
+ */
+const isNative = ({ kind, redirectUris }: ActiveClient): boolean => kind === "public" && redirectUris.some((uri) => !/^https:/i.test(uri));
 
 /** The permissions among a client's scopes. */
 export const permissionScopesOf = ({ scopes }: Pick<ActiveClient, "scopes">): readonly string[] =>

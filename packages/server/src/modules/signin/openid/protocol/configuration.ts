@@ -1,6 +1,7 @@
 import { type AdapterFactory, type Configuration, errors, type KoaContextWithOIDC } from "oidc-provider";
 import { openidScopes } from "../model.ts";
 import { completeAccessToken } from "./access-token.ts";
+import { AccessTokenAdapter } from "./access-token-adapter.ts";
 import { findAccount } from "./account.ts";
 import { StateAdapter } from "./adapter.ts";
 import { claimsOfScopes, contextClasses } from "./claims.ts";
@@ -24,8 +25,10 @@ const clientAlgorithms = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"] as cons
 export function configuration(dependencies: ProtocolDependencies, signing: SigningKeySet): Configuration {
   const { platform } = dependencies;
   const { publicUrl, sessionAbsoluteSeconds, accessTokenSeconds, refreshTokenSeconds } = platform.settings;
-  const adapter: AdapterFactory = (kind) =>
-    kind === "Client" ? new ClientAdapter(dependencies.clients) : new StateAdapter(kind, platform);
+  const adapter: AdapterFactory = (kind) => {
+    if (kind === "Client") return new ClientAdapter(dependencies.clients);
+    return kind === "AccessToken" ? new AccessTokenAdapter(dependencies) : new StateAdapter(kind, platform);
+  };
   // Nothing outlives the session of the user.
   const secondsLeft = (): number => {
     const { session } = requestState();

@@ -166,6 +166,19 @@ describe("a code", () => {
   });
 });
 
+describe("a code that is used again", () => {
+  it("ends the tokens of its first use, JWT access tokens as well", async () => {
+    const app = await newClient(server, administrator, { firstParty: true, scopes: ["openid", "User.Read"] });
+    const party = await relyingParty(server, app);
+    const { url, checks } = await authorizationRequest(party, { scope: "openid User.Read" });
+    const back = await (await Browser.signedIn(server, administrator)).open(url);
+    const { access_token: token } = await openid.authorizationCodeGrant(party, back.url, checks);
+    expect((await server.call("GET /api/v1/users", { token })).status).toBe(200);
+    await expect(openid.authorizationCodeGrant(party, back.url, checks)).rejects.toMatchObject({ error: "invalid_grant" });
+    expect((await server.call("GET /api/v1/users", { token })).status).toBe(401);
+  });
+});
+
 describe("an unauthenticated caller", () => {
   it("starts a bounded number of authorizations from an address", async () => {
     const from = anAddress();

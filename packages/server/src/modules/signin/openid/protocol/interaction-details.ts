@@ -29,9 +29,19 @@ export async function interactionDetails(dependencies: ProtocolDependencies, exc
     client: shownClient(client),
     user: await shownUser(dependencies, login),
     ...(await organizationsOf(dependencies, interaction, login)),
-    scopes: prompt === "consent" ? await describeScopes(dependencies, missingScopes(stored.prompt.details)) : [],
+    scopes: prompt === "consent" ? await describeScopes(dependencies, scopesOfConsent(interaction)) : [],
     loginHint: typeof stored.params["login_hint"] === "string" ? stored.params["login_hint"] : null,
   });
+}
+
+/**
+ * What a consent is about: the scopes that are not decided yet. Where a native application only has to be confirmed, those that it asks for.
+ */
+function scopesOfConsent({ stored, client }: OpenInteraction): readonly string[] {
+  const missing = missingScopes(stored.prompt.details);
+  if (missing.length > 0) return missing;
+  const asked = String(stored.params["scope"] ?? "").split(" ");
+  return asked.filter((scope) => client.scopes.includes(scope));
 }
 
 export async function shownUser({ accounts }: ProtocolDependencies, login: Login | null) {

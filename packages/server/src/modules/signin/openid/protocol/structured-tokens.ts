@@ -79,6 +79,7 @@ async function authenticate(
   return client === null ? answer : { client, token, answer };
 }
 
-const isJwt = (token: string): boolean => token.startsWith("eyJ") && token.split(".", 4).length === 3;
+/** Whether a token has the form of a JWT: the other ones of this product have no dots. */
+export const isJwt = (token: string): boolean => token.startsWith("eyJ") && token.split(".", 4).length === 3;
 
 const withForm = (request: HttpRequest, form: URLSearchParams): HttpRequest => ({ ...request, body: Buffer.from(form.toString()) });

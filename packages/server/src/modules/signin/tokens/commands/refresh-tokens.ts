@@ -17,20 +17,26 @@ const graceMs = 10_000;
  * Exchanges a refresh token for an access token and the next refresh token. Repeated within 10 seconds it returns the same refresh token. Any
  * later or older use is a replay, which ends the session (RFC 9700 §4.14.2).
  */
-export const refreshTokens = tokens.command("refreshTokens", {
-  http: "POST /api/v1/token/refresh",
-  summary: "Exchange a refresh token for an access token and the next refresh token.",
-  allow: anyone("the refresh token is the credential"),
-  audit: { action: "Token.Refreshed", category: "Security", severity: "Info", entity: "Session" },
-  limit: { per: "address", points: 600, seconds: 300 },
-  everyTenant: "the refresh token names its session, which may be of any organization",
-  input: Type.Object({ refreshToken: Secret({ minLength: 1, maxLength: 200 }) }),
-  output: TokenPair,
-  errors: [RefreshTokenInvalid, RefreshTokenReplayed],
-  tenant: () => undefined,
-  prepare: (context, { refreshToken }) => prepareRefresh(context, refreshToken),
-  run: (context, _input, prepared) => refresh(context, prepared),
-});
+export const refreshTokens = refreshAt("refreshTokens", "POST /api/v1/token/refresh");
+/** The same, beside the other operations of a sign-in. */
+export const refreshSession = refreshAt("refreshSession", "POST /api/v1/iam/auth/refresh");
+
+function refreshAt(name: string, http: string) {
+  return tokens.command(name, {
+    http,
+    summary: "Exchange a refresh token for an access token and the next refresh token.",
+    allow: anyone("the refresh token is the credential"),
+    audit: { action: "Token.Refreshed", category: "Security", severity: "Info", entity: "Session" },
+    limit: { per: "address", points: 600, seconds: 300 },
+    everyTenant: "the refresh token names its session, which may be of any organization",
+    input: Type.Object({ refreshToken: Secret({ minLength: 1, maxLength: 200 }) }),
+    output: TokenPair,
+    errors: [RefreshTokenInvalid, RefreshTokenReplayed],
+    tenant: () => undefined,
+    prepare: (context, { refreshToken }) => prepareRefresh(context, refreshToken),
+    run: (context, _input, prepared) => refresh(context, prepared),
+  });
+}
 
 interface PreparedRefresh {
   readonly chain: RefreshChainRow;

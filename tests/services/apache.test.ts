@@ -2,7 +2,7 @@ import { expectOk } from "@gatehouse/testing/answers.ts";
 import { type ApacheSettings, startApache, whyNoApache } from "@gatehouse/testing/apache.ts";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { freePort } from "@gatehouse/testing/free-port.ts";
-import { newClient } from "@gatehouse/testing/openid.ts";
+import { defaultSigningKey, newClient } from "@gatehouse/testing/openid.ts";
 import type { Service } from "@gatehouse/testing/own-service.ts";
 import { newAdministrator, newPerson, type Person } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
@@ -22,8 +22,7 @@ describe.skipIf(whyNot !== undefined)("Apache with mod_auth_openidc as a relying
   beforeAll(async () => {
     const [port, apachePort] = [await freePort(), await freePort()];
     issuer = `http://127.0.0.1:${port}`;
-    // The module verifies RS256, which is the default of the product.
-    server = await startTestServer({ PUBLIC_URL: issuer, GATEHOUSE_TOKEN_ALGORITHM: "RS256" });
+    server = await startTestServer({ PUBLIC_URL: issuer, ...defaultSigningKey() });
     await server.http.listen({ port, host: "127.0.0.1" });
     administrator = await newAdministrator(server);
     person = await newPerson(server, "Lan");

@@ -123,6 +123,13 @@ async function listUsers(): Promise<{ readonly status: number; readonly users: n
 }
 
 describe("a client of the Model Context Protocol", () => {
+  it("is told by a refusal of the API where the metadata of the resource is (RFC 9728 §5.1)", async () => {
+    const refused = await fetch(`${issuer}/api/v1/users`);
+    const address = /resource_metadata="([^"]+)"/.exec(refused.headers.get("www-authenticate") ?? "")?.[1];
+    const metadata = await (await fetch(address as string)).json();
+    expect([refused.status, metadata]).toEqual([401, expect.objectContaining({ resource: issuer, authorization_servers: [issuer] })]);
+  });
+
   it("finds the authorization server by its metadata, authorizes for the resource, and calls a tool as the user", async () => {
     await expect(connect()).rejects.toBeInstanceOf(UnauthorizedError);
     const asked = stored.authorizationUrl as URL;

@@ -5,10 +5,10 @@ import { catalogue } from "../packages/server/src/operation/declaration/catalogu
 import { manifests } from "../packages/server/src/runtime/modules.ts";
 
 const root = join(import.meta.dirname, "..");
-const pages = globSync(["*.md", "docs/**/*.md", "bench/*.md", "packages/*/README.md"], { cwd: root });
+const pages = globSync(["*.md", "docs/**/*.md", "bench/*.md", "examples/*/*.md", "packages/*/README.md"], { cwd: root });
 const link = /\]\(([^)\s]+)\)/g;
 /** `packages/…`, `docs/…` and the like, in code; a placeholder (`<module>`, `*`, `…`) is not a path. */
-const path = /`((?:packages|docs|bench|scripts|tests|deploy)\/[\w./-]+)`/g;
+const path = /`((?:packages|docs|bench|examples|scripts|tests|deploy)\/[\w./-]+)`/g;
 
 /** Paths below the server's sources, as in docs/sources.md. */
 const sourcePath = /`((?:modules|operation|platform|runtime)\/[\w./-]*)`/g;

@@ -9,8 +9,17 @@ import { segmentsOf } from "./vocabulary/segments.ts";
 import { type Term, terms } from "./vocabulary/terms.ts";
 
 const root = join(import.meta.dirname, "..");
-const sources = ["packages/*/src/**/*.ts", "packages/*/bin/*.js", "tests/**/*.ts", "bench/**/*.ts", "scripts/**/*.ts", "deploy/**/*.ts"];
-const pages = ["*.md", "docs/**/*.md", "packages/*/*.md", "deploy/**/*.{md,yml,yaml}"];
+const sources = [
+  "packages/*/src/**/*.ts",
+  "packages/*/bin/*.js",
+  "examples/*/*.js",
+  "examples/*/{api,cli,lib,machine,service,spa,web}/*.js",
+  "tests/**/*.ts",
+  "bench/**/*.ts",
+  "scripts/**/*.ts",
+  "deploy/**/*.ts",
+];
+const pages = ["*.md", "examples/*/*.md", "docs/**/*.md", "packages/*/*.md", "deploy/**/*.{md,yml,yaml}"];
 const exempt =
   /^scripts\/(?:vocabulary\/|check-vocabulary)|^docs\/(?:decisions|reference\/released)\/|^docs\/sources\.md$|^CHANGELOG\.md$|node_modules/;
 

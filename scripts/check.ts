@@ -10,6 +10,8 @@ const checks: readonly Check[] = [
   { name: "types", command: ["tsc", "-p", "."] },
   // Without Node's types, because the engine runs in a browser, too.
   { name: "types of the policy engine, without Node", command: ["tsc", "-p", "packages/policy"] },
+  // With the types of a browser.
+  { name: "types of the examples", command: ["tsc", "-p", "examples/sign-in"] },
   { name: "lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
   // It parses TypeScript with swc, and still warns that it found no TypeScript compiler older than 7.
   { name: "import rules", command: ["depcruise", "packages", "tests", "--config", ".dependency-cruiser.mjs"] },

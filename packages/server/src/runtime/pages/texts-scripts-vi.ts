@@ -17,9 +17,9 @@ export const vietnameseForScripts: ScriptTexts = {
     openid: "Biết bạn là ai trên máy chủ này",
     profile: "Xem họ tên và ngôn ngữ của bạn",
     email: "Xem địa chỉ email của bạn",
-    phone: "Xem số điện thoại của bạn",
-    address: "Xem địa chỉ của bạn",
     offline_access: "Giữ quyền truy cập này cả khi bạn không dùng ứng dụng",
+    roles: "Xem các vai trò của bạn trong tổ chức",
+    organization: "Xem tên của tổ chức",
   },
   rules: {
     required: "Vui lòng điền mục này.",

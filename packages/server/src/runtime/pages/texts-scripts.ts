@@ -1,3 +1,5 @@
+import type { OpenidScope } from "#modules/signin/openid/index.ts";
+
 /**
  * The texts of the scripts, in English; see assets/words.js. `{n}` is the number in the server's sentence.
  * Its type is the type of each other language: see texts-scripts-vi.ts.
@@ -14,15 +16,15 @@ export const englishForScripts = {
   inboxAway: "The server cannot be reached at the moment. Still trying.",
   again: "You can try again in {time}.",
   fullName: "{firstName} {lastName}",
-  /** The scopes of OpenID Connect Core §5.4 and §11; a resource server describes its own. */
+  /** The scopes that are not permissions, which have descriptions of their own. */
   scopes: {
     openid: "Know who you are on this server",
     profile: "See your name and language",
     email: "See your e-mail address",
-    phone: "See your telephone number",
-    address: "See your postal address",
     offline_access: "Keep this access while you are not using the application",
-  },
+    roles: "See your roles in the organization",
+    organization: "See the name of the organization",
+  } satisfies Readonly<Record<OpenidScope, string>>,
   rules: {
     required: "This field is required.",
     "format:email": "This is not an e-mail address, such as name@example.com.",

@@ -20,6 +20,7 @@ import { listClients } from "./queries/list-clients.ts";
 import { steps } from "./schema-steps.ts";
 import { stateSteps } from "./state-steps.ts";
 
+export type { OpenidScope } from "./model.ts";
 export type { OpenidState } from "./module.ts";
 export { openid };
 

@@ -27,6 +27,7 @@ export const usesSecret = (method: TokenEndpointAuthMethod): boolean => method =
 
 /** The scopes that are not permissions. They concern a user, so a service client has none of them. */
 export const openidScopes = ["openid", "profile", "email", "offline_access", "roles", "organization"] as const;
+export type OpenidScope = (typeof openidScopes)[number];
 const openidScopeSet: ReadonlySet<string> = new Set(openidScopes);
 export const isOpenidScope = (scope: string): boolean => openidScopeSet.has(scope);
 

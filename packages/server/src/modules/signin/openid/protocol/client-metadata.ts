@@ -10,14 +10,15 @@ const secretPlaceholder = "compared as a hash";
 
 /** A client as the library describes it (RFC 7591 §2). */
 export function clientMetadata(client: ActiveClient): ClientMetadata {
-  const withUser = client.kind !== "service";
+  // A client of the device flow alone has no address that a code could be sent to.
+  const hasRedirect = client.redirectUris.length > 0;
   // Permissions are scopes of the API (resource-server.ts). Without this list, the library allows every scope; a grant still has only the client's.
   const scope = client.scopes.filter(isOpenidScope).join(" ");
   return {
     client_id: client.id,
     client_name: client.name,
-    grant_types: [...client.grantTypes],
-    response_types: withUser ? ["code"] : [],
+    grant_types: client.grantTypes.filter((grant) => grant !== "authorization_code" || hasRedirect),
+    response_types: hasRedirect ? ["code"] : [],
     redirect_uris: [...client.redirectUris],
     post_logout_redirect_uris: [...client.postLogoutRedirectUris],
     application_type: isNative(client) ? "native" : "web",

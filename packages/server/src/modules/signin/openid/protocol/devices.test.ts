@@ -1,4 +1,4 @@
-import { Browser, newClient, relyingParty, type TestClient } from "@gatehouse/testing/openid.ts";
+import { authorizationRequest, Browser, newClient, relyingParty, type TestClient } from "@gatehouse/testing/openid.ts";
 import { newAdministrator, newPerson, type Person } from "@gatehouse/testing/people.ts";
 import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import * as openid from "openid-client";
@@ -33,6 +33,19 @@ describe("a device", () => {
     expect(tokens.claims()?.sub).toBe(person.id);
     expect((await openid.refreshTokenGrant(configuration, tokens.refresh_token as string)).access_token).toBeTruthy();
     await expect(poll(started)).rejects.toMatchObject({ error: "invalid_grant" });
+  });
+
+  it("needs no redirect address: its client may have the device flow alone", async () => {
+    const administrator = await newAdministrator(server);
+    const alone = await newClient(server, administrator, { kind: "public", deviceFlow: true, redirectUris: [] });
+    const party = await relyingParty(server, alone);
+    const started = await openid.initiateDeviceAuthorization(party, { scope: "openid" });
+    const browser = await Browser.signedIn(server, person);
+    expect((await browser.post("/oauth2/device", { userCode: started.user_code, action: "allow" })).status).toBe(200);
+    const tokens = await openid.pollDeviceAuthorizationGrant(party, { ...started, interval: 0 });
+    expect(tokens.claims()?.sub).toBe(person.id);
+    const { url } = await authorizationRequest(party);
+    expect((await browser.open(url)).status).toBe(400);
   });
 
   it("learns that the user has refused, and the code is answered once", async () => {

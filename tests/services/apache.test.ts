@@ -2,12 +2,12 @@ import { expectOk } from "@gatehouse/testing/answers.ts";
 import { type ApacheSettings, startApache, whyNoApache } from "@gatehouse/testing/apache.ts";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { freePort } from "@gatehouse/testing/free-port.ts";
-import { newClient } from "@gatehouse/testing/openid.ts";
+import { defaultSigningKey, newClient } from "@gatehouse/testing/openid.ts";
 import type { Service } from "@gatehouse/testing/own-service.ts";
-import { newAdministrator, newPerson, type Person, password } from "@gatehouse/testing/people.ts";
+import { newAdministrator, newPerson, type Person } from "@gatehouse/testing/people.ts";
 import { startTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { servicesAsked } from "@gatehouse/testing/services.ts";
-import { WebBrowser } from "@gatehouse/testing/web-browser.ts";
+import { passPages, WebBrowser } from "@gatehouse/testing/web-browser.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const whyNot = servicesAsked ? whyNoApache : "services are tested by npm run test:services";
@@ -22,8 +22,7 @@ describe.skipIf(whyNot !== undefined)("Apache with mod_auth_openidc as a relying
   beforeAll(async () => {
     const [port, apachePort] = [await freePort(), await freePort()];
     issuer = `http://127.0.0.1:${port}`;
-    // The module verifies RS256, which is the default of the product.
-    server = await startTestServer({ PUBLIC_URL: issuer, GATEHOUSE_TOKEN_ALGORITHM: "RS256" });
+    server = await startTestServer({ PUBLIC_URL: issuer, ...defaultSigningKey() });
     await server.http.listen({ port, host: "127.0.0.1" });
     administrator = await newAdministrator(server);
     person = await newPerson(server, "Lan");
@@ -44,16 +43,8 @@ describe.skipIf(whyNot !== undefined)("Apache with mod_auth_openidc as a relying
   /** The user opens the protected page, signs in and consents at the provider, and arrives at the page. */
   async function signedIn() {
     const browser = new WebBrowser();
-    let page = await browser.open(`${apache.url}/protected/`);
-    for (const action of ["continue", "allow"]) {
-      expect(page.url.href, `${page.status} ${page.body}`).toMatch(new RegExp(`^${issuer}/oauth2/interaction/`));
-      if (action === "continue") {
-        const answer = await browser.post(`${issuer}/api/v1/iam/auth/login`, { email: person.email, password });
-        expect(answer.status).toBe(200);
-      }
-      const { redirectTo } = (await browser.post(page.url, { action })).body as { readonly redirectTo: string };
-      page = await browser.open(new URL(redirectTo, issuer));
-    }
+    const { page, shown } = await passPages(browser, await browser.open(`${apache.url}/protected/`), person);
+    expect(shown).toEqual(["login", "consent"]);
     return { browser, page };
   }
 

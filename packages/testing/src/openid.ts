@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { parseSetCookie } from "cookie";
 import * as openid from "openid-client";
 import { expectOk } from "./answers.ts";
@@ -6,6 +7,12 @@ import type { Answer, AnyBody, TestServer } from "./server.ts";
 
 export const issuer = "http://127.0.0.1:8080";
 export const callback = "https://app.example/callback";
+
+/** Settings of a server whose first start creates the key that a product has by default. Started databases of the tests have another one. */
+export const defaultSigningKey = (): Readonly<Record<string, string>> => ({
+  GATEHOUSE_MASTER_KEY: randomBytes(32).toString("base64"),
+  GATEHOUSE_TOKEN_ALGORITHM: "RS256",
+});
 
 /** A client of the tests: its settings, and its secret where it has one. */
 export interface TestClient {

@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { parseSetCookie } from "cookie";
+import { expect } from "vitest";
+import { type Person, password } from "./people.ts";
 
 interface Cookie {
   readonly host: string;
@@ -46,11 +48,11 @@ export class WebBrowser {
     throw new Error(`more than ${redirectsMax} redirects from ${address}`);
   }
 
-  /** Sends JSON as a script of a page of that server does. Returns the JSON of the answer. */
+  /** Sends JSON as a script of a page of that server does. Returns the JSON of the answer, null for none. */
   async post(address: string | URL, body: object): Promise<{ readonly status: number; readonly body: unknown }> {
     const headers = { "content-type": "application/json", "sec-fetch-site": "same-origin" };
     const answer = await this.#send(new URL(address), { method: "POST", headers, body: JSON.stringify(body) });
-    return { status: answer.status, body: JSON.parse(answer.body) };
+    return { status: answer.status, body: answer.body === "" ? null : JSON.parse(answer.body) };
   }
 
   async #send(url: URL, { method = "GET", headers, body }: Sent): Promise<Answer> {
@@ -73,3 +75,20 @@ export class WebBrowser {
 
 /** RFC 6265 §5.1.4. */
 const covers = (path: string, address: string): boolean => address === path || address.startsWith(path.endsWith("/") ? path : `${path}/`);
+
+const pagesMax = 5;
+
+/** The user signs in and consents on the provider's pages, until it sends them elsewhere. Returns where, and what they were asked for. */
+export async function passPages(browser: WebBrowser, first: Page, { email }: Pick<Person, "email">) {
+  const shown: string[] = [];
+  let page = first;
+  while (page.url.pathname.startsWith("/oauth2/interaction/") && shown.length < pagesMax) {
+    const { prompt } = JSON.parse((await browser.open(`${page.url}/details`)).body) as { readonly prompt: string };
+    shown.push(prompt);
+    if (prompt === "login") expect((await browser.post(new URL("/api/v1/iam/auth/login", page.url), { email, password })).status).toBe(200);
+    const { status, body } = await browser.post(page.url, { action: prompt === "login" ? "continue" : "allow" });
+    expect(status, JSON.stringify(body)).toBe(200);
+    page = await browser.open(new URL((body as { readonly redirectTo: string }).redirectTo, page.url));
+  }
+  return { page, shown };
+}

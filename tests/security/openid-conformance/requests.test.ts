@@ -155,13 +155,13 @@ describe("a code", () => {
 
 describe("a grant", () => {
   it.each([
-    ["client_credentials", /^(?:invalid_request|unauthorized_client)$/],
-    ["password", /^unsupported_grant_type$/],
-    ["urn:ietf:params:oauth:grant-type:device_code", /^(?:invalid_request|unauthorized_client)$/],
+    ["client_credentials", "unauthorized_client"],
+    ["password", "unsupported_grant_type"],
+    ["urn:ietf:params:oauth:grant-type:device_code", "unauthorized_client"],
   ])("%s is not for a client without it", async (grantType, error) => {
     const form = { grant_type: grantType, username: party().person.email, password, device_code: "x", scope: "openid" };
     const answer = await sendForm(party(), "/oauth2/token", form, { authorization: basicOf(party().client) });
-    expect(answer).toMatchObject({ status: 400, body: { error: expect.stringMatching(error) } });
+    expect(answer).toMatchObject({ status: 400, body: { error } });
   });
 
   it("of tokens in the redirect is not offered", async () => {

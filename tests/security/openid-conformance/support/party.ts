@@ -2,6 +2,7 @@ import { expectOk } from "@gatehouse/testing/answers.ts";
 import {
   authorizationRequest,
   Browser,
+  defaultSigningKey,
   fetchOf,
   issuer,
   newClient,
@@ -28,7 +29,7 @@ export const postLogoutRedirect = "https://app.example/signed-out";
 
 /** The party of the suite that calls this. `settings` are those of its client, read when the suite starts. */
 export function partyOfSuite(settings: () => object = () => ({})): () => Party {
-  const server = serverOfSuite({ GATEHOUSE_TOKEN_ALGORITHM: "RS256" });
+  const server = serverOfSuite(defaultSigningKey());
   return ofSuite(async () => {
     const administrator = await newAdministrator(server);
     const client = await newClient(server, administrator, { postLogoutRedirectUris: [postLogoutRedirect], ...settings() });

@@ -36,7 +36,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   if (known.retryAfterSeconds !== undefined) reply.header("retry-after", known.retryAfterSeconds);
   if (known.rateLimits !== undefined) reply.headers({ "ratelimit-policy": known.rateLimits.policy, ratelimit: known.rateLimits.state });
   if (allowed.length > 0) reply.header("allow", allowed.join(", "));
-  if (status === 401) reply.header("www-authenticate", 'Bearer realm="gatehouse"');
+  if (status === 401) reply.header("www-authenticate", challengeOf(options));
   return reply
     .code(status)
     .header("x-request-id", request.id)
@@ -44,3 +44,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     .header("content-type", "application/json; charset=utf-8")
     .send(JSON.stringify(envelopeOf(known, traceId, options.publicUrl)));
 }
+
+/** How to authenticate (RFC 9110 §11.6.1), and where the metadata is by which an OAuth client finds the authorization server (RFC 9728 §5.1). */
+const challengeOf = ({ publicUrl }: Pick<ErrorAnswerOptions, "publicUrl">): string =>
+  `Bearer realm="gatehouse", resource_metadata="${publicUrl}/.well-known/oauth-protected-resource"`;

@@ -33,7 +33,9 @@ export class Providers {
 
 /** What the application reads of the library's context after an answer. */
 interface LibraryContext {
-  readonly client?: { readonly clientId: string };
+  readonly route?: string;
+  readonly params?: { readonly grant_type?: string };
+  readonly client?: { readonly clientId: string; grantTypeAllowed(type: string): boolean };
   readonly session?: { readonly state?: { readonly secret?: string } };
   readonly entities: { readonly IdTokenHint?: { readonly payload: { readonly sub?: string } } };
 }
@@ -58,6 +60,7 @@ function newProvider(dependencies: ProtocolDependencies, signing: SigningKeySet)
   provider.use(async (ctx, next) => {
     await next();
     const oidc = ctx["oidc"] as LibraryContext | undefined;
+    if (isOfForeignGrant(oidc, ctx.body)) ctx.body = { ...ctx.body, error: "unauthorized_client" };
     const state = requestState();
     state.clientId = oidc?.client?.clientId;
     state.logoutForm = oidc?.session?.state?.secret;
@@ -67,4 +70,11 @@ function newProvider(dependencies: ProtocolDependencies, signing: SigningKeySet)
     requestState().failure ??= error;
   });
   return provider;
+}
+
+/** The library answers with `invalid_request` where RFC 6749 §5.2 has another error: the client does not have the grant type. */
+function isOfForeignGrant(oidc: LibraryContext | undefined, body: unknown): body is { readonly error: string } {
+  const type = oidc?.params?.grant_type;
+  if (oidc?.route !== "token" || oidc.client === undefined || type === undefined) return false;
+  return (body as { readonly error?: string } | null)?.error === "invalid_request" && !oidc.client.grantTypeAllowed(type);
 }

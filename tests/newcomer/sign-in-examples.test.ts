@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { eventually } from "@gatehouse/testing/eventually.ts";
 import { ofSuite } from "@gatehouse/testing/suite.ts";
+import { WebBrowser } from "@gatehouse/testing/web-browser.ts";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { Browser } from "./browser.ts";
 import { root } from "./process.ts";
-import { Examples, folder, promised } from "./sign-in-examples.ts";
+import { call, Examples, folder, promised } from "./sign-in-examples.ts";
 
 const suite = ofSuite(
   () => Examples.start(),
@@ -60,7 +60,7 @@ describe("the programs without a user", () => {
 });
 
 describe("the server-rendered application", () => {
-  const signedIn = async (browser: Browser) => {
+  const signedIn = async (browser: WebBrowser) => {
     const { web } = examples.addresses;
     const asked = await browser.submit(`${web}/sign-in`);
     expect(asked.url.origin).toBe(examples.server.url);
@@ -70,9 +70,9 @@ describe("the server-rendered application", () => {
 
   it("signs in, shows the user and the orders, approves one, refreshes, and signs out of both", async () => {
     const { web } = examples.addresses;
-    const browser = new Browser();
+    const browser = new WebBrowser();
     const welcome = await browser.open(web);
-    expect(welcome.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(welcome.headers["content-security-policy"]).toContain("default-src 'none'");
     expect(welcome.body).toContain("does not know you yet");
     const shown = await signedIn(browser);
     expect(shown.url.href).toBe(`${web}/`);
@@ -89,20 +89,20 @@ describe("the server-rendered application", () => {
 
   it("says that a sign-in was cancelled, and refuses an answer that this browser did not ask for", async () => {
     const { web } = examples.addresses;
-    const browser = new Browser();
+    const browser = new WebBrowser();
     const asked = await browser.submit(`${web}/sign-in`);
     const cancelled = await examples.decide(browser, asked, { action: "deny" });
     expect([cancelled.status, cancelled.body]).toEqual([403, expect.stringContaining("access_denied")]);
-    expect((await new Browser().open(`${web}/callback?code=x&state=y`)).body).toContain("sign_in_unknown");
+    expect((await new WebBrowser().open(`${web}/callback?code=x&state=y`)).body).toContain("sign_in_unknown");
     const foreign = await fetch(`${web}/sign-in`, { method: "POST", headers: { origin: "https://evil.example" } });
     expect(foreign.status).toBe(403);
   });
 
   it("forgets a user who signs out elsewhere", async () => {
     const { web } = examples.addresses;
-    const browser = new Browser();
+    const browser = new WebBrowser();
     await signedIn(browser);
-    await browser.call(`${examples.server.url}/api/v1/iam/auth/logout`, {});
+    await call(browser, `${examples.server.url}/api/v1/iam/auth/logout`, {});
     await eventually(async () => (await browser.open(web)).body).toContain("does not know you yet");
   });
 });
@@ -118,11 +118,11 @@ describe("the command-line tool", () => {
     const unknown = await examples.run("node cli/orders.js whoami");
     expect([unknown.code, unknown.output]).toEqual([1, expect.stringContaining("You are not signed in")]);
     const { tool, code } = await login();
-    const browser = new Browser();
+    const browser = new WebBrowser();
     await examples.signIn(browser);
-    const { client, scopes } = await browser.call(`${examples.server.url}/oauth2/device/details?user_code=${code}`);
+    const { client, scopes } = await call(browser, `${examples.server.url}/oauth2/device/details?user_code=${code}`);
     expect([client.name, scopes.length]).toEqual(["Orders on the command line", 7]);
-    await browser.call(`${examples.server.url}/oauth2/device`, { userCode: code, action: "allow" });
+    await call(browser, `${examples.server.url}/oauth2/device`, { userCode: code, action: "allow" });
     expect(await tool.ended).toEqual({ code: 0, signal: null });
     for (const command of ["whoami", "approve 1002"]) {
       const { output } = await examples.run(`node cli/orders.js ${command}`);
@@ -139,9 +139,9 @@ describe("the command-line tool", () => {
 
   it("says that it was denied", async () => {
     const { tool, code } = await login();
-    const browser = new Browser();
+    const browser = new WebBrowser();
     await examples.signIn(browser);
-    await browser.call(`${examples.server.url}/oauth2/device`, { userCode: code, action: "deny" });
+    await call(browser, `${examples.server.url}/oauth2/device`, { userCode: code, action: "deny" });
     expect(await tool.ended).toEqual({ code: 1, signal: null });
     expect(tool.output()).toContain("The request was denied in the browser.");
   });
@@ -180,10 +180,10 @@ describe("the single-page application", () => {
     const { SignIn } = await import(pathToFileURL(join(await examples.modulesOfSpa(), "sign-in.js")).href);
     const { location, stored } = tab(spa);
     const signIn = await SignIn.discover(settings);
-    const browser = new Browser();
+    const browser = new WebBrowser();
 
     await signIn.begin();
-    const denied = await examples.decide(browser, await browser.open(location.left), { action: "deny" }, spa);
+    const denied = await examples.decide(browser, await browser.open(location.left), { action: "deny" });
     location.href = denied.url.href;
     await expect(signIn.complete()).rejects.toMatchObject({ code: "access_denied" });
     expect(location.href).toBe(`${spa}/`);
@@ -192,18 +192,18 @@ describe("the single-page application", () => {
     const asked = await browser.open(location.left);
     await examples.signIn(browser);
     const consent = await examples.decide(browser, asked, { action: "continue" });
-    const { scopes } = await browser.call(`${consent.url.origin}${consent.url.pathname}/details`);
+    const { scopes } = await call(browser, `${consent.url.origin}${consent.url.pathname}/details`);
     const shown = scopes.map(({ value }: { value: string }) => value);
     expect(shown).toContain("Orders.Read");
-    location.href = (await examples.decide(browser, consent, { action: "allow", scopes: shown }, spa)).url.href;
+    location.href = (await examples.decide(browser, consent, { action: "allow", scopes: shown })).url.href;
     await signIn.complete();
     expect([location.href, stored.size]).toEqual([`${spa}/`, 0]);
     expect(await signIn.profile()).toMatchObject({ email: "admin@example.com", organization: { name: "Green Harbour" } });
 
-    const call = async (method: string, path: string) =>
+    const callApi = async (method: string, path: string) =>
       fetch(api + path, { method, headers: { authorization: `Bearer ${await signIn.accessToken()}` } });
-    expect(((await (await call("GET", "/orders")).json()) as { items: object[] }).items).toHaveLength(2);
-    const refused = await call("POST", "/orders/approve?id=1001");
+    expect(((await (await callApi("GET", "/orders")).json()) as { items: object[] }).items).toHaveLength(2);
+    const refused = await callApi("POST", "/orders/approve?id=1001");
     expect([refused.status, ((await refused.json()) as { error: { code: string } }).error.code]).toEqual([403, "key_scope"]);
     const before = await signIn.accessToken();
     await Promise.all([signIn.refresh(), signIn.refresh()]);
@@ -212,7 +212,7 @@ describe("the single-page application", () => {
 
     const token = await signIn.accessToken();
     signIn.end();
-    expect((await browser.open(location.left, spa)).url.href).toBe(`${spa}/`);
+    expect((await browser.open(location.left)).url.href).toBe(`${spa}/`);
     expect((await fetch(`${api}/orders`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(401);
   });
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Child, start } from "@gatehouse/testing/child.ts";
 import { freePort } from "@gatehouse/testing/free-port.ts";
 import { eventually } from "@gatehouse/testing/until.ts";
-import type { Browser, Stop } from "./browser.ts";
+import type { Page, WebBrowser } from "@gatehouse/testing/web-browser.ts";
 import { type Run, type RunningServer, root, run, startServer } from "./process.ts";
 
 export const folder = join(root, "examples/sign-in");
@@ -80,13 +80,13 @@ export class Examples {
   }
 
   /** Does what the page of an interaction does: signs the administrator in, and submits the decision. */
-  async decide(browser: Browser, { url }: Stop, decision: object, until?: string): Promise<Stop> {
-    const { redirectTo } = await browser.call(url.origin + url.pathname, decision);
-    return browser.open(new URL(redirectTo, url), until);
+  async decide(browser: WebBrowser, { url }: Page, decision: object): Promise<Page> {
+    const { redirectTo } = await call(browser, url.origin + url.pathname, decision);
+    return browser.open(new URL(redirectTo, url));
   }
 
-  signIn(browser: Browser): Promise<unknown> {
-    return browser.call(`${this.server.url}/api/v1/iam/auth/login`, administrator);
+  signIn(browser: WebBrowser): Promise<unknown> {
+    return call(browser, `${this.server.url}/api/v1/iam/auth/login`, administrator);
   }
 
   /** The modules of the single-page application, as its server sends them, in a folder from which Node can import them. */
@@ -101,6 +101,14 @@ export class Examples {
     writeFileSync(join(target, "package.json"), '{ "type": "module" }');
     return target;
   }
+}
+
+/** Calls the server of a page as its script does. Throws where the server refuses. */
+// biome-ignore lint/suspicious/noExplicitAny: an answer has the form that the test asserts
+export async function call(browser: WebBrowser, address: string, body?: object): Promise<any> {
+  const answer = body === undefined ? await browser.open(address) : await browser.post(address, body);
+  if (answer.status >= 400) throw new Error(`${address}: ${answer.status} ${JSON.stringify(answer.body)}`);
+  return typeof answer.body === "string" ? JSON.parse(answer.body) : answer.body;
 }
 
 /** What the README shows as the output of a command. */

@@ -30,22 +30,24 @@ interface Sent {
 
 const redirectsMax = 10;
 
+/** A server may answer the request of a script otherwise (Fetch Metadata). */
+const navigation = { accept: "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
+
 /** A browser that visits several servers over sockets: cookies by host and path, and redirects between the servers. */
 export class WebBrowser {
   #cookies: readonly Cookie[] = [];
 
   /** Opens an address, and follows every redirect. */
-  async open(address: string | URL): Promise<Page> {
-    let url = new URL(address);
-    // A server may answer the request of a script otherwise (Fetch Metadata).
-    const headers = { accept: "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
-    for (let redirects = 0; redirects < redirectsMax; redirects += 1) {
-      const answer = await this.#send(url, { headers });
-      const { location } = answer.headers;
-      if (location === undefined) return { url, ...answer };
-      url = new URL(location, url);
-    }
-    throw new Error(`more than ${redirectsMax} redirects from ${address}`);
+  open(address: string | URL): Promise<Page> {
+    return this.#follow(new URL(address), { headers: navigation });
+  }
+
+  /** Submits a form of a page of that server, and follows every redirect. */
+  submit(address: string | URL, fields: Readonly<Record<string, string>> = {}): Promise<Page> {
+    const url = new URL(address);
+    const type = "application/x-www-form-urlencoded";
+    const headers = { ...navigation, origin: url.origin, "content-type": type, "sec-fetch-site": "same-origin" };
+    return this.#follow(url, { method: "POST", headers, body: new URLSearchParams(fields).toString() });
   }
 
   /** Sends JSON as a script of a page of that server does. Returns the JSON of the answer, null for none. */
@@ -53,6 +55,17 @@ export class WebBrowser {
     const headers = { "content-type": "application/json", "sec-fetch-site": "same-origin" };
     const answer = await this.#send(new URL(address), { method: "POST", headers, body: JSON.stringify(body) });
     return { status: answer.status, body: answer.body === "" ? null : JSON.parse(answer.body) };
+  }
+
+  async #follow(first: URL, sent: Sent): Promise<Page> {
+    let [url, answer] = [first, await this.#send(first, sent)];
+    for (let redirects = 0; redirects < redirectsMax; redirects += 1) {
+      const { location } = answer.headers;
+      if (location === undefined) return { url, ...answer };
+      url = new URL(location, url);
+      answer = await this.#send(url, { headers: navigation });
+    }
+    throw new Error(`more than ${redirectsMax} redirects from ${first}`);
   }
 
   async #send(url: URL, { method = "GET", headers, body }: Sent): Promise<Answer> {

@@ -18,7 +18,7 @@ export const impersonateUser = tokens.command("impersonateUser", {
   summary: "Get a token to act as a member of an organization.",
   allow: either(permission(impersonateMember), internal("User.Impersonate")),
   audit: { action: "User.Impersonated", category: "Security", severity: "Critical", entity: "User" },
-  limit: { per: "principal", points: 60, seconds: 3_600 },
+  limit: { per: "principal", points: 3_000, seconds: 3_600 },
   absent: SubjectNotFound,
   everyTenant: "an internal administrator is not a member of the organization",
   input: Type.Object({ organizationId: Uuid, userId: Uuid, scopes: Scopes, reason: Type.String({ minLength: 1, maxLength: 500 }) }),

@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { freePort } from "@gatehouse/testing/free-port.ts";
-import { newClient } from "@gatehouse/testing/openid.ts";
 import { newAdministrator, type Person } from "@gatehouse/testing/people.ts";
 import { ofSuite, serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { passPages, WebBrowser } from "@gatehouse/testing/web-browser.ts";
@@ -18,7 +17,7 @@ const port = await freePort();
 const issuer = `http://127.0.0.1:${port}`;
 const endpoint = new URL("/mcp", issuer);
 const callback = `${issuer}/mcp/callback`;
-const server = serverOfSuite({ PUBLIC_URL: issuer });
+const server = serverOfSuite({ PUBLIC_URL: issuer, GATEHOUSE_CLIENT_REGISTRATION: "openid,offline_access,User.Read" });
 
 /** An MCP server behind the address of this product: its tool calls the API as the user, with the token that it has got. */
 const mcpServer = () => {
@@ -64,23 +63,20 @@ ofSuite(
   },
 );
 
-/** What an MCP host stores of its client: nothing is configured but the client's id and what it may ask for. */
+/** What an MCP host stores of its client. Nothing is configured: it registers itself (RFC 7591). */
 class StoredClient implements OAuthClientProvider {
   readonly redirectUrl = callback;
   authorizationUrl: URL | undefined;
   #tokens: OAuthTokens | undefined;
   #verifier = "";
-  readonly #id: string;
-
-  constructor(id: string) {
-    this.#id = id;
-  }
+  #information: OAuthClientInformationMixed | undefined;
 
   get clientMetadata() {
     return { client_name: "Notebook", redirect_uris: [callback], scope: "openid offline_access User.Read" };
   }
-  clientInformation(): OAuthClientInformationMixed {
-    return { client_id: this.#id, issuer };
+  clientInformation = () => this.#information;
+  saveClientInformation(information: OAuthClientInformationMixed): void {
+    this.#information = information;
   }
   state = () => "of the host";
   tokens = () => this.#tokens;
@@ -97,15 +93,9 @@ class StoredClient implements OAuthClientProvider {
 }
 
 let person: Person;
-let stored: StoredClient;
+const stored = new StoredClient();
 beforeAll(async () => {
   person = await newAdministrator(server);
-  const { id } = await newClient(server, person, {
-    kind: "public",
-    scopes: ["openid", "offline_access", "User.Read"],
-    redirectUris: [callback],
-  });
-  stored = new StoredClient(id);
 });
 
 const connect = async () => {
@@ -130,7 +120,7 @@ describe("a client of the Model Context Protocol", () => {
     expect([refused.status, metadata]).toEqual([401, expect.objectContaining({ resource: issuer, authorization_servers: [issuer] })]);
   });
 
-  it("finds the authorization server by its metadata, authorizes for the resource, and calls a tool as the user", async () => {
+  it("finds the authorization server by its metadata, registers a client, authorizes for the resource, and calls a tool as the user", async () => {
     await expect(connect()).rejects.toBeInstanceOf(UnauthorizedError);
     const asked = stored.authorizationUrl as URL;
     expect(asked.origin + asked.pathname).toBe(`${issuer}/oauth2/auth`);

@@ -129,7 +129,8 @@ export const accessVariables: readonly Variable[] = [
     name: "GATEHOUSE_CLIENT_REGISTRATION",
     fallback: [],
     fallbackText: "off",
-    meaning: "the scopes of clients that applications register by themselves (RFC 7591), as openid,profile,offline_access; off refuses it",
+    meaning:
+      "the scopes of clients that applications register by themselves (RFC 7591) or describe at their client_id, as openid,profile,offline_access; off refuses both",
     takes: "off, or scopes separated by commas",
     parse: (value) => (value === "off" ? [] : scopeList(value)),
   },

@@ -8,6 +8,7 @@ import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import { byField, LeasedCache } from "#platform/log/leased-cache.ts";
 import type { Platform } from "#platform/platform.ts";
 import { hashSecret } from "#platform/secrets.ts";
+import type { ClientDocuments } from "./client-documents.ts";
 import { ClientDeleted, ClientSecretDeleted, ClientSecretRotated, ClientUpdated } from "./events.ts";
 import { type Client, isClientSecret } from "./model.ts";
 import { toClient } from "./represent.ts";
@@ -36,10 +37,12 @@ const idForm = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 export class ClientCache {
   readonly #platform: Platform;
   readonly #clients: LeasedCache<string, ActiveClient>;
+  readonly #documents: ClientDocuments;
   #ownerReads: ((db: ReadHandle) => ClientOwnerReads) | undefined;
 
-  constructor(platform: Platform) {
+  constructor(platform: Platform, documents: ClientDocuments) {
     this.#platform = platform;
+    this.#documents = documents;
     this.#clients = new LeasedCache(platform.log, {
       name: "OAuth clients",
       entriesMax: clientsMax,
@@ -66,7 +69,7 @@ export class ClientCache {
    * suspended. Throws Unavailable where it cannot decide.
    */
   find(clientId: string): MaybePromise<ActiveClient | null> {
-    return idForm.test(clientId) ? this.#clients.find(clientId) : null;
+    return idForm.test(clientId) ? this.#clients.find(clientId) : this.#documents.find(clientId);
   }
 
   /**

@@ -9,6 +9,7 @@ import { type GuardedFetch, guardedFetch } from "#platform/network/guarded-fetch
 import type { Platform } from "#platform/platform.ts";
 import { policies } from "#platform/resilience/policies.ts";
 import { ClientCache } from "./client-cache.ts";
+import { ClientDocuments } from "./client-documents.ts";
 import { isDevelopment } from "./client-uris.ts";
 import { Accounts } from "./protocol/accounts.ts";
 import { openidStore } from "./store.ts";
@@ -16,18 +17,17 @@ import { openidStore } from "./store.ts";
 export interface OpenidState {
   readonly clients: ClientCache;
   readonly accounts: Accounts;
-  /** Outgoing requests: key sets of clients, and messages about ended sessions. */
+  /** Outgoing requests: documents and key sets of clients, and messages about ended sessions. */
   readonly fetch: GuardedFetch;
 }
 
 /** Key sets have some kilobytes. */
 const outgoing = { timeLimitMs: policies["openid.clients"].timeLimitMs, bodyBytesMax: 256 * 1024 };
 
-const stateOf = (platform: Platform): OpenidState => ({
-  clients: new ClientCache(platform),
-  accounts: new Accounts(platform),
-  fetch: guardedFetch({ ...outgoing, allowLoopback: isDevelopment(platform.settings.publicUrl) }),
-});
+function stateOf(platform: Platform): OpenidState {
+  const fetch = guardedFetch({ ...outgoing, allowLoopback: isDevelopment(platform.settings.publicUrl) });
+  return { clients: new ClientCache(platform, new ClientDocuments(platform, fetch)), accounts: new Accounts(platform), fetch };
+}
 
 /** OAuth 2 and OpenID Connect: the clients, which are applications that get tokens. */
 export const openid = module("openid", {

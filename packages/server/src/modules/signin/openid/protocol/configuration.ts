@@ -76,7 +76,10 @@ export function configuration(dependencies: ProtocolDependencies, signing: Signi
     // Everything ends with the session of this product, by a reference of its row.
     expiresWithSession: async () => false,
     formats: { bitsOfOpaqueRandomness: 256, customizers: { jwt: completeAccessToken(dependencies) as never } },
-    discovery: platform.settings.registrationScopes.length === 0 ? {} : { registration_endpoint: publicUrl + paths.registration },
+    discovery:
+      platform.settings.registrationScopes.length === 0
+        ? {}
+        : { registration_endpoint: publicUrl + paths.registration, client_id_metadata_document_supported: true },
     clientBasedCORS: isOriginOf,
     renderError,
     fetch: dependencies.fetch as never,

@@ -6,7 +6,8 @@ import { newServiceAccount } from "@gatehouse/testing/service-accounts.ts";
 import { World } from "@gatehouse/testing/world.ts";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ReadHandle } from "#platform/database/database.ts";
-import { type ActiveClient, type ClientCache, verifyClientSecret } from "./client-cache.ts";
+import type { ActiveClient } from "./active-client.ts";
+import { type ClientCache, verifyClientSecret } from "./client-cache.ts";
 import { type OpenidState, openid } from "./index.ts";
 import { newClientSecret } from "./model.ts";
 

@@ -8,17 +8,13 @@ import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import { byField, LeasedCache } from "#platform/log/leased-cache.ts";
 import type { Platform } from "#platform/platform.ts";
 import { hashSecret } from "#platform/secrets.ts";
+import type { ActiveClient } from "./active-client.ts";
 import type { ClientDocuments } from "./client-documents.ts";
 import { ClientDeleted, ClientSecretDeleted, ClientSecretRotated, ClientUpdated } from "./events.ts";
-import { type Client, isClientSecret } from "./model.ts";
+import { isClientSecret } from "./model.ts";
 import { toClient } from "./represent.ts";
 import type { ClientRow } from "./store/clients.ts";
 import { openidStore } from "./store.ts";
-
-/** A client that may get tokens. */
-export interface ActiveClient extends Omit<Client, "secrets" | "status" | "version"> {
-  readonly secrets: readonly { readonly hash: string; readonly expiresAt: Date | null }[];
-}
 
 /** Reads of other modules about the owners of clients. */
 export interface ClientOwnerReads {

@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { parseJson } from "#operation/transport/json.ts";
 import type { GuardedFetch } from "#platform/network/guarded-fetch.ts";
 import type { Platform } from "#platform/platform.ts";
-import type { ActiveClient } from "./client-cache.ts";
+import type { ActiveClient } from "./active-client.ts";
 import { settingsColumns } from "./client-settings.ts";
 import { isDevelopment } from "./client-uris.ts";
 import { defaultSettings, grantTypesOf } from "./model.ts";

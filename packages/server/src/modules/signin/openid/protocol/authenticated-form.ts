@@ -1,5 +1,6 @@
 import type { HttpRequest } from "#operation/transport/http-message.ts";
-import type { ActiveClient, ClientCache } from "../client-cache.ts";
+import type { ActiveClient } from "../active-client.ts";
+import type { ClientCache } from "../client-cache.ts";
 import type { TokenEndpointAuthMethod } from "../model.ts";
 
 /** A form of a client that has authenticated with its secret. */

@@ -1,5 +1,5 @@
 import type { ClientMetadata } from "oidc-provider";
-import type { ActiveClient } from "../client-cache.ts";
+import type { ActiveClient } from "../active-client.ts";
 import { isOpenidScope, usesSecret } from "../model.ts";
 
 /**

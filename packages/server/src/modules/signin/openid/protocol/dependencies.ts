@@ -6,7 +6,8 @@ import type { InternalDispatch } from "#operation/kernel/internal-dispatch.ts";
 import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import type { GuardedFetch } from "#platform/network/guarded-fetch.ts";
 import type { Platform } from "#platform/platform.ts";
-import type { ActiveClient, ClientCache } from "../client-cache.ts";
+import type { ActiveClient } from "../active-client.ts";
+import type { ClientCache } from "../client-cache.ts";
 import type { openid } from "../module.ts";
 import type { Accounts } from "./accounts.ts";
 

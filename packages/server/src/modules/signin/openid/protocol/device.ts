@@ -2,7 +2,7 @@ import { Compile } from "typebox/compile";
 import { invalid, OperationError } from "#operation/declaration/errors.ts";
 import { nullable, Type, Uuid } from "#operation/declaration/schema.ts";
 import type { HttpAnswer } from "#operation/transport/http-message.ts";
-import type { ActiveClient } from "../client-cache.ts";
+import type { ActiveClient } from "../active-client.ts";
 import { loginFacts, refuseOtherSite } from "./browser.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
 import { NotYourOrganization, UserCodeUnknown } from "./errors.ts";

@@ -1,5 +1,5 @@
 import { errors, type KoaContextWithOIDC } from "oidc-provider";
-import type { ActiveClient } from "../client-cache.ts";
+import type { ActiveClient } from "../active-client.ts";
 import { permissionScopesOf } from "./client-metadata.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
 import { organizationChoice } from "./organization-choice.ts";

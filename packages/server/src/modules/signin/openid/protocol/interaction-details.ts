@@ -1,5 +1,5 @@
 import type { HttpAnswer } from "#operation/transport/http-message.ts";
-import type { ActiveClient } from "../client-cache.ts";
+import type { ActiveClient } from "../active-client.ts";
 import { type ProtocolDependencies, reading } from "./dependencies.ts";
 import type { Exchange } from "./exchange.ts";
 import { choiceOf, isExpectedSignIn, type OpenInteraction, openInteraction } from "./interaction.ts";

@@ -2,7 +2,7 @@ import { parseCookie } from "cookie";
 import type { Provider } from "oidc-provider";
 import { CredentialRequired, OperationError } from "#operation/declaration/errors.ts";
 import type { HttpRequest } from "#operation/transport/http-message.ts";
-import type { ActiveClient } from "../client-cache.ts";
+import type { ActiveClient } from "../active-client.ts";
 import { cookieNames } from "./cookies.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
 import { InteractionNotFound } from "./errors.ts";

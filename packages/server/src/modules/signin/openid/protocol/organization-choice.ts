@@ -1,4 +1,4 @@
-import type { ActiveClient } from "../client-cache.ts";
+import type { ActiveClient } from "../active-client.ts";
 import { type ProtocolDependencies, reading } from "./dependencies.ts";
 import type { Login } from "./login.ts";
 

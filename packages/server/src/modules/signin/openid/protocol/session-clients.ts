@@ -1,4 +1,4 @@
-import type { ActiveClient } from "../client-cache.ts";
+import type { ActiveClient } from "../active-client.ts";
 import type { RequestState } from "./request-state.ts";
 
 /** Remembers that a client gets tokens of the session, so that it is told when the session ends. */

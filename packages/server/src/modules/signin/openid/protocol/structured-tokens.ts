@@ -1,5 +1,5 @@
 import type { HttpAnswer, HttpRequest } from "#operation/transport/http-message.ts";
-import type { ActiveClient } from "../client-cache.ts";
+import type { ActiveClient } from "../active-client.ts";
 import { authenticatedForm } from "./authenticated-form.ts";
 import type { ProtocolDependencies } from "./dependencies.ts";
 import type { Exchange } from "./exchange.ts";

@@ -28,6 +28,8 @@ beforeAll(async () => {
     await newApiKey(server, tenant.owner.token, { organizationId: tenant.id });
     await newClient(server, tenant.owner.token, { organizationId: tenant.id });
     await recordTwoOperations(tenant.apiKeyId);
+    const acting = { organizationId: tenant.id, userId: world.both.person.id, scopes: ["Organization.Read"], reason: "a ticket" };
+    await expectOk(server.call("POST /api/v1/token/impersonate", { token: tenant.owner.token, body: acting }));
   }
   await newAdministrator(server);
   await signIn(server, world.both.person.email);

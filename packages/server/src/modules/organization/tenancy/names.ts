@@ -25,10 +25,10 @@ export const organizationSlugs: KeyColumn<"slug_key"> = {
  * (RFC 2142), and words that suggest the operator of the product.
  */
 export const reservedSlugs = [
-  ..."api audit auth authzen access control dev docs errors events health iam internal invitations metrics openapi pages reset-password".split(
+  ..."api audit auth authzen access control dev docs errors events forgot-password health iam internal invitations metrics oauth2 openapi pages reset-password".split(
     " ",
   ),
-  ..."schemas setup verify-email well-known assets static public favicon robots sitemap".split(" "),
+  ..."schemas setup signed-out verify-email well-known assets static public favicon robots sitemap".split(" "),
   ..."account accounts app apps billing console dashboard login logout me new oauth oidc openid organization organizations".split(" "),
   ..."password profile register saml scim session sessions settings sign-in sign-out sign-up signin signout signup sso token tokens".split(
     " ",

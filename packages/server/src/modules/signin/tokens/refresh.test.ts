@@ -151,6 +151,17 @@ describe("POST /api/v1/token/refresh", () => {
     expect((await refresh(refreshToken)).status).toBe(200);
   });
 
+  it("refuses a token that the restored database has not issued yet, and ends nothing by it", async () => {
+    const { id, email } = await newPerson(server);
+    const { refreshToken, accessToken } = await signInWithTokens(server, email);
+    const { refreshToken: second } = await expectOk(refresh(refreshToken));
+    const { refreshToken: third } = await expectOk(refresh(second));
+    await sql`update refresh_chains set generation = 0 where user_id = ${id}`.execute(server.application.platform.database.owner);
+    for (const token of [third, second]) expectError(await refresh(token), 401, "tokens.refresh_token_invalid");
+    expect((await me(accessToken)).status).toBe(200);
+    expect((await refresh(refreshToken)).status).toBe(200);
+  });
+
   it("is refused for a suspended user, and after a changed password", async () => {
     const suspended = await newPerson(server);
     const { refreshToken } = await signInWithTokens(server, suspended.email);

@@ -77,6 +77,8 @@ async function refresh(context: RefreshContext, { chain, generation, issuing }: 
   }
   const current = (await store.refreshChain(chain.id)) ?? fail(RefreshTokenInvalid);
   if (current.expires_at <= now) fail(RefreshTokenInvalid);
+  // The database was restored from a backup that is older than the token: its holder has done nothing wrong.
+  if (generation > current.generation) fail(RefreshTokenInvalid);
   const isDirectParent = current.generation === generation + 1;
   if (isDirectParent && now.getTime() - current.rotated_at.getTime() <= graceMs) {
     refreshes.inc({ result: "repeated" });

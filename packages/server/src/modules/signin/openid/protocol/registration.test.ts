@@ -51,6 +51,9 @@ describe("dynamic client registration", () => {
     ["with plain http", { ...metadata, redirect_uris: ["http://notebook.example.com/"] }, "invalid_redirect_uri"],
     ["with a name that cannot be seen", { ...metadata, client_name: "\u200b" }, "invalid_client_metadata"],
     ["with a name that is a number", { ...metadata, client_name: 7 }, "invalid_client_metadata"],
+    ["with a name of half a character", { ...metadata, client_name: "\ud800" }, "invalid_client_metadata"],
+    ["with half a character in a redirect URI", { ...metadata, redirect_uris: ["https://a.example/\ud800"] }, "invalid_redirect_uri"],
+    ["with an array", [metadata], "invalid_client_metadata"],
     ["with none of the allowed scopes", { ...metadata, scope: "User.Read" }, "invalid_client_metadata"],
   ])("is refused %s, and nothing is stored", async (_what, body, error) => {
     const before = await registered();

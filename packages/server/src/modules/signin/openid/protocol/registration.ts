@@ -12,12 +12,11 @@ import { jsonAnswer, jsonBody, oauthError } from "./json-answers.ts";
 export async function register({ dispatch, platform }: ProtocolDependencies, request: HttpRequest): Promise<HttpAnswer> {
   const allowed = platform.settings.registrationScopes;
   if (allowed.length === 0) throw new OperationError(RouteNotFound);
-  const metadata = jsonBody(request);
-  const { client_name: name = "Unnamed application", redirect_uris: redirectUris, scope } = metadata;
-  const asked = typeof scope === "string" ? scope.split(" ") : allowed;
-  const scopes = allowed.filter((value) => asked.includes(value));
-  if (scopes.length === 0) return oauthError(400, "invalid_client_metadata", `scope has none of: ${allowed.join(" ")}`);
   try {
+    const { client_name: name = "Unnamed application", redirect_uris: redirectUris, scope } = jsonBody(request);
+    const asked = typeof scope === "string" ? scope.split(" ") : allowed;
+    const scopes = allowed.filter((value) => asked.includes(value));
+    if (scopes.length === 0) return oauthError(400, "invalid_client_metadata", `scope has none of: ${allowed.join(" ")}`);
     const { output } = await dispatch(registerClient, { name, redirectUris, scopes } as never, { origin: request.origin });
     const description = {
       client_id: output.id,
@@ -44,6 +43,7 @@ const names: Readonly<Record<string, string>> = { redirectUris: "redirect_uris",
 function refused({ details }: OperationError): HttpAnswer {
   const [first] = details;
   const [field = ""] = (first?.field ?? "").split(".");
-  const error = field === "redirectUris" ? "invalid_redirect_uri" : "invalid_client_metadata";
-  return oauthError(400, error, `${names[field] ?? field} ${String(first?.["message"] ?? "is not valid")}`);
+  const name = names[field] ?? field;
+  const error = name === "redirect_uris" ? "invalid_redirect_uri" : "invalid_client_metadata";
+  return oauthError(400, error, `${name} ${String(first?.["message"] ?? "is not valid")}`);
 }

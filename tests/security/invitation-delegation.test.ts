@@ -1,5 +1,8 @@
 /** Attack 22 of docs/security/attacks.md. */
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expectOk } from "@gatehouse/testing/answers.ts";
 import {
   invite,
@@ -11,6 +14,8 @@ import {
   type Person,
   rolesOf,
 } from "@gatehouse/testing/people.ts";
+import { makeDatabase } from "@gatehouse/testing/postgres.ts";
+import { backend, openTestServer, type TestServer } from "@gatehouse/testing/server.ts";
 import { serverOfSuite } from "@gatehouse/testing/suite.ts";
 import { withoutTrace } from "@gatehouse/testing/traces.ts";
 import { describe, expect, it } from "vitest";
@@ -27,19 +32,19 @@ interface Sent {
 }
 
 /** An admin of an organization has invited a guest. */
-async function sent(): Promise<Sent> {
-  const organization = await newOrganization(server);
-  const roles = await rolesOf(server, organization);
-  const inviter = await newPerson(server, "inviter");
-  const { id: membershipId } = await joinAs(server, organization, inviter, roles["Admin"] as string);
-  const guest = await newPerson(server, "guest");
+async function sent(on: TestServer = server): Promise<Sent> {
+  const organization = await newOrganization(on);
+  const roles = await rolesOf(on, organization);
+  const inviter = await newPerson(on, "inviter");
+  const { id: membershipId } = await joinAs(on, organization, inviter, roles["Admin"] as string);
+  const guest = await newPerson(on, "guest");
   const roleId = roles["Member"] as string;
-  const invitation = await invite(server, organization, guest.email, roleId, inviter);
+  const invitation = await invite(on, organization, guest.email, roleId, inviter);
   return { organization, inviter, membershipId, roles, guest, invitation };
 }
 
-const accept = ({ invitation, guest }: Sent) =>
-  server.call(`POST /api/v1/iam/invitations/${invitation.id}/accept`, { token: guest.token, body: { token: invitation.token } });
+const accept = ({ invitation, guest }: Sent, on: TestServer = server) =>
+  on.call(`POST /api/v1/iam/invitations/${invitation.id}/accept`, { token: guest.token, body: { token: invitation.token } });
 
 async function expectEnded(invitation: Sent): Promise<void> {
   const refused = await withoutTrace(server, () => accept(invitation));
@@ -79,5 +84,26 @@ describe("an invitation ends with its inviter's permission", () => {
     await expectEnded(invitation);
     await expectOk(set("Active"));
     expect((await accept(invitation)).status).toBe(200);
+  });
+
+  it("an invitation works in a process that has no entry of the inviter yet", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "gatehouse-restart-"));
+    const database = backend === "postgresql" ? await makeDatabase() : undefined;
+    const environment = { GATEHOUSE_DATA_DIR: join(folder, "data"), ...(database ? { DATABASE_URL: database.url } : {}) };
+    try {
+      const first = await openTestServer(environment);
+      const invitation = await sent(first);
+      await first.application.settled();
+      await first.close();
+      const second = await openTestServer(environment);
+      try {
+        expect((await accept(invitation, second)).status).toBe(200);
+      } finally {
+        await second.close();
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+      await database?.drop();
+    }
   });
 });

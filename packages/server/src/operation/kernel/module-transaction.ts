@@ -1,9 +1,7 @@
-import { sql } from "kysely";
-import { everyTenant, type ReadHandle, type WriteHandle } from "#platform/database/database.ts";
+import { everyTenant, type ReadHandle } from "#platform/database/database.ts";
 import { isTransient } from "#platform/database/driver-errors.ts";
-import { firstRow } from "#platform/database/rows.ts";
 import type { NewEvent } from "#platform/log/event.ts";
-import { WriteConflictError } from "#platform/log/log.ts";
+import { revisionOf, WriteConflictError } from "#platform/log/log.ts";
 import type { Platform } from "#platform/platform.ts";
 import { policies } from "#platform/resilience/policies.ts";
 import { Unavailable } from "#platform/unavailable.ts";
@@ -40,12 +38,9 @@ export function moduleTransactions(module: AnyModule, modules: ModuleInstances, 
       const result = await work({ tx, now, uses, emit, enqueue });
       if (emitted.length === 0) return { result, events: [], revision: undefined };
       const events = await publisher.append(tx, emitted, { occurredAt: now, traceparent: tracer.inject() ?? null });
-      return { result, events, revision: await currentRevision(tx) };
+      return { result, events, revision: await revisionOf(tx) };
     });
     if (revision !== undefined) publisher.committed({ events, revision, occurredAt: now });
     return result;
   }
 }
-
-const currentRevision = async (tx: WriteHandle): Promise<string> =>
-  (await firstRow<{ revision: string }>(tx, sql`select pg_current_xact_id()::text as revision`))?.revision as string;

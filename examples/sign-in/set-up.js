@@ -129,7 +129,7 @@ async function setUp() {
     { organizationId, kind: "public", name: "Orders in the browser" },
     { scopes: [...openid, "Orders.Read"], redirectUris: [`${addresses.spa}/`], postLogoutRedirectUris: [`${addresses.spa}/`] },
   );
-  // Global and first-party: nobody is asked.
+  // Global and first-party: there is no consent page.
   const web = await makeClient(
     { organizationId: null, kind: "confidential", name: "Orders" },
     {

@@ -19,7 +19,7 @@ const nameLengthMax = 255;
 
 /**
  * Clients whose `client_id` is the address of a document about them (OAuth Client ID Metadata Document, draft). Each is public and global, and has the
- * scopes among those that applications may give themselves. Its name has the host of its address, which no one else can take.
+ * scopes among those that applications may give themselves. Its name has the host of its address, which no other client can take.
  */
 export class ClientDocuments {
   readonly #platform: Platform;

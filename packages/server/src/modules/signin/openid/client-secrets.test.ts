@@ -78,7 +78,7 @@ describe("POST /api/v1/clients/{id}/secrets", () => {
     expect((await rotated(id, { overlapSeconds: 0 })).secrets).toHaveLength(1);
   });
 
-  it("stores only a hash of the secret, and tells nobody else of it", async () => {
+  it("stores only a hash of the secret, and returns it once", async () => {
     const { id, clientSecret } = await created();
     const next = await rotated(id);
     const { database } = world.server.application.platform;

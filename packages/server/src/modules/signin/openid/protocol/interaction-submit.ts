@@ -76,6 +76,7 @@ function read(body: Readonly<Record<string, unknown>>): Submitted {
 /** Stores the decision. The browser goes on where the authorization stopped. */
 async function resume({ interaction: { stored } }: Pick<Step, "interaction">, result: object): Promise<HttpAnswer> {
   stored.result = "error" in result ? (result as never) : { ...stored.lastSubmission, ...result };
+  // `exp` is by the clock of the library.
   await stored.save(Math.max(1, stored.exp - Math.floor(Date.now() / 1_000)));
   const { pathname, search } = new URL(stored.returnTo);
   return jsonAnswer({ redirectTo: pathname + search });
